@@ -1,0 +1,6 @@
+"""Checkpoints: published files (and ours) into the models of this package."""
+
+from .conversion import convert_state_dict
+from .reading import CheckpointError, read_checkpoint
+
+__all__ = ['CheckpointError', 'convert_state_dict', 'read_checkpoint']

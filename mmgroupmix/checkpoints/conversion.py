@@ -1,0 +1,115 @@
+"""Published names in, ours out: the maps of all families behind one function."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from torch import Tensor
+
+from . import groupmixformer
+from .reading import CheckpointError, unwrap
+
+#: One module a family: NAME, SIGNATURE, convert() and sizes().
+FAMILIES = (groupmixformer, )
+
+#: Keys that tell a well-known model that is none of ours.
+_OTHERS = (
+    ('layer1.0.conv1.weight', 'a ResNet'),
+    ('layers.0.blocks.0.attn.relative_position_bias_table', 'a Swin Transformer'),
+    ('stages.0.blocks.0.attn.w_msa.relative_position_bias_table', 'a Swin Transformer'),
+    ('blocks.0.attn.qkv.weight', 'a Vision Transformer (ViT or DeiT)'),
+    ('network.0.0.layer_scale_1', 'a PoolFormer'),
+    ('downsample_layers.0.0.weight', 'a ConvNeXt'),
+    ('block1.0.attn.q.weight', 'a PVT or MiT (SegFormer)'),
+)
+
+
+def convert_state_dict(
+    state_dict: Mapping, arch: str | None = None, classifier: bool = False
+) -> dict[str, Tensor]:
+    """Translate a published checkpoint to the names and layout of this package.
+
+    Args:
+        state_dict (Mapping): Published names to tensors, with or without an outer level
+            ('model', 'state_dict', 'net') and a 'module.' or 'backbone.' prefix.
+        arch (str, optional): The architecture that it must be, as ``'tiny'`` or ``'t'``.
+            Defaults to None: whatever it is.
+        classifier (bool): False gives the backbone as dense prediction takes it. True
+            gives an mmpretrain ``ImageClassifier``: ``backbone.*`` with its final norm,
+            and ``head.fc.*``. Defaults to False.
+
+    Returns:
+        dict[str, Tensor]: Our names to tensors.
+
+    Raises:
+        CheckpointError: If it is none of the published models, or another architecture.
+    """
+    tensors = backbone_tensors(unwrap(state_dict))
+    family = family_of(tensors)
+    if family is None:
+        names = ', '.join(module.NAME for module in FAMILIES)
+        raise CheckpointError(
+            f'This state dict is {describe(tensors)}; expected a published checkpoint '
+            f'of {names}.')
+    found = arch_of(family, tensors)
+    if arch is not None and found != model_of(family).settle_arch(arch)[0]:
+        raise CheckpointError(
+            f'This state dict is {describe(tensors)}; asked for was arch={arch!r}. Take '
+            'the file of that architecture, or the arch of this file.')
+    ours = family.convert(tensors)
+    if classifier:
+        return {
+            key if key.startswith('head.') else f'backbone.{key}': value
+            for key, value in ours.items()
+        }
+    return {k: v for k, v in ours.items() if not is_classifier(k)}
+
+
+def is_classifier(key: str) -> bool:
+    """Whether one of our names belongs to the classifier, not to dense features."""
+    return key.startswith(('head.', 'final_norm.'))
+
+
+def backbone_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without what stands beside the backbone, where there is a ``backbone.`` level."""
+    prefix = 'backbone.'
+    if any(key.startswith(prefix) for key in tensors):
+        return {k[len(prefix):]: v for k, v in tensors.items()
+                if k.startswith(prefix)} | {
+                    k: v for k, v in tensors.items() if k.startswith('head.fc.')}
+    return dict(tensors)
+
+
+def family_of(tensors: Mapping[str, Tensor]) -> ModuleType | None:
+    """The family whose published names these are, if any."""
+    return next((f for f in FAMILIES if f.SIGNATURE in tensors), None)
+
+
+def model_of(family: ModuleType) -> type:
+    """The backbone class of a family."""
+    from .. import models  # the models import this package
+    return getattr(models, family.NAME)
+
+
+def arch_of(family: ModuleType, tensors: Mapping[str, Tensor]) -> str | None:
+    """The key of the architecture whose sizes a published file has, if any."""
+    sizes = family.sizes(tensors)
+    for name, table in model_of(family).arch_settings.items():
+        if all(table[key] == value for key, value in sizes.items()):
+            return name
+    return None
+
+
+def describe(tensors: Mapping[str, Tensor]) -> str:
+    """What a state dict seems to be, in words."""
+    family = family_of(tensors)
+    if family is not None:
+        arch = arch_of(family, tensors)
+        if arch:
+            return f'a published {family.NAME} {arch!r}'
+        sizes = ', '.join(f'{k} {v}' for k, v in family.sizes(tensors).items())
+        return f'a {family.NAME} of no published architecture ({sizes})'
+    for key, what in _OTHERS:
+        if key in tensors:
+            return what
+    first = ', '.join(list(tensors)[:3])
+    return f'an unknown model of {len(tensors)} tensors ({first}, ...)'

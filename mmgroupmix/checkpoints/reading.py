@@ -1,0 +1,153 @@
+"""Reading a checkpoint file: its tensors, whatever else is in it, and no code.
+
+Training scripts pickle their configs and argument objects beside the weights, which
+``torch.load(weights_only=True)`` refuses and ``weights_only=False`` would execute. Here
+such objects become inert placeholders, so a published file loads without trusting it.
+"""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+#: Levels under which training scripts keep the weights, by preference.
+OUTER_LEVELS = ('state_dict', 'model', 'net', 'model_state_dict', 'module')
+PREFIXES = ('module.', '_orig_mod.')
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be what was asked for: what it is and what to do."""
+
+
+def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
+    """Read the weights of a checkpoint.
+
+    Args:
+        checkpoint (str | Path): A file, or an address that mmengine's loader knows
+            (``https://...``).
+
+    Returns:
+        dict[str, Tensor]: Names to tensors on the CPU, without outer level and
+        ``module.`` prefix.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        CheckpointError: If it is not a checkpoint, or truncated.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_file():
+        return unwrap(_load(path), f'{path}')
+    if '://' in str(checkpoint):
+        loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+        return unwrap(loaded, f'{checkpoint}')
+    raise FileNotFoundError(
+        f'No checkpoint at {checkpoint}. Put the published file there, give its place '
+        'as backbone.init_cfg.checkpoint, or train from random weights with '
+        'init_cfg=None.')
+
+
+def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
+    """The tensors of a loaded checkpoint.
+
+    Args:
+        loaded (object): What was loaded: a mapping of names to tensors, perhaps below an
+            outer level as 'model' or 'state_dict'.
+        origin (str): Where it comes from, for the message.
+
+    Returns:
+        dict[str, Tensor]: Names, without ``module.`` prefix, to tensors.
+
+    Raises:
+        CheckpointError: If there are no tensors in it.
+    """
+    if not isinstance(loaded, Mapping):
+        raise CheckpointError(
+            f'{origin} holds a {type(loaded).__name__}, not the weights of a model: '
+            'expected a dict of names and tensors.')
+    for level in OUTER_LEVELS:
+        if isinstance(loaded.get(level), Mapping):
+            return unwrap(loaded[level], origin)
+    tensors = {k: v for k, v in loaded.items() if isinstance(v, Tensor)}
+    if not tensors:
+        keys = ', '.join(map(str, list(loaded)[:8])) or 'nothing'
+        raise CheckpointError(
+            f'{origin} holds no tensors: expected names and tensors, at the top or below '
+            f'one of {", ".join(OUTER_LEVELS)}; found {keys}.')
+    for prefix in PREFIXES:
+        if all(key.startswith(prefix) for key in tensors):
+            tensors = {key[len(prefix):]: value for key, value in tensors.items()}
+    return tensors
+
+
+def _load(path: Path) -> object:
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError:
+        pass  # holds other objects than tensors, or is no checkpoint: told below
+    except Exception as error:
+        raise CheckpointError(_unreadable(path, error)) from error
+    try:
+        return torch.load(
+            path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE)
+    except Exception as error:
+        raise CheckpointError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    with path.open('rb') as file:
+        head = file.read(64)
+    if head.startswith(b'version https://git-lfs'):
+        what = 'a Git LFS pointer: fetch the file itself with `git lfs pull`'
+    elif head.lstrip()[:1] == b'<':
+        what = 'a web page, probably an error of the download: fetch the file again'
+    else:
+        what = 'not a checkpoint, or truncated: compare its size with its source, or ' \
+               'fetch it again'
+    reason = str(error).partition('\n')[0]
+    return (f'Cannot read {path} ({path.stat().st_size} bytes): it is {what}. Expected '
+            f'a file that torch.save wrote. ({type(error).__name__}: {reason})')
+
+
+class _Placeholder(dict):
+    """Stands for an object of a class that is not loaded."""
+
+    def __new__(cls, *args, **kwargs):
+        return super().__new__(cls)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+
+    def __setstate__(self, state):
+        pass
+
+    def append(self, item):
+        pass
+
+    def extend(self, items):
+        pass
+
+
+_SAFE = {
+    ('collections', 'OrderedDict'), ('torch', 'Size'),
+    ('torch._utils', '_rebuild_tensor_v2'), ('torch._utils', '_rebuild_parameter'),
+}
+
+
+class _InertUnpickler(pickle.Unpickler):
+    """Builds tensors and plain containers; every other class is a placeholder."""
+
+    def find_class(self, module: str, name: str):
+        is_dtype = module == 'torch' and isinstance(
+            getattr(torch, name, None), torch.dtype)
+        if is_dtype or (module, name) in _SAFE:
+            return super().find_class(module, name)
+        return _Placeholder
+
+
+_INERT_PICKLE = SimpleNamespace(
+    __name__='inert_pickle', Unpickler=_InertUnpickler,
+    load=lambda file, **options: _InertUnpickler(file, **options).load())

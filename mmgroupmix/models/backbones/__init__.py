@@ -1,0 +1,4 @@
+from .groupmixformer import GroupMixFormer
+from .metaformer import MetaFormer
+
+__all__ = ['GroupMixFormer', 'MetaFormer']

@@ -1,0 +1,139 @@
+"""GroupMixFormer: MetaFormer with Group-Mix Attention.
+
+Paper: "Advancing Vision Transformers with Group-Mix Attention" (arXiv 2311.15157),
+Section 3.3 and Table 1. Where paper and published code differ (the large architecture),
+this is the published code, which users' checkpoints were made with.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from mmcv.cnn import build_norm_layer
+from torch import Tensor, nn
+
+from ...registry import MODELS
+from ..arguments import check_keys, explain_arguments, suggest
+from ..layers.block import ConvPositionEncoding, MetaFormerBlock
+from ..layers.conv_norm import ConvNormAct
+from ..layers.separable_conv import SeparableConv2d
+from .metaformer import NUM_STAGES, MetaFormer
+
+
+@MODELS.register_module()
+@explain_arguments
+class GroupMixFormer(MetaFormer):
+    """GroupMixFormer backbone (Section 3.3, Table 1).
+
+    Args:
+        arch (str | dict): ``mobile``, ``tiny``, ``small``, ``base`` or ``large``, for
+            short ``m``, ``t``, ``s``, ``b``, ``l``; or a dict with ``embed_dims``
+            (multiples of 10), ``depths`` and ``mlp_ratios``, four values each.
+        in_channels (int): Channels of the image. Defaults to 3.
+        out_indices (Sequence[int]): Stages, 0 to 3, whose maps are returned.
+            Defaults to (0, 1, 2, 3).
+        drop_path_rate (float, optional): Stochastic depth of the last block; it rises
+            linearly from 0 over all blocks. Defaults to the architecture's rate in
+            ImageNet training, and 0 for a dict.
+        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the first n
+            stages. Defaults to -1.
+        norm_eval (bool): Keep batch norms in eval mode while training.
+            Defaults to False.
+        with_cp (bool): Activation checkpointing in the blocks. Defaults to False.
+        norm_cfg (dict): The batch norm of stem, embeddings and aggregators; 'SyncBN'
+            for training on several devices. Defaults to ``dict(type='BN')``.
+        aggregators (dict): Arguments of :class:`GroupMixAttention`:
+            ``kernel_sizes``, odd kernel sides of segments 1, 2 and 3.
+            Defaults to ``dict(kernel_sizes=(3, 5, 7))``.
+        final_norm (bool): Batch norm on the last map, as the classifier has it (dense
+            prediction takes the stages as they are). Defaults to False.
+        init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
+            ``type='Pretrained'`` takes published files.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+    """
+
+    arch_settings = dict(
+        mobile=dict(
+            embed_dims=(40, 80, 160, 160), depths=(3, 3, 12, 4),
+            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.0),
+        tiny=dict(
+            embed_dims=(80, 160, 200, 240), depths=(4, 4, 12, 4),
+            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.1),
+        small=dict(
+            embed_dims=(80, 160, 320, 320), depths=(2, 4, 12, 4),
+            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.2),
+        base=dict(
+            embed_dims=(200, 240, 320, 480), depths=(8, 8, 12, 8),
+            mlp_ratios=(2, 2, 4, 4), drop_path_rate=0.4),
+        large=dict(
+            embed_dims=(240, 320, 360, 480), depths=(8, 10, 30, 10),
+            mlp_ratios=(4, 4, 2, 2), drop_path_rate=0.5))
+    arch_aliases = dict(m='mobile', t='tiny', s='small', b='base', l='large')
+
+    def __init__(
+        self,
+        arch: str | Mapping,
+        in_channels: int = 3,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        drop_path_rate: float | None = None,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        norm_cfg: Mapping = dict(type='BN'),
+        aggregators: Mapping = dict(kernel_sizes=(3, 5, 7)),
+        final_norm: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ):
+        self.arch, sizes = self.settle_arch(arch)
+        arch_rate = sizes.pop('drop_path_rate', 0.)
+        check_keys('GroupMixFormer: aggregators', aggregators, ['kernel_sizes'])
+        self.norm_cfg = norm_cfg
+        mixer = dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators)
+        super().__init__(
+            sizes, mixer, in_channels, out_indices,
+            arch_rate if drop_path_rate is None else drop_path_rate,
+            frozen_stages, norm_eval, with_cp, init_cfg)
+        self.final_norm = (
+            build_norm_layer(norm_cfg, self.embed_dims[-1])[1]
+            if final_norm else nn.Identity())
+
+    @classmethod
+    def settle_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
+        """The name and the sizes of an architecture key, alias or table."""
+        if isinstance(arch, Mapping):
+            return 'custom', dict(arch)
+        name = cls.arch_aliases.get(arch, arch)
+        if name not in cls.arch_settings:
+            allowed = ', '.join(f'{v} ({k})' for k, v in cls.arch_aliases.items())
+            hint = suggest(arch, cls.arch_settings)
+            raise ValueError(
+                f'{cls.__name__}: unknown arch {arch!r}{hint}. Allowed: {allowed}, or '
+                'a dict with embed_dims, depths and mlp_ratios.')
+        return name, dict(cls.arch_settings[name])
+
+    def build_stem(self, in_channels: int) -> nn.Module:
+        """Two 3x3 convolutions of stride 2, at half the width and the full one."""
+        width = self.embed_dims[0]
+        return nn.Sequential(
+            ConvNormAct(
+                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.norm_cfg),
+            ConvNormAct(nn.Conv2d(width // 2, width, 3, 2, padding=1), self.norm_cfg))
+
+    def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
+        """A separable convolution; stages 1 to 3 halve the resolution."""
+        conv = SeparableConv2d(in_channels, dim, stride=1 if index == 0 else 2)
+        return ConvNormAct(conv, self.norm_cfg)
+
+    def build_block(
+        self, dim: int, token_mixer: nn.Module, mlp_ratio: float, drop_path: float
+    ) -> nn.Module:
+        """The MetaFormer block after a convolutional position encoding."""
+        return MetaFormerBlock(
+            dim, token_mixer, mlp_ratio, drop_path=drop_path,
+            position_encoding=ConvPositionEncoding(dim))
+
+    def output(self, index: int, x: Tensor) -> Tensor:
+        """What is returned of stage ``index``, (B, C, H, W)."""
+        if index == NUM_STAGES - 1:
+            x = self.final_norm(x)
+        return super().output(index, x)

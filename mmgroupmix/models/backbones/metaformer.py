@@ -1,0 +1,233 @@
+"""MetaFormer: four stages of one block around any token mixer.
+
+Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Section 3.
+Every backbone of this package is this class with a table of sizes and a token mixer.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ...checkpoints.loading import LoadsPublishedFiles
+from ...registry import MODELS, TOKEN_MIXERS
+from ..arguments import check_indices, check_keys, explain_arguments
+from ..layers.block import MetaFormerBlock
+from ..layers.layout import to_map, to_tokens
+from ..layers.recomputation import recompute_in_backward
+
+NUM_STAGES = 4
+ARCH_KEYS = ('embed_dims', 'depths', 'mlp_ratios')
+
+
+@MODELS.register_module()
+@explain_arguments
+class MetaFormer(LoadsPublishedFiles, BaseModule):
+    """Four stages of MetaFormer blocks.
+
+    Args:
+        arch (dict): Four values each, one a stage: ``embed_dims`` (channels), ``depths``
+            (blocks), ``mlp_ratios`` (hidden width of the MLP in units of channels).
+        token_mixers (str | dict | Sequence): The mixer as ``TOKEN_MIXERS`` builds it: a
+            name, or a dict with ``type`` and arguments (``dim`` is added); or four of
+            them, one a stage.
+        in_channels (int): Channels of the image. Defaults to 3.
+        out_indices (Sequence[int]): Stages, 0 to 3, whose maps are returned.
+            Defaults to (0, 1, 2, 3).
+        drop_path_rate (float): Stochastic depth of the last block; it rises linearly
+            from 0 over all blocks. Defaults to 0.
+        frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the first n
+            stages. Frozen parts stay in eval mode. Defaults to -1.
+        norm_eval (bool): Keep batch norms in eval mode while training.
+            Defaults to False.
+        with_cp (bool): Activation checkpointing: a block keeps only its input and runs
+            again in the backward pass. Less memory, about a third more time, the same
+            results. Defaults to False.
+        init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
+            ``type='Pretrained'`` takes published files, see :mod:`mmgroupmix.checkpoints`.
+
+    Raises:
+        TypeError, ValueError: If an argument is not as described.
+    """
+
+    arch = 'custom'
+
+    def __init__(
+        self,
+        arch: Mapping,
+        token_mixers: str | Mapping | Sequence,
+        in_channels: int = 3,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
+        drop_path_rate: float = 0.,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        with_cp: bool = False,
+        init_cfg: dict | list[dict] | None = None,
+    ):
+        super().__init__(init_cfg)
+        name = type(self).__name__
+        check_arch(name, arch)
+        if not -1 <= frozen_stages <= NUM_STAGES:
+            raise ValueError(
+                f'{name}: frozen_stages={frozen_stages}, expected -1 (none), 0 (the '
+                'stem) or 1 to 4 (the stem and so many stages).')
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError(
+                f'{name}: drop_path_rate={drop_path_rate}, expected 0 <= rate < 1.')
+        self.out_indices = check_indices(name, out_indices, NUM_STAGES)
+        self.embed_dims = tuple(arch['embed_dims'])
+        self.frozen_stages = frozen_stages
+        self.norm_eval = norm_eval
+        self.with_cp = with_cp
+        self.fused = False
+
+        mixers = each_stage(name, token_mixers)
+        rates = torch.linspace(0, drop_path_rate, sum(arch['depths'])).tolist()
+        self.stem = self.build_stem(in_channels)
+        self.stages = nn.ModuleList()
+        channels = self.embed_dims[0]
+        for index, (dim, depth, ratio) in enumerate(zip(*(arch[k] for k in ARCH_KEYS))):
+            embedding = self.build_embedding(index, channels, dim)
+            blocks = [
+                self.build_block(
+                    dim, TOKEN_MIXERS.build(dict(mixers[index], dim=dim)), ratio,
+                    rates.pop(0)) for _ in range(depth)
+            ]
+            self.stages.append(Stage(embedding, blocks))
+            channels = dim
+        self.apply(initialize)
+        self.freeze()
+
+    def build_stem(self, in_channels: int) -> nn.Module:
+        """(B, in_channels, H, W) image to (B, C0, ceil(H / 4), ceil(W / 4)) map."""
+        return nn.Conv2d(in_channels, self.embed_dims[0], 7, 4, padding=3)
+
+    def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
+        """What opens stage ``index``: (B, C, H, W) to (B, dim, H', W')."""
+        if index == 0:
+            return nn.Identity()
+        return nn.Conv2d(in_channels, dim, 3, 2, padding=1)
+
+    def build_block(
+        self, dim: int, token_mixer: nn.Module, mlp_ratio: float, drop_path: float
+    ) -> nn.Module:
+        """One block, (B, H, W, C) to (B, H, W, C)."""
+        return MetaFormerBlock(dim, token_mixer, mlp_ratio, drop_path=drop_path)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps of the stages ``out_indices``.
+
+        Args:
+            x (Tensor): Images, (B, in_channels, H, W), any H and W from 32 pixels.
+
+        Returns:
+            tuple[Tensor]: (B, C_i, ceil(H / s), ceil(W / s)) for s = 4, 8, 16, 32.
+        """
+        outs = []
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        for index, stage in enumerate(self.stages[:max(self.out_indices) + 1]):
+            x = stage(x, self.with_cp and self.training)
+            if index in self.out_indices:
+                outs.append(self.output(index, x))
+        return tuple(outs)
+
+    def output(self, index: int, x: Tensor) -> Tensor:
+        """What is returned of stage ``index``, (B, C, H, W)."""
+        # Heads of the toolboxes take `view`s, which fail on channels-last maps.
+        return x.contiguous()
+
+    def freeze(self) -> None:
+        """Freeze the stem and stages that ``frozen_stages`` names."""
+        if self.frozen_stages < 0:
+            return
+        for part in (self.stem, *self.stages[:self.frozen_stages]):
+            part.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> 'MetaFormer':
+        """Set training mode, except for what is frozen or kept in eval mode.
+
+        Raises:
+            RuntimeError: If the backbone is fused and ``mode`` is True.
+        """
+        if mode and self.fused:
+            raise RuntimeError(
+                f'{type(self).__name__} is fused for inference: its batch norms are '
+                'gone. Train the model as it was before fuse().')
+        super().train(mode)
+        if mode:
+            self.freeze()
+            if self.norm_eval:
+                for module in self.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
+        return self
+
+    def fuse(self) -> 'MetaFormer':
+        """Fold for inference, in place: the outputs stay equal to float32 rounding.
+
+        Batch norms go into the convolution or linear layer before them, the identity of
+        a position encoding into its kernel. The backbone is in eval mode after it.
+
+        Returns:
+            MetaFormer: The backbone itself.
+        """
+        if not self.fused:
+            self.eval()
+            for module in list(self.modules()):
+                if module is not self and hasattr(module, 'fuse'):
+                    module.fuse()
+            self.requires_grad_(False)
+            self.fused = True
+        return self
+
+
+class Stage(nn.Module):
+    """An embedding on maps, then blocks on tokens.
+
+    Args:
+        embedding (nn.Module): (B, C, H, W) to (B, C', H', W').
+        blocks (list[nn.Module]): Each (B, H, W, C) to (B, H, W, C).
+    """
+
+    def __init__(self, embedding: nn.Module, blocks: list[nn.Module]):
+        super().__init__()
+        self.embedding = embedding
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
+        """(B, C, H, W) to (B, C', H', W')."""
+        x = to_tokens(self.embedding(x))
+        for block in self.blocks:
+            x = recompute_in_backward(block, x) if recompute else block(x)
+        return to_map(x)
+
+
+def check_arch(name: str, arch: Mapping) -> None:
+    """Raise a ValueError if a table of sizes is not complete."""
+    check_keys(f'{name}: arch', arch, ARCH_KEYS)
+    for key in ARCH_KEYS:
+        if len(arch[key]) != NUM_STAGES or min(arch[key]) <= 0:
+            raise ValueError(
+                f'{name}: arch[{key!r}]={arch[key]}, expected four positive numbers, '
+                'one a stage.')
+
+
+def each_stage(name: str, token_mixers: str | Mapping | Sequence) -> list[dict]:
+    """The mixer config of every stage."""
+    if isinstance(token_mixers, (str, Mapping)):
+        token_mixers = [token_mixers] * NUM_STAGES
+    if len(token_mixers) != NUM_STAGES:
+        raise ValueError(
+            f'{name}: {len(token_mixers)} token_mixers, expected one for all stages or '
+            'four, one a stage.')
+    return [dict(type=m) if isinstance(m, str) else dict(m) for m in token_mixers]
+
+
+def initialize(module: nn.Module) -> None:
+    """Linear layers: truncated normal 0.02 and zero bias; others as PyTorch does."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

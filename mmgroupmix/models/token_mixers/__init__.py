@@ -1,0 +1,3 @@
+from .group_mix_attention import GroupMixAttention
+
+__all__ = ['GroupMixAttention']
