@@ -11,6 +11,7 @@ from . import compat  # isort: skip  before anything that imports a toolbox
 
 compat.apply()
 
-from . import engine, models  # noqa: E402
+with compat.explained_import_failures('mmgroupmix'):
+    from . import engine, models  # noqa: E402
 
 __all__ = ['__version__', 'compat', 'engine', 'models']

@@ -21,15 +21,16 @@ def recompute_in_backward(module: nn.Module, x: Tensor) -> Tensor:
 
 @contextmanager
 def frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Normalise by the batch, but do not track its statistics."""
+    """Normalise by the batch, but leave the running statistics as they are."""
     norms = [
-        m for m in module.modules()
+        (m, m.momentum, m.num_batches_tracked.clone()) for m in module.modules()
         if isinstance(m, _BatchNorm) and m.track_running_stats and m.training
     ]
-    for norm in norms:
-        norm.track_running_stats = False
+    for norm, _, _ in norms:
+        norm.momentum = 0.
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for norm, momentum, count in norms:
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(count)

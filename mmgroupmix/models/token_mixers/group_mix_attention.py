@@ -64,7 +64,7 @@ class GroupMixAttention(nn.Module):
                 f'GroupMixAttention: kernel_sizes={kernel_sizes}, expected three odd '
                 'numbers for segments 1, 2 and 3, such as (3, 5, 7).')
         segment = dim // NUM_SEGMENTS
-        scale = (dim // NUM_HEADS)**-0.5
+        scale = (dim / NUM_HEADS)**-0.5
         self.segment = segment
         self.qkv = nn.Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
@@ -146,9 +146,10 @@ class PreAttentionBranch(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Linear attention: softmax over tokens in k, (B, N, c) each."""
-        # A softmax over 16384 tokens leaves float16's range: the context is float32.
+        # A softmax over 16384 tokens leaves float16's range: at least float32 here.
+        dtype = torch.promote_types(k.dtype, torch.float32)
         with torch.autocast(q.device.type, enabled=False):
-            context = k.float().softmax(dim=1).mT @ v.float()
+            context = k.to(dtype).softmax(dim=1).mT @ v.to(dtype)
             context = context * self.head_scale  # (B, c, c), two heads
         return q @ context.to(q.dtype)
 

@@ -1,0 +1,11 @@
+"""Semantic FPN with GroupMixFormer-S on ADE20K. The paper reports no figure for this size."""
+_base_ = [
+    '_base_/sem_fpn_gmf.py',
+    '_base_/ade20k.py',
+    '_base_/schedule_80k.py',
+    '_base_/mmseg_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='s', init_cfg=dict(checkpoint='pretrained/groupmixformer_small.pth')),
+    neck=dict(in_channels=[80, 160, 320, 320]))

@@ -1,0 +1,12 @@
+"""UperNet with GroupMixFormer-B on ADE20K. The paper reports 51.2 mIoU."""
+_base_ = [
+    '_base_/upernet_gmf.py',
+    '_base_/ade20k.py',
+    '_base_/schedule_160k.py',
+    '_base_/mmseg_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='b', init_cfg=dict(checkpoint='pretrained/groupmixformer_base.pth')),
+    decode_head=dict(in_channels=[200, 240, 320, 480]),
+    auxiliary_head=dict(in_channels=320))

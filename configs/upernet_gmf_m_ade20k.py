@@ -1,0 +1,12 @@
+"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper: the smallest, for laptops."""
+_base_ = [
+    '_base_/upernet_gmf.py',
+    '_base_/ade20k.py',
+    '_base_/schedule_160k.py',
+    '_base_/mmseg_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='m', init_cfg=dict(checkpoint='pretrained/groupmixformer_mobile.pth')),
+    decode_head=dict(in_channels=[40, 80, 160, 160]),
+    auxiliary_head=dict(in_channels=160))

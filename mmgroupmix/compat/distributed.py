@@ -1,0 +1,78 @@
+"""``launcher='pytorch'`` on a machine without an accelerator.
+
+Reason: mmengine calls ``torch.cuda.set_device`` when it starts the process group, hands
+device numbers to ``DistributedDataParallel`` when it wraps the model, and keeps
+``SyncBN``, which does not run on CPU. So ``torchrun`` fails there, and with it every
+rehearsal of a distributed run.
+
+Remove when mmengine's ``init_dist`` and ``Runner.wrap_model`` look at the device.
+"""
+
+import datetime
+import os
+from typing import TYPE_CHECKING, Optional
+
+import torch.distributed as torch_distributed
+from torch.nn.parallel import DistributedDataParallel
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+_TORCHRUN_VARIABLES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT')
+
+
+def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
+    """Make a distributed run possible on CPU; call it before ``Runner.from_cfg``.
+
+    It acts only for ``launcher='pytorch'`` without an accelerator. There it starts the
+    gloo process group, which the runner then finds and keeps, and changes ``cfg``: the
+    model is wrapped in :class:`DeviceAwareDistributedDataParallel`, or, if
+    ``cfg.model_wrapper_cfg`` names another ``DistributedDataParallel``, that one gets
+    ``device_ids=None``. The config stays valid on a machine with GPUs.
+
+    Args:
+        cfg: The experiment; ``env_cfg.dist_cfg.timeout`` (seconds) and
+            ``find_unused_parameters`` are respected, ``model_wrapper_cfg`` is set.
+        launcher: As for mmengine's runner.
+
+    Returns:
+        Whether the run will be distributed over CPU processes.
+
+    Raises:
+        RuntimeError: If the process was not started by ``torchrun``.
+    """
+    from mmengine.device import get_device
+    if launcher != 'pytorch' or get_device() != 'cpu':
+        return False
+    missing = [name for name in _TORCHRUN_VARIABLES if name not in os.environ]
+    if missing:
+        raise RuntimeError(
+            f"launcher='pytorch' needs the environment that torchrun sets, of which "
+            f'{", ".join(missing)} is missing; start with `torchrun '
+            '--nproc_per_node=PROCESSES SCRIPT ...` or use launcher=none')
+    if not torch_distributed.is_initialized():
+        torch_distributed.init_process_group('gloo', timeout=_timeout(cfg))
+    _wrap_on_cpu(cfg)
+    return True
+
+
+def _wrap_on_cpu(cfg: 'Config') -> None:
+    wrapper = cfg.get('model_wrapper_cfg')
+    if wrapper is None:
+        # What the runner itself would have passed.
+        cfg.model_wrapper_cfg = dict(
+            type='DeviceAwareDistributedDataParallel',
+            broadcast_buffers=False,
+            find_unused_parameters=cfg.get('find_unused_parameters', False))
+        return
+    from mmengine.registry import MODEL_WRAPPERS
+    kind = wrapper.get('type', 'MMDistributedDataParallel')
+    if isinstance(kind, str):
+        kind = MODEL_WRAPPERS.get(kind)
+    if kind is not None and issubclass(kind, DistributedDataParallel):
+        wrapper.device_ids = None
+
+
+def _timeout(cfg: 'Config') -> Optional[datetime.timedelta]:
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    return None if seconds is None else datetime.timedelta(seconds=seconds)

@@ -1,0 +1,123 @@
+"""RoIAlign with max pooling, which mmcv has and torchvision lacks, in plain torch.
+
+The regions are gone through one by one: their grids differ in size, and detectors
+hardly ever ask for the maximum, so memory matters more here than speed.
+
+Part of ``mmcv_ext`` and removed with it.
+"""
+
+from typing import Tuple
+
+import torch
+from torch import Tensor
+
+NO_SAMPLE = -1  # as the coordinate of a bin's maximum
+
+
+def max_roi_align(
+        features: Tensor, rois: Tensor, output_size: Tuple[int, int],
+        spatial_scale: float, sampling_ratio: int,
+        aligned: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    """Take the largest bilinear sample of every bin.
+
+    Args:
+        features: (B, C, H, W), float32 or float64.
+        rois: (K, 5) batch index and corners, of the same type.
+        output_size: Bins in a column and in a row.
+        spatial_scale: From image to feature coordinates.
+        sampling_ratio: Samples along each side of a bin; 0 takes one per feature cell.
+        aligned: Whether coordinates refer to pixel centres.
+
+    Returns:
+        Values, y and x of the winning samples in feature coordinates, each of shape
+        (K, C, *output_size). Bins without samples (a region without extent) hold 0, as
+        they do with average pooling, at the coordinates -1.
+    """
+    shape = (rois.size(0), features.size(1), *output_size)
+    values = features.new_zeros(shape)
+    argmax_y = features.new_full(shape, NO_SAMPLE)
+    argmax_x = features.new_full(shape, NO_SAMPLE)
+
+    height, width = output_size
+    corners = rois[:, 1:] * spatial_scale - (0.5 if aligned else 0)
+    starts, extents = corners[:, :2], corners[:, 2:] - corners[:, :2]
+    if not aligned:
+        extents = extents.clamp(min=1)
+    bins = extents / extents.new_tensor([width, height])
+    grids = torch.full_like(bins, sampling_ratio) if sampling_ratio > 0 else bins.ceil()
+
+    batch_indices = rois[:, 0].long().tolist()
+    for k, (batch, (columns, rows)) in enumerate(
+            zip(batch_indices, grids.long().tolist())):
+        if columns <= 0 or rows <= 0:
+            continue
+        xs = starts[k, 0] + bins[k, 0] * _sample_positions(width, columns, bins)
+        ys = starts[k, 1] + bins[k, 1] * _sample_positions(height, rows, bins)
+        samples = _bilinear_grid(features[batch], ys, xs)
+        samples = samples.view(-1, height, rows, width, columns)
+        values[k], winner = samples.transpose(2, 3).flatten(3).max(dim=3)
+        row, column = winner // columns, winner % columns
+        first_row = torch.arange(height, device=ys.device)[:, None] * rows
+        first_column = torch.arange(width, device=xs.device) * columns
+        argmax_y[k] = ys[first_row + row]
+        argmax_x[k] = xs[first_column + column]
+    return values, argmax_y, argmax_x
+
+
+def max_roi_align_backward(
+        grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor,
+        input_shape: torch.Size) -> Tensor:
+    """Send every bin's gradient to the four neighbours of its winning sample.
+
+    Args:
+        grad_output: (K, C, h, w).
+        rois: (K, 5), of which only the batch index matters here.
+        argmax_y: (K, C, h, w) y of the winning samples, -1 for none.
+        argmax_x: As ``argmax_y``, for x.
+        input_shape: (B, C, H, W).
+
+    Returns:
+        The gradient of shape (B, C, H, W), of the type of ``grad_output``.
+    """
+    _, channels, height, width = input_shape
+    y_low, y_high, y_weight, y_inside = _neighbours(argmax_y, height)
+    x_low, x_high, x_weight, x_inside = _neighbours(argmax_x, width)
+    received = grad_output * (y_inside & x_inside & (argmax_y != NO_SAMPLE))
+
+    planes = rois[:, :1].long() * channels + torch.arange(channels, device=rois.device)
+    gradient = grad_output.new_zeros(input_shape).view(-1)
+    for y, along_y in ((y_low, 1 - y_weight), (y_high, y_weight)):
+        for x, along_x in ((x_low, 1 - x_weight), (x_high, x_weight)):
+            cells = (planes[:, :, None, None] * height + y) * width + x
+            shares = received * along_y * along_x
+            gradient.index_add_(0, cells.flatten(), shares.flatten())
+    return gradient.view(input_shape)
+
+
+def _sample_positions(bins: int, samples: int, like: Tensor) -> Tensor:
+    """Centres of ``samples`` equal parts of each bin, in units of a bin."""
+    positions = torch.arange(bins * samples, dtype=like.dtype, device=like.device)
+    return (positions + 0.5) / samples
+
+
+def _bilinear_grid(plane: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
+    """Sample (C, H, W) at every pair of ``ys`` and ``xs``: (C, len(ys), len(xs))."""
+    y_low, y_high, y_weight, y_inside = _neighbours(ys, plane.size(1))
+    x_low, x_high, x_weight, x_inside = _neighbours(xs, plane.size(2))
+    rows = torch.lerp(plane[:, y_low], plane[:, y_high], y_weight[:, None])
+    samples = torch.lerp(rows[:, :, x_low], rows[:, :, x_high], x_weight)
+    return samples * (y_inside[:, None] & x_inside)
+
+
+def _neighbours(positions: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The cells around each position, the upper one's weight, and whether it counts.
+
+    A position up to one cell outside takes the border's value; one farther out counts
+    as a sample of value 0.
+    """
+    inside = (positions >= -1) & (positions <= size)
+    positions = positions.clamp(0, size - 1)
+    low = positions.floor()
+    weight = positions - low
+    low = low.long()
+    return low, (low + 1).clamp(max=size - 1), weight, inside

@@ -1,0 +1,122 @@
+"""torchrun without an accelerator: two processes train one model."""
+
+from pathlib import Path
+
+import mmengine.device
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmgroupmix.compat import prepare_distributed
+from mmgroupmix.compat.data_parallel import DeviceAwareDistributedDataParallel
+
+SCRIPT = Path(__file__).with_name('train_two_processes.py')
+LEARNING_RATE = 0.01
+SAMPLES = [[float(i), 1.0, -i * i] for i in range(4)]
+
+pytestmark = pytest.mark.skipif(
+    not torch.distributed.is_available(), reason='this torch is not distributed')
+
+
+@pytest.fixture
+def on_cpu(monkeypatch):
+    monkeypatch.setattr(mmengine.device, 'get_device', lambda: 'cpu')
+
+
+def train_two_processes(run_python, work_dir, norm):
+    run_python(
+        ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2',
+         str(SCRIPT), str(work_dir), norm, str(LEARNING_RATE)],
+        CUDA_VISIBLE_DEVICES='-1', GLOO_SOCKET_IFNAME='lo')
+    return [
+        torch.load(work_dir / f'rank_{rank}.pth', weights_only=True)
+        for rank in range(2)]
+
+
+def test_two_processes_step_by_the_average_of_their_gradients(run_python, tmp_path):
+    first, second = train_two_processes(run_python, tmp_path, 'plain')
+    assert first['world_size'] == second['world_size'] == 2
+    torch.testing.assert_close(first['weight'], second['weight'], rtol=0, atol=0)
+
+    # One step on all four samples is the step by the average over the two halves.
+    weight = torch.ones(2, 3, requires_grad=True)
+    x = torch.tensor(SAMPLES)
+    (x @ weight.T).square().mean().backward()
+    expected = weight.detach() - LEARNING_RATE * weight.grad
+    torch.testing.assert_close(first['weight'], expected)
+    # and validation gathered the samples of both
+    assert (first['seen'], first['total']) == (4, 6)
+
+
+def test_sync_batch_norm_becomes_batch_norm(run_python, tmp_path):
+    first, second = train_two_processes(run_python, tmp_path, 'norm')
+    assert first['wrapper'] == 'DeviceAwareDistributedDataParallel'
+    assert 'Sync' not in first['norm'] and 'BatchNorm' in first['norm']
+    torch.testing.assert_close(first['weight'], second['weight'], rtol=0, atol=0)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
+def test_other_launchers_are_left_alone(launcher, on_cpu):
+    cfg = Config(dict(model=dict()))
+    assert not prepare_distributed(cfg, launcher)
+    assert cfg.to_dict() == dict(model=dict())
+    assert not torch.distributed.is_initialized()
+
+
+def test_a_machine_with_an_accelerator_is_left_alone(monkeypatch):
+    monkeypatch.setattr(mmengine.device, 'get_device', lambda: 'cuda')
+    cfg = Config(dict(model=dict()))
+    assert not prepare_distributed(cfg, 'pytorch')
+    assert cfg.to_dict() == dict(model=dict())
+
+
+@pytest.mark.smoke
+def test_without_torchrun_the_error_says_how_to_start(on_cpu, monkeypatch):
+    monkeypatch.setenv('RANK', '0')
+    monkeypatch.delenv('MASTER_ADDR', raising=False)
+    with pytest.raises(RuntimeError, match='MASTER_ADDR.*torchrun --nproc_per_node'):
+        prepare_distributed(Config(dict()), 'pytorch')
+
+
+@pytest.fixture
+def single_process_group(monkeypatch, on_cpu):
+    variables = dict(
+        RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='localhost',
+        MASTER_PORT='0', GLOO_SOCKET_IFNAME='lo')
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    store = torch.distributed.HashStore()
+    torch.distributed.init_process_group('gloo', store=store, rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_a_data_parallel_wrapper_of_the_user_is_kept(single_process_group):
+    cfg = Config(dict(
+        model_wrapper_cfg=dict(type='MMDistributedDataParallel', static_graph=True)))
+    assert prepare_distributed(cfg, 'pytorch')
+    assert cfg.model_wrapper_cfg.to_dict() == dict(
+        type='MMDistributedDataParallel', static_graph=True, device_ids=None)
+
+
+def test_a_wrapper_without_devices_is_not_given_any(single_process_group):
+    wrapper = dict(type='MMFullyShardedDataParallel')
+    cfg = Config(dict(model_wrapper_cfg=wrapper))
+    prepare_distributed(cfg, 'pytorch')
+    assert 'device_ids' not in cfg.model_wrapper_cfg
+
+
+def test_unused_parameters_are_looked_for_if_the_config_says_so(single_process_group):
+    cfg = Config(dict(find_unused_parameters=True))
+    prepare_distributed(cfg, 'pytorch')
+    assert cfg.model_wrapper_cfg.find_unused_parameters
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(mmengine.device.get_device() != 'cuda', reason='needs a GPU')
+def test_the_wrapper_on_a_gpu_is_its_parent(single_process_group):
+    module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.SyncBatchNorm(2))
+    wrapped = DeviceAwareDistributedDataParallel(module.cuda(), device_ids=[0])
+    assert wrapped.device_ids == [0]
+    assert isinstance(wrapped.module[1], torch.nn.SyncBatchNorm)

@@ -1,0 +1,181 @@
+"""When the stand-in for mmcv's compiled module appears, and what it answers."""
+
+import importlib.util
+import os.path as osp
+import sys
+
+import pytest
+import torch
+
+from mmgroupmix.compat.mmcv_ext import StandInModule, install_stand_in
+
+
+@pytest.fixture
+def stand_in():
+    module = pytest.importorskip('mmcv._ext', reason='mmcv is not installed')
+    if not isinstance(module, StandInModule):
+        pytest.skip('this mmcv has compiled operators')
+    return module
+
+
+@pytest.mark.smoke
+def test_mmcv_finds_the_stand_in_where_it_looks_for_its_operators(stand_in):
+    import mmcv
+    import mmcv.ops
+    assert mmcv._ext is stand_in
+    spec = importlib.util.find_spec('mmcv._ext')
+    assert spec.name == 'mmcv._ext'
+    assert spec.loader is not None  # mmcv's and mmengine's own test
+    assert mmcv.ops.RoIAlign and mmcv.ops.nms
+
+
+def test_an_operator_without_substitute_raises_only_when_called(stand_in):
+    operator = stand_in.deform_conv_forward
+    with pytest.raises(NotImplementedError, match="'deform_conv_forward'") as raised:
+        operator(torch.rand(1), kW=3)
+    assert 'MMCV_WITH_OPS=1' in str(raised.value)
+
+
+def test_a_layer_without_its_operator_names_it(stand_in):
+    from mmcv.ops import ModulatedDeformConv2dPack
+    layer = ModulatedDeformConv2dPack(1, 1, 3)
+    with pytest.raises(NotImplementedError, match="'modulated_deform_conv_forward'"):
+        layer(torch.rand(1, 1, 5, 5))
+
+
+def test_unknown_dunder_attributes_are_absent(stand_in):
+    assert not hasattr(stand_in, '__path__')
+    with pytest.raises(AttributeError, match='__wrapped__'):
+        stand_in.__wrapped__
+
+
+def test_environment_reports_name_the_source_of_the_operators(stand_in):
+    from mmcv.utils import collect_env
+    assert 'torchvision' in collect_env()['MMCV Compiler']
+
+
+def test_installing_twice_adds_one_finder():
+    install_stand_in()
+    finders = list(sys.meta_path)
+    install_stand_in()
+    assert sys.meta_path == finders
+
+
+@pytest.mark.smoke
+def test_a_compiled_module_is_preferred(run_python, compat_alone, tmp_path):
+    (tmp_path / 'mmcv').mkdir()
+    (tmp_path / 'mmcv' / '__init__.py').touch()
+    (tmp_path / 'mmcv' / '_ext.py').write_text('COMPILED = True\n')
+    printed = run_python(compat_alone + '''
+sys.path.insert(0, '')
+import mmcv._ext
+print(type(mmcv._ext).__name__, mmcv._ext.COMPILED)
+''').stdout
+    assert printed.split() == ['module', 'True']
+
+
+def test_without_mmcv_there_is_no_stand_in_either(run_python, compat_alone):
+    printed = run_python(compat_alone + '''
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] == 'mmcv':
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+sys.meta_path.insert(0, Blocker())
+try:
+    import mmcv._ext
+except ModuleNotFoundError as error:
+    print(error.name)
+''').stdout
+    assert printed.strip() == 'mmcv'
+
+
+@pytest.mark.smoke
+def test_applying_imports_neither_mmcv_nor_a_toolbox(run_python, compat_alone):
+    printed = run_python(compat_alone + '''
+names = ('mmcv', 'mmdet', 'mmseg', 'mmpretrain', 'torchvision')
+print([name for name in names if name in sys.modules])
+''').stdout
+    assert printed.strip() == '[]'
+
+
+def test_a_script_that_imports_mmcv_first_runs_through_the_module(
+        run_python, tmp_path):
+    pytest.importorskip('mmcv', reason='mmcv is not installed')
+    (tmp_path / 'neighbour.py').write_text('NAME = "neighbour"\n')
+    (tmp_path / 'script.py').write_text(
+        'import sys\nimport mmcv.ops\nfrom neighbour import NAME\n'
+        'print(__name__, NAME, sys.argv[1:])\n')
+    process = run_python(
+        ['-W', 'ignore', '-m', 'mmgroupmix.compat', str(tmp_path / 'script.py'), '-x'])
+    assert process.stdout.split() == ['__main__', 'neighbour', "['-x']"]
+
+
+def detector(kind, **changes):
+    """An mmdet detector with a ResNet-18, as small as its config lets it be."""
+    mmdet = pytest.importorskip('mmdet', reason='mmdet is not installed')
+    pytest.importorskip('mmdet.models', reason='mmdet does not import')
+    from mmdet.registry import MODELS
+    from mmengine.config import Config
+    from mmengine.registry import DefaultScope
+    file = osp.join(
+        osp.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models', kind)
+    if not osp.exists(file):
+        pytest.skip('this mmdet was installed without its configs')
+    cfg = Config.fromfile(file)
+    cfg.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
+    cfg.model.backbone.update(depth=18, init_cfg=None)
+    cfg.model.neck.update(in_channels=[64, 128, 256, 512], out_channels=32)
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        return MODELS.build(cfg.model)
+
+
+RETINANET = {
+    'bbox_head.in_channels': 32, 'bbox_head.feat_channels': 32,
+    'bbox_head.num_classes': 3}
+MASK_RCNN = {
+    'rpn_head.in_channels': 32, 'rpn_head.feat_channels': 32,
+    'roi_head.bbox_roi_extractor.out_channels': 32,
+    'roi_head.bbox_head.in_channels': 32, 'roi_head.bbox_head.fc_out_channels': 32,
+    'roi_head.bbox_head.num_classes': 3, 'roi_head.mask_roi_extractor.out_channels': 32,
+    'roi_head.mask_head.in_channels': 32, 'roi_head.mask_head.conv_out_channels': 32,
+    'roi_head.mask_head.num_classes': 3}
+DEVICES = [
+    'cpu',
+    pytest.param('cuda', marks=[
+        pytest.mark.gpu,
+        pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')])]
+
+
+@pytest.mark.parametrize('device', DEVICES)
+@pytest.mark.parametrize('kind, changes', [
+    ('retinanet_r50_fpn.py', RETINANET), ('mask-rcnn_r50_fpn.py', MASK_RCNN)])
+def test_detectors_train_and_predict_on_the_stand_in(kind, changes, device, stand_in):
+    model = detector(kind, **changes).to(device)
+    from mmdet.structures import DetDataSample
+    from mmdet.structures.mask import BitmapMasks
+    from mmengine.structures import InstanceData
+    instances = InstanceData(
+        bboxes=torch.tensor([[8., 8, 40, 48], [20, 4, 60, 30]]),
+        labels=torch.tensor([0, 2]),
+        masks=BitmapMasks(torch.ones(2, 64, 64, dtype=torch.uint8).numpy(), 64, 64))
+    sample = DetDataSample(
+        gt_instances=instances,
+        metainfo=dict(
+            img_shape=(64, 64), ori_shape=(64, 64), pad_shape=(64, 64),
+            batch_input_shape=(64, 64), scale_factor=(1.0, 1.0)))
+    data = dict(inputs=[torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)],
+                data_samples=[sample])
+
+    prepared = model.data_preprocessor(data, training=True)
+    loss, _ = model.parse_losses(model(**prepared, mode='loss'))
+    loss.backward()
+    assert loss.isfinite()
+    gradients = [p.grad for p in model.backbone.layer2.parameters()]
+    assert any(gradient.abs().max() > 0 for gradient in gradients)
+
+    model.eval()
+    predicted = model.test_step(data)[0].pred_instances
+    assert predicted.bboxes.shape[1] == 4
+    assert len(predicted) <= 100

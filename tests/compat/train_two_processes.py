@@ -1,0 +1,85 @@
+"""Started by torchrun in ``test_cpu_distributed``: a tiny distributed run on CPU.
+
+Each process trains on its own half of four samples and writes what it ended with.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import get_rank
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.registry import DATASETS, METRICS, MODELS
+from mmengine.runner import Runner
+
+from mmgroupmix.compat import prepare_distributed
+
+
+@DATASETS.register_module()
+class FourSamples(torch.utils.data.Dataset):
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return dict(x=torch.tensor([float(i), 1.0, -i * i]), index=i)
+
+
+@MODELS.register_module()
+class TinyModel(BaseModel):
+    """One linear layer, then the norm that configs use for several GPUs."""
+
+    def __init__(self, norm=True):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 2, bias=False)
+        torch.nn.init.ones_(self.linear.weight)
+        self.norm = torch.nn.SyncBatchNorm(2) if norm else torch.nn.Identity()
+
+    def forward(self, x, index, mode='tensor'):
+        y = self.norm(self.linear(x))
+        return dict(loss=y.square().mean()) if mode == 'loss' else list(index)
+
+
+@METRICS.register_module()
+class SeenSamples(BaseMetric):
+
+    def process(self, data_batch, data_samples):
+        self.results.extend(int(index) for index in data_samples)
+
+    def compute_metrics(self, results):
+        return dict(seen=len(results), total=sum(results))
+
+
+def loader():
+    return dict(
+        dataset=dict(type='FourSamples'), batch_size=2, num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='default_collate'))
+
+
+def main(work_dir, norm, lr):
+    cfg = Config(dict(
+        work_dir=str(work_dir), launcher='pytorch', log_level='ERROR',
+        env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60)),
+        train_dataloader=loader(), train_cfg=dict(by_epoch=True, max_epochs=1),
+        val_dataloader=loader(), val_cfg=dict(), val_evaluator=dict(type='SeenSamples'),
+        model=dict(type='TinyModel', norm=norm),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr))))
+    assert prepare_distributed(cfg, cfg.launcher)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    torch.save(
+        dict(
+            weight=runner.model.module.linear.weight.detach(),
+            wrapper=type(runner.model).__name__,
+            norm=type(runner.model.module.norm).__name__,
+            world_size=runner.world_size,
+            seen=runner.message_hub.get_scalar('val/seen').current(),
+            total=runner.message_hub.get_scalar('val/total').current()),
+        work_dir / f'rank_{get_rank()}.pth')
+
+
+if __name__ == '__main__':
+    main(Path(sys.argv[1]), norm=sys.argv[2] == 'norm', lr=float(sys.argv[3]))
