@@ -1,0 +1,10 @@
+"""What training needs and mmengine lacks.
+
+Importing this registers the hooks; the commands behind ``tools/`` are in ``training``
+and ``testing``, and import a toolbox only when a config asks for it.
+"""
+
+from .curve_hook import CurveHook
+from .label_check_hook import LabelCheckHook
+
+__all__ = ['CurveHook', 'LabelCheckHook']

@@ -1,0 +1,123 @@
+"""What ``tools/train.py`` and ``tools/test.py`` have in common."""
+
+import argparse
+import os
+
+from mmengine.config import Config, DictAction
+from mmengine.device import get_device
+from mmengine.dist import init_dist, is_distributed
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmgroupmix.compat import prepare_distributed, require_toolbox
+
+from .config_tree import type_name
+from .demo import to_demo
+from .errors import UserError
+from .task import TOOLBOXES, task_of
+from .work_dir import default_work_dir
+
+OWN_HOOKS = ('CurveHook', 'LabelCheckHook')
+
+
+def common_parser(description):
+    """argparse.ArgumentParser: With the options that both commands take."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('config', help='config file of mmdet, mmseg or mmpretrain')
+    parser.add_argument(
+        '--work-dir', help='folder for logs and checkpoints; default: '
+        'work_dirs/<config name>, with --demo work_dirs/demo/<config name>')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=DictAction, default={}, metavar='KEY=VALUE',
+        help='settings that replace those of the config, such as '
+        'train_cfg.max_iters=100 or key="[(a,b),(c,d)]" (no blanks inside)')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+        help='how the processes of a distributed job were started; default: none')
+    parser.add_argument(
+        '--demo', action='store_true',
+        help='check this config in minutes: mini data set, small sizes, short schedule')
+    parser.add_argument(
+        '--overwrite', action='store_true',
+        help="remove a former run's checkpoints or outputs that are in the way")
+    # torch's launchers pass one spelling or the other.
+    parser.add_argument(
+        '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser
+
+
+def load_config(args):
+    """Read the config, with the command line's settings and, if asked, its demo.
+
+    Args:
+        args (argparse.Namespace): Parsed options of :func:`common_parser`.
+
+    Returns:
+        Config: With ``work_dir`` and ``launcher`` set.
+
+    Raises:
+        UserError: If the file is missing or no demo can be made of it.
+    """
+    if not os.path.isfile(args.config):
+        raise UserError(f'config file not found: {args.config}')
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(args.config)
+    cfg.launcher = args.launcher
+    try:
+        _start_distributed(cfg)
+        require_toolbox(TOOLBOXES[task_of(cfg)])
+    except (ImportError, RuntimeError) as error:
+        raise UserError(str(error)) from error
+    if args.demo:
+        changes = to_demo(cfg, args.cfg_options)
+        if is_main_rank():
+            print(f'\n{changes}\n', flush=True)
+    else:
+        cfg.merge_from_dict(args.cfg_options)
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
+    elif args.demo or not cfg.get('work_dir'):
+        cfg.work_dir = default_work_dir(args.config, args.demo)
+    return cfg
+
+
+def is_main_rank():
+    """bool: Whether this process speaks for the job; known before it is joined."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0
+
+
+def check_mixed_precision(cfg):
+    """Mixed precision needs a device: say so before anything is built.
+
+    Raises:
+        UserError: If the config asks for ``AmpOptimWrapper`` without an accelerator.
+    """
+    if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' \
+            and get_device() in ('cpu', 'mps'):
+        raise UserError(
+            'mixed precision (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU or MUSA '
+            'device, and mmengine finds none here. Run without it: --cfg-options '
+            'optim_wrapper.type=OptimWrapper, or --demo, which falls back to float32.')
+
+
+def add_own_hooks(cfg):
+    """Give a person's own config the curve and the label check, in place."""
+    hooks = list(cfg.get('custom_hooks') or [])
+    present = {type_name(hook) for hook in hooks}
+    cfg.custom_hooks = hooks + [
+        dict(type=f'mmgroupmix.{name}') for name in OWN_HOOKS if name not in present]
+
+
+def build_runner(cfg):
+    """Runner: mmengine's, or the one that the config names."""
+    return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+
+
+def _start_distributed(cfg):
+    """Join the job early: the first rank makes the mini data, the others wait."""
+    if cfg.launcher == 'none':
+        return
+    prepare_distributed(cfg, cfg.launcher)
+    if not is_distributed():
+        env_cfg = cfg.get('env_cfg') or {}
+        init_dist(cfg.launcher, **(env_cfg.get('dist_cfg') or dict(backend='nccl')))

@@ -1,0 +1,146 @@
+"""A schedule of minutes with the shape of the real one."""
+
+from .config_tree import as_list, type_name
+from .errors import UserError
+
+# Of the planned run, what a warm-up keeps at least: from scratch it is needed.
+SHORTEST_PHASE = 1 / 20
+EVALUATIONS = 5
+WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
+
+# Fine-tuning rates barely move a model that starts from scratch and has a few hundred
+# steps; SGD's rates follow the batch size, which shrinks.
+ADAPTIVE_LR_FACTOR = dict(seg=10, det=3, cls=1)
+# An adaptive rate above this is one for training from scratch already.
+HIGHEST_FINE_TUNING_LR = 3e-4
+SGD_LR_FACTOR = dict(seg=1, det=0.25, cls=0.5)
+
+
+def is_epoch_based(train_cfg):
+    """bool: Whether a training loop counts epochs.
+
+    Raises:
+        UserError: If the config names neither ``max_epochs`` nor ``max_iters``.
+    """
+    if 'max_epochs' in train_cfg:
+        return True
+    if 'max_iters' in train_cfg:
+        return False
+    raise UserError(
+        'train_cfg names neither max_epochs nor max_iters, so --demo cannot shorten '
+        f'it: {dict(train_cfg)}')
+
+
+def shorten(cfg, planned, length, epoch_length):
+    """Shorten the training loop, its schedulers and intervals in place.
+
+    Args:
+        cfg (Config): The config.
+        planned (int): Epochs or iterations of the real run: what schedulers refer to.
+        length (int): Epochs or iterations of the demo.
+        epoch_length (int): Iterations of one epoch of the demo.
+
+    Returns:
+        str: What was changed, for a person.
+    """
+    by_epoch = is_epoch_based(cfg.train_cfg)
+    cfg.train_cfg['max_epochs' if by_epoch else 'max_iters'] = length
+    cfg.train_cfg['val_interval'] = max(length // EVALUATIONS, 1)
+    for key in ('val_begin', 'dynamic_intervals'):
+        cfg.train_cfg.pop(key, None)
+
+    total = length * epoch_length if by_epoch else length
+    schedulers = cfg.get('param_scheduler')
+    groups = schedulers.values() if isinstance(schedulers, dict) \
+        and 'type' not in schedulers else [schedulers]
+    for group in groups:
+        for scheduler in as_list(group):
+            if by_epoch and not scheduler.get('by_epoch', True):
+                _rescale_iterations(scheduler, total)
+            else:
+                _rescale(scheduler, planned, length)
+
+    hooks = cfg.setdefault('default_hooks', {})
+    checkpoint = hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
+    # One file, at the end: those of large models take seconds and gigabytes.
+    checkpoint.update(interval=length, by_epoch=by_epoch)
+    unit = 'epochs' if by_epoch else 'iterations'
+    return f'{planned} {unit} -> {length}, the learning-rate schedule scaled along'
+
+
+def rescale_learning_rate(cfg, task):
+    """Multiply the optimizers' rates by the constant for a short run from scratch.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        task (str): 'seg', 'det' or 'cls'.
+
+    Returns:
+        str: What was changed, '' if nothing.
+    """
+    changes = []
+    wrapper = cfg.optim_wrapper
+    wrappers = [wrapper] if 'optimizer' in wrapper else [
+        child for child in wrapper.values() if isinstance(child, dict)]
+    for one in wrappers:
+        one.pop('accumulative_counts', None)
+        optimizer = one.get('optimizer') or {}
+        if not isinstance(optimizer.get('lr'), (int, float)):
+            continue
+        old = optimizer['lr']
+        if 'SGD' in type_name(optimizer):
+            factor = SGD_LR_FACTOR[task]
+        else:
+            factor = ADAPTIVE_LR_FACTOR[task] if old <= HIGHEST_FINE_TUNING_LR else 1
+        if factor != 1:
+            optimizer['lr'] = old * factor
+            changes.append(f'{old:g} -> {optimizer["lr"]:g} (times {factor:g})')
+    return ', '.join(changes)
+
+
+def _rescale(scheduler, planned, length):
+    """Scale what counts steps; a boundary that two phases share stays shared."""
+    ratio = length / planned
+    shortest = max(int(length * SHORTEST_PHASE), 1)
+
+    def scaled(step):
+        if step <= 0:
+            return step
+        if step >= planned:
+            return max(round(step * ratio), length)
+        return min(max(round(step * ratio), shortest), length)
+
+    fills_phase = scheduler.get('T_max') is not None and scheduler['T_max'] == \
+        scheduler.get('end', 0) - scheduler.get('begin', 0)
+    for key in ('begin', 'end'):
+        if isinstance(scheduler.get(key), (int, float)):
+            scheduler[key] = scaled(scheduler[key])
+    for key in ('T_max', 'step_size', 'total_iters', 'total_steps'):
+        if isinstance(scheduler.get(key), (int, float)):
+            scheduler[key] = max(round(scheduler[key] * ratio), 1)
+    if scheduler.get('milestones'):
+        scheduler['milestones'] = [
+            max(round(step * ratio), 1) for step in scheduler['milestones']]
+    _keep_phase_open(scheduler)
+    if fills_phase:
+        scheduler['T_max'] = scheduler['end'] - scheduler.get('begin', 0)
+
+
+def _rescale_iterations(scheduler, total):
+    """Iterations in a run of epochs: a warm-up, or a phase up to the end."""
+    if isinstance(scheduler.get('end'), (int, float)):
+        warm_up = type_name(scheduler) in WARM_UPS and not scheduler.get('begin')
+        scheduler['end'] = min(scheduler['end'], max(total // 10, 1)) \
+            if warm_up else total
+    if scheduler.get('begin'):
+        scheduler['begin'] = min(scheduler['begin'], max(total // 10, 1))
+    if isinstance(scheduler.get('T_max'), (int, float)):
+        scheduler['T_max'] = min(scheduler['T_max'], total)
+    _keep_phase_open(scheduler)
+
+
+def _keep_phase_open(scheduler):
+    """mmengine refuses a phase of no steps."""
+    begin, end = scheduler.get('begin', 0), scheduler.get('end')
+    if isinstance(end, (int, float)) and end <= begin:
+        scheduler['end'] = begin + 1

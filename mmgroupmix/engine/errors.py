@@ -1,0 +1,36 @@
+"""An error that the person at the keyboard can mend, told without a traceback."""
+
+import sys
+
+USER_ERROR_EXIT_CODE = 2
+
+
+class UserError(ValueError):
+    """A mistake in the command, the config or the data; its message is for a person.
+
+    The message says what was given, where, what is allowed and what to do.
+    """
+
+
+def run_command(command):
+    """Run a command line; a :class:`UserError` becomes one message on stderr.
+
+    Any other exception is a defect of the program and keeps its traceback.
+
+    Args:
+        command (Callable[[], None]): The command.
+
+    Returns:
+        int: The exit code: 0, or 2 after a ``UserError``.
+    """
+    try:
+        command()
+    except UserError as error:
+        print(f'error: {_without_worker_traceback(error)}', file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    return 0
+
+
+def _without_worker_traceback(error):
+    """A data loader worker hands an exception over with its traceback as the text."""
+    return str(error).split(f'{UserError.__name__}: ')[-1].strip()

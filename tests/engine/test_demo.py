@@ -1,0 +1,131 @@
+"""What --demo changes in a config, and that it changes nothing else."""
+
+import pytest
+from mmengine.config import Config
+
+from mmgroupmix.engine.demo import to_demo
+from mmgroupmix.engine.demo_schedule import rescale_learning_rate, shorten
+from mmgroupmix.engine.errors import UserError
+
+from .conftest import shipped_config
+
+
+def without(model, *dropped):
+    """The model's config without keys at any depth; a pretrained start is one."""
+    if isinstance(model, dict):
+        return {key: without(value, *dropped) for key, value in model.items()
+                if key not in dropped}
+    if isinstance(model, (list, tuple)):
+        return [without(value, *dropped) for value in model]
+    return model
+
+
+@pytest.mark.parametrize('name', [
+    'mmseg/fcn/fcn_r50-d8_4xb2-40k_cityscapes-512x1024.py',
+    'mmseg/upernet/upernet_r18_4xb4-20k_voc12aug-512x512.py',
+    'mmdet/retinanet/retinanet_r50_fpn_1x_coco.py',
+    'mmdet/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
+    'mmdet/yolox/yolox_s_8xb8-300e_coco.py',
+    'mmdet/pascal_voc/retinanet_r50_fpn_1x_voc0712.py',
+    'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+    'mmpretrain/resnet/resnet18_8xb16_cifar10.py',
+])
+def test_the_model_stays_but_for_pretrained_weights_and_sizes(name, in_workspace):
+    file = shipped_config(name)
+    before = Config.fromfile(file)
+    cfg = Config.fromfile(file)
+    to_demo(cfg)
+    changed = ('init_cfg', 'pretrained', 'data_preprocessor')
+    assert without(cfg.model, *changed) == without(before.model, *changed)
+    old_steps, new_steps = (
+        [step['type'] for step in _leaf(c.train_dataloader.dataset).pipeline]
+        for c in (before, cfg))
+    assert new_steps[-len(old_steps):] == old_steps
+    assert cfg.optim_wrapper.optimizer.type == before.optim_wrapper.optimizer.type
+    assert cfg.optim_wrapper.get('paramwise_cfg') == \
+        before.optim_wrapper.get('paramwise_cfg')
+
+
+def _leaf(dataset):
+    while 'dataset' in dataset or 'datasets' in dataset:
+        dataset = dataset['dataset'] if 'dataset' in dataset else dataset['datasets'][0]
+    return dataset
+
+
+def test_a_model_bound_to_one_size_keeps_it(in_workspace):
+    cfg = Config.fromfile(shipped_config(
+        'mmpretrain/mlp_mixer/mlp-mixer-base-p16_64xb64_in1k.py'))
+    text = to_demo(cfg)
+    crop = next(step for step in cfg.train_dataloader.dataset.pipeline
+                if 'RandomResizedCrop' in step['type'])
+    assert crop['scale'] == 224
+    assert 'works at 224 px only' in text
+
+
+def test_slide_inference_and_padding_shrink_with_the_crop(in_workspace):
+    cfg = Config.fromfile(shipped_config(
+        'mmseg/fcn/fcn_r50-d8_4xb2-40k_cityscapes-769x769.py'))
+    to_demo(cfg)
+    assert cfg.model.test_cfg.crop_size == (96, 96)
+    assert cfg.model.test_cfg.stride == (64, 64)
+    assert tuple(cfg.model.data_preprocessor.size) == (96, 96)
+
+
+def test_the_command_line_wins_over_the_demo(in_workspace):
+    cfg = Config.fromfile(shipped_config('mmpretrain/resnet/resnet18_8xb32_in1k.py'))
+    to_demo(cfg, {'train_cfg.max_epochs': 3, 'train_dataloader.batch_size': 5,
+                  'optim_wrapper.optimizer.lr': 0.3})
+    assert cfg.train_cfg.max_epochs == 3
+    assert cfg.train_dataloader.batch_size == 5
+    assert cfg.optim_wrapper.optimizer.lr == 0.3
+    # Of 100 epochs, 30, 60 and 90; of 3, the same shares.
+    assert cfg.param_scheduler.milestones == [1, 2, 3]
+
+
+def test_a_pretrained_file_on_this_disk_is_used(in_workspace, tmp_path):
+    file = tmp_path / 'weights.pth'
+    file.write_bytes(b'weights')
+    cfg = Config.fromfile(shipped_config('mmpretrain/resnet/resnet18_8xb32_in1k.py'))
+    start = dict(type='Pretrained', checkpoint=str(file))
+    to_demo(cfg, {'model.backbone.init_cfg': start, 'load_from': 'absent.pth'})
+    assert cfg.model.backbone.init_cfg == start
+
+
+def test_a_config_without_mini_data_of_its_kind_is_refused(in_workspace):
+    cfg = Config.fromfile(shipped_config(
+        'mmdet/panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py'))
+    with pytest.raises(UserError, match='LoadPanopticAnnotations'):
+        to_demo(cfg)
+
+
+@pytest.mark.smoke
+def test_a_config_that_does_not_say_its_task_is_refused():
+    cfg = Config(dict(
+        model=dict(type='Mystery'), train_cfg=dict(by_epoch=True, max_epochs=1)))
+    with pytest.raises(UserError, match='default_scope'):
+        to_demo(cfg)
+
+
+@pytest.mark.smoke
+def test_phases_of_a_schedule_that_meet_still_meet():
+    cfg = Config(dict(
+        train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=300),
+        param_scheduler=[
+            dict(type='LinearLR', by_epoch=True, begin=0, end=20),
+            dict(type='CosineAnnealingLR', begin=20, end=300, T_max=280)]))
+    shorten(cfg, planned=300, length=10, epoch_length=25)
+    warm_up, cosine = cfg.param_scheduler
+    assert (warm_up.begin, warm_up.end) == (0, 1)
+    assert (cosine.begin, cosine.end, cosine.T_max) == (1, 10, 9)
+
+
+@pytest.mark.smoke
+def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
+    rates = {}
+    for optimizer, lr in (('AdamW', 6e-5), ('AdamW', 4e-3), ('SGD', 0.01)):
+        cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type=optimizer, lr=lr))))
+        rescale_learning_rate(cfg, 'seg')
+        rates[optimizer, lr] = cfg.optim_wrapper.optimizer.lr
+    assert rates == {
+        ('AdamW', 6e-5): pytest.approx(6e-4), ('AdamW', 4e-3): 4e-3,
+        ('SGD', 0.01): 0.01}
