@@ -1,6 +1,7 @@
 """Checkpoints: published files (and ours) into the models of this package."""
 
+from ..errors import CheckpointError
 from .conversion import convert_state_dict
-from .reading import CheckpointError, read_checkpoint
+from .reading import read_checkpoint
 
 __all__ = ['CheckpointError', 'convert_state_dict', 'read_checkpoint']

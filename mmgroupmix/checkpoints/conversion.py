@@ -5,8 +5,9 @@ from types import ModuleType
 
 from torch import Tensor
 
+from ..errors import CheckpointError
 from . import groupmixformer
-from .reading import CheckpointError, unwrap
+from .reading import unwrap
 
 #: One module a family: NAME, SIGNATURE, convert() and sizes().
 FAMILIES = (groupmixformer, )

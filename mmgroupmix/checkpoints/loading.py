@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from mmengine.logging import print_log
 from torch import Tensor
 
-from .conversion import (backbone_tensors, describe, family_of, is_classifier)
-from .reading import CheckpointError, read_checkpoint, unwrap
+from ..errors import CheckpointError
+from .conversion import backbone_tensors, describe, family_of, is_classifier
+from .reading import read_checkpoint, unwrap
 
 
 class LoadsPublishedFiles:

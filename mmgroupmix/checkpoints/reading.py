@@ -14,13 +14,11 @@ import torch
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..errors import CheckpointError, CheckpointNotFoundError
+
 #: Levels under which training scripts keep the weights, by preference.
 OUTER_LEVELS = ('state_dict', 'model', 'net', 'model_state_dict', 'module')
 PREFIXES = ('module.', '_orig_mod.')
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be what was asked for: what it is and what to do."""
 
 
 def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
@@ -35,7 +33,7 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
         ``module.`` prefix.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        CheckpointNotFoundError: If there is no such file.
         CheckpointError: If it is not a checkpoint, or truncated.
     """
     path = Path(checkpoint).expanduser()
@@ -44,7 +42,7 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
     if '://' in str(checkpoint):
         loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
         return unwrap(loaded, f'{checkpoint}')
-    raise FileNotFoundError(
+    raise CheckpointNotFoundError(
         f'No checkpoint at {checkpoint}. Put the published file there, give its place '
         'as backbone.init_cfg.checkpoint, or train from random weights with '
         'init_cfg=None.')

@@ -6,8 +6,7 @@ download, by the toolboxes' own dataset classes and metrics.
 """
 
 from .ade20k import write_mini_ade20k
-from .classes import (
-    DET_CLASSES, DET_PALETTE, SEG_CLASSES, SEG_PALETTE, mini_metainfo)
+from .classes import DET_CLASSES, DET_PALETTE, SEG_CLASSES, SEG_PALETTE, mini_metainfo
 from .coco import write_mini_coco
 from .imagenet import write_mini_imagenet
 

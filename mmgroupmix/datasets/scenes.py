@@ -13,6 +13,9 @@ JPEG_QUALITY = 95
 LEAST_VISIBLE = 0.8
 PLACEMENT_TRIES = 20
 TINT_TRIES = 12
+HUES = 180  # OpenCV counts half degrees
+# Half of the distance of two classes is 9: their hues just meet.
+HUE_SPREAD = 9
 
 
 @dataclass
@@ -69,7 +72,7 @@ class Layout:
     heights: tuple
 
 
-SEVERAL_DIGITS = Layout(fewest=2, most=5, heights=(0.3, 0.6))
+SEVERAL_DIGITS = Layout(fewest=1, most=3, heights=(0.5, 0.8))
 ONE_DIGIT = Layout(fewest=1, most=1, heights=(0.6, 0.85))
 
 
@@ -157,7 +160,7 @@ def _place(rng, scene, digit, samples, heights):
         return False
 
     canvas = scene.image[window]
-    _paint(canvas, grey, opacity, _contrasting_tint(rng, canvas[mask]))
+    _paint(canvas, grey, opacity, _tint(rng, digit, canvas[mask]))
     for other in scene.instances:
         other.mask[window] &= ~mask
     full_mask = np.zeros((full_height, full_width), bool)
@@ -180,18 +183,23 @@ def _paint(canvas, grey, opacity, tint):
     canvas[...] = np.round(canvas * (1 - opacity) + tint * shade * opacity)
 
 
-def _contrasting_tint(rng, covered):
-    """A strong colour, whatever the class, unlike the pixels that it will cover.
+def _tint(rng, digit, covered):
+    """A strong colour around the hue of the class, unlike the pixels that it covers.
+
+    As sky is blue and grass is green: colour helps, so that a network learns within
+    minutes, and shape tells apart the hues that meet.
 
     Args:
         rng (np.random.Generator): Source of the random choices.
+        digit (int): The class, 0 to 9.
         covered (np.ndarray): The pixels under the digit, RGB, (N, 3).
 
     Returns:
         np.ndarray: RGB, (3,), float32 in [0, 255].
     """
+    hues = digit * HUES // 10 + rng.integers(-HUE_SPREAD, HUE_SPREAD + 1, TINT_TRIES)
     hsv = np.stack([
-        rng.integers(0, 180, TINT_TRIES),  # OpenCV's hue: half degrees
+        hues % HUES,
         rng.integers(90, 256, TINT_TRIES),
         rng.integers(200, 256, TINT_TRIES)
     ], axis=1).astype(np.uint8)

@@ -9,11 +9,10 @@ from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from mmgroupmix.compat import prepare_distributed, require_toolbox
-
+from ..compat import prepare_distributed, require_toolbox
+from ..errors import UserError
 from .config_tree import type_name
 from .demo import to_demo
-from .errors import UserError
 from .task import TOOLBOXES, task_of
 from .work_dir import default_work_dir
 

@@ -7,8 +7,8 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.visualization import LocalVisBackend
 
-from mmgroupmix.registry import HOOKS
-from mmgroupmix.visualization.curves import plot_curves
+from ..registry import HOOKS
+from ..visualization.curves import plot_curves
 
 
 @HOOKS.register_module()

@@ -14,11 +14,11 @@ from .image_sizes import MULTIPLE, largest_train_side, shrunk
 from .task import TASK_NAMES, TOOLBOXES, task_of
 
 # Largest side of what the model is fed, in pixels.
-SIDE = dict(seg=96, det=256, cls=64)
+SIDE = dict(seg=64, det=256, cls=64)
 BATCH_SIZE = dict(seg=4, det=2, cls=16)
 # A model bound to a large size gets fewer images at a time, for memory and time.
 BATCH_SIZE_AT_FULL_SIZE = dict(seg=2, det=2, cls=4)
-ITERATIONS = dict(seg=180, det=96, cls=250)
+ITERATIONS = dict(seg=110, det=96, cls=250)
 LOG_INTERVAL = dict(seg=10, det=4, cls=10)
 DRAWN_IMAGES = 6
 SEED = 0

@@ -4,14 +4,13 @@ from pathlib import Path
 
 from mmengine.dist import barrier, get_rank
 
-from .config_tree import (
-    as_list, leaf_datasets, replace_leaf_datasets, type_name, walk)
-from .errors import UserError
+from ..errors import UserError
+from .config_tree import as_list, leaf_datasets, replace_leaf_datasets, type_name, walk
 from .task import TASK_NAMES, outputs_of, predicts_masks
 
 MINI_ROOT = Path('data/mini')
 # Training and validation. A detector's step takes a second or more on two cores.
-NUM_IMAGES = dict(seg=(160, 24), det=(64, 16), cls=(400, 100))
+NUM_IMAGES = dict(seg=(240, 24), det=(64, 16), cls=(400, 100))
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # These need more than images with the task's own annotations.
 UNSUPPORTED_TRANSFORMS = (
@@ -43,7 +42,7 @@ def use_mini_data(cfg, task):
             split = 'train' if name.startswith('train') else 'val'
             cfg[name]['dataset'] = replace_leaf_datasets(
                 cfg[name]['dataset'],
-                lambda leaf: _mini_dataset(leaf, cfg, task, root, split))
+                lambda leaf, split=split: _mini_dataset(leaf, cfg, task, root, split))
     if cfg.get('tta_pipeline'):
         cfg.tta_pipeline = _fitting_pipeline(cfg.tta_pipeline, task)
     _use_mini_evaluators(cfg, task, root)
@@ -52,15 +51,19 @@ def use_mini_data(cfg, task):
 
 def class_names(cfg, task):
     """tuple[str]: A name for every output, for drawing predictions of unused ones."""
-    from mmgroupmix.datasets import mini_metainfo
+    from ..datasets import mini_metainfo
     outputs = outputs_of(cfg.model, task)
     names = mini_metainfo(task, outputs)['classes']
     return names + tuple(f'unused {i}' for i in range(len(names), outputs or 0))
 
 
 def _written(task, outputs):
-    from mmgroupmix.datasets import (
-        SEG_CLASSES, write_mini_ade20k, write_mini_coco, write_mini_imagenet)
+    from ..datasets import (
+        SEG_CLASSES,
+        write_mini_ade20k,
+        write_mini_coco,
+        write_mini_imagenet,
+    )
     writer, layout, classes = dict(
         seg=(write_mini_ade20k, 'ade20k', min(outputs or 11, len(SEG_CLASSES))),
         det=(write_mini_coco, 'coco', outputs or 10),
@@ -82,7 +85,7 @@ def _write(writer, root, num_train, num_val, classes):
 
 
 def _mini_dataset(leaf, cfg, task, root, split):
-    from mmgroupmix.datasets import mini_metainfo
+    from ..datasets import mini_metainfo
     common = dict(
         data_root=str(root),
         metainfo=mini_metainfo(task, outputs_of(cfg.model, task)),

@@ -1,16 +1,16 @@
 """A schedule of minutes with the shape of the real one."""
 
+from ..errors import UserError
 from .config_tree import as_list, type_name
-from .errors import UserError
 
 # Of the planned run, what a warm-up keeps at least: from scratch it is needed.
 SHORTEST_PHASE = 1 / 20
-EVALUATIONS = 5
+EVALUATIONS = 4
 WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
 
 # Fine-tuning rates barely move a model that starts from scratch and has a few hundred
 # steps; SGD's rates follow the batch size, which shrinks.
-ADAPTIVE_LR_FACTOR = dict(seg=10, det=3, cls=1)
+ADAPTIVE_LR_FACTOR = dict(seg=20, det=3, cls=1)
 # An adaptive rate above this is one for training from scratch already.
 HIGHEST_FINE_TUNING_LR = 3e-4
 SGD_LR_FACTOR = dict(seg=1, det=0.25, cls=0.5)

@@ -7,9 +7,8 @@ CPU in an index error that names no file.
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmgroupmix.registry import HOOKS
-
-from .errors import UserError
+from ..errors import UserError
+from ..registry import HOOKS
 
 # Its targets are edges that it derives itself, two classes whatever the data.
 HEADS_WITH_OWN_TARGETS = ('STDCHead', )

@@ -2,9 +2,14 @@
 
 import os
 
+from ..errors import UserError
 from .config_tree import (
-    SLIDING_WINDOW_KEYS, leaf_datasets, numbers_in, sizes_in, type_name)
-from .errors import UserError
+    SLIDING_WINDOW_KEYS,
+    leaf_datasets,
+    numbers_in,
+    sizes_in,
+    type_name,
+)
 
 # The layout on disk and the source of the data sets that the configs here are about.
 KNOWN_DATASETS = dict(

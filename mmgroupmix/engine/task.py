@@ -1,7 +1,7 @@
 """Which of the three tasks a config is about, and the toolbox that does it."""
 
+from ..errors import UserError
 from .config_tree import leaf_datasets, scope_of, type_name
-from .errors import UserError
 
 TOOLBOXES = dict(seg='mmseg', det='mmdet', cls='mmpretrain')
 TASK_NAMES = dict(

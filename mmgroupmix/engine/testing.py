@@ -6,10 +6,11 @@ from pathlib import Path
 
 from mmengine.dist import barrier
 
+from ..errors import UserError
 from .command_line import build_runner, common_parser, is_main_rank, load_config
 from .config_tree import as_list, leaf_datasets, type_name
-from .errors import UserError, run_command
 from .preflight import check_data, check_sizes
+from .reporting import run_command
 from .task import task_of
 from .unreadable_files import name_unreadable_files
 from .work_dir import clear_for_output
@@ -186,7 +187,7 @@ class _kept:
 
 
 def _summary(metrics, args):
-    from mmgroupmix.visualization.curves import headline
+    from ..visualization.curves import headline
     lines = ['', f'result       {headline(metrics)}']
     if args.out:
         lines.append(f'predictions  {args.out}')

@@ -5,13 +5,19 @@ from pathlib import Path
 
 from mmengine.dist import barrier
 
+from ..errors import UserError
 from .command_line import (
-    add_own_hooks, build_runner, check_mixed_precision, common_parser, is_main_rank,
-    load_config)
+    add_own_hooks,
+    build_runner,
+    check_mixed_precision,
+    common_parser,
+    is_main_rank,
+    load_config,
+)
 from .config_tree import type_name
 from .curve_hook import CurveHook
-from .errors import UserError, run_command
 from .preflight import check_data, check_sizes
+from .reporting import run_command
 from .unreadable_files import name_unreadable_files
 from .work_dir import checkpoints_in, clear_for_training
 
@@ -124,7 +130,7 @@ def _apply_auto_scale_lr(cfg):
 
 def _summary(runner):
     """The metric and where to find what the run left."""
-    from mmgroupmix.visualization.curves import headline
+    from ..visualization.curves import headline
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
     lines = ['']
     if curve and curve.metrics is not None:

@@ -7,7 +7,7 @@ foreign label map: 'cannot identify image file <_io.BytesIO ...>').
 
 from mmengine.dataset import Compose
 
-from .errors import UserError
+from ..errors import UserError
 
 
 class NamingCompose(Compose):

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .errors import UserError
+from ..errors import UserError
 
 
 def default_work_dir(config_file, demo):

@@ -5,6 +5,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from ..errors import UnknownArgumentError, UserError
+
 
 def explain_arguments(cls: type) -> type:
     """Make ``cls(...)`` answer an unknown argument with the known ones.
@@ -13,7 +15,7 @@ def explain_arguments(cls: type) -> type:
     mistyped key but not what it could have been.
 
     Raises:
-        TypeError: At the call, if a keyword argument is none of ``cls.__init__``'s.
+        UnknownArgumentError: At the call, if ``cls`` has no such keyword argument.
     """
     init = cls.__init__
     allowed = [name for name in inspect.signature(init).parameters if name != 'self']
@@ -22,7 +24,7 @@ def explain_arguments(cls: type) -> type:
     def checked(self, *args, **kwargs):
         for name in kwargs:
             if name not in allowed:
-                raise TypeError(
+                raise UnknownArgumentError(
                     f'{cls.__name__} has no argument {name!r}{suggest(name, allowed)}. '
                     f'Its arguments: {", ".join(allowed)}.')
         init(self, *args, **kwargs)
@@ -49,20 +51,20 @@ def check_indices(owner: str, out_indices, count: int) -> tuple[int, ...]:
         tuple[int, ...]: The indices.
 
     Raises:
-        TypeError: If they are no sequence of integers.
-        ValueError: If one is out of range or they do not ascend.
+        UnknownArgumentError: If they are no sequence of integers.
+        UserError: If one is out of range or they do not ascend.
     """
     expected = f'expected ascending stage indices from 0 to {count - 1}, as (0, 1, 2, 3)'
     if not isinstance(out_indices, (tuple, list)) or not all(
             type(i) is int for i in out_indices):
-        raise TypeError(f'{owner}: out_indices={out_indices!r}, {expected}.')
+        raise UnknownArgumentError(f'{owner}: out_indices={out_indices!r}, {expected}.')
     out_indices = tuple(out_indices)
     outside = [i for i in out_indices if not 0 <= i < count]
     if outside:
-        raise ValueError(
+        raise UserError(
             f'{owner}: out_indices={out_indices} holds {outside[0]}, {expected}.')
     if not out_indices or out_indices != tuple(sorted(set(out_indices))):
-        raise ValueError(f'{owner}: out_indices={out_indices}, {expected}.')
+        raise UserError(f'{owner}: out_indices={out_indices}, {expected}.')
     return out_indices
 
 
@@ -70,18 +72,18 @@ def check_keys(owner: str, given: Mapping, required: Iterable[str]) -> None:
     """Check that a mapping has exactly the keys that it must have.
 
     Raises:
-        TypeError: If it is no mapping.
-        ValueError: If a key is missing or unknown.
+        UnknownArgumentError: If it is no mapping.
+        UserError: If a key is missing or unknown.
     """
     required = list(required)
     if not isinstance(given, Mapping):
-        raise TypeError(
+        raise UnknownArgumentError(
             f'{owner} is {given!r}, expected a dict with {", ".join(required)}.')
     for key in given:
         if key not in required:
-            raise ValueError(
+            raise UserError(
                 f'{owner} has no key {key!r}{suggest(key, required)}. '
                 f'Its keys: {", ".join(required)}.')
     missing = [key for key in required if key not in given]
     if missing:
-        raise ValueError(f'{owner} lacks {", ".join(missing)}. Given: {dict(given)}.')
+        raise UserError(f'{owner} lacks {", ".join(missing)}. Given: {dict(given)}.')

@@ -1,7 +1,6 @@
 import pytest
 
-from mmgroupmix.datasets import (
-    write_mini_ade20k, write_mini_coco, write_mini_imagenet)
+from mmgroupmix.datasets import write_mini_ade20k, write_mini_coco, write_mini_imagenet
 
 # Small pictures, few of them: about 20 digits a split, so all ten occur.
 SIZES = dict(min_size=72, max_size=120)

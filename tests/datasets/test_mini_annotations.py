@@ -10,7 +10,11 @@ from pycocotools.coco import COCO
 from mmgroupmix.datasets.outlines import run_lengths, segmentation_of
 from mmgroupmix.datasets.recipe import Recipe
 from mmgroupmix.datasets.scenes import (
-    LEAST_VISIBLE, ONE_DIGIT, SEVERAL_DIGITS, compose_scenes)
+    LEAST_VISIBLE,
+    ONE_DIGIT,
+    SEVERAL_DIGITS,
+    compose_scenes,
+)
 from mmgroupmix.datasets.sources import load_sources
 
 SPLITS = {'train': 'training', 'val': 'validation'}

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from mmgroupmix.datasets import (
-    DET_CLASSES, DET_PALETTE, SEG_CLASSES, SEG_PALETTE, mini_metainfo,
-    write_mini_ade20k, write_mini_coco, write_mini_imagenet)
+    DET_CLASSES,
+    DET_PALETTE,
+    SEG_CLASSES,
+    SEG_PALETTE,
+    mini_metainfo,
+    write_mini_ade20k,
+    write_mini_coco,
+    write_mini_imagenet,
+)
 
 SCRIPT = Path(__file__).parents[2] / 'tools' / 'make_mini_dataset.py'
 

@@ -6,8 +6,12 @@ import torch
 
 import mmgroupmix  # noqa: F401  makes mmdet importable beside an mmcv without ops
 from mmgroupmix.datasets import (
-    SEG_CLASSES, mini_metainfo, write_mini_ade20k, write_mini_coco,
-    write_mini_imagenet)
+    SEG_CLASSES,
+    mini_metainfo,
+    write_mini_ade20k,
+    write_mini_coco,
+    write_mini_imagenet,
+)
 
 SPLITS = ['train', 'val']
 

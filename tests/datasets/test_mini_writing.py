@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import mmgroupmix
-from mmgroupmix.datasets import (
-    write_mini_ade20k, write_mini_coco, write_mini_imagenet)
+from mmgroupmix.datasets import write_mini_ade20k, write_mini_coco, write_mini_imagenet
 from mmgroupmix.datasets.manifest import MANIFEST_NAME, write_once
 from mmgroupmix.datasets.recipe import Recipe
 from mmgroupmix.datasets.scenes import Scene

@@ -8,10 +8,11 @@ import torch
 from mmengine.config import Config
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
-from mmgroupmix.engine.errors import UserError, run_command
 from mmgroupmix.engine.label_check_hook import LabelCheckHook
 from mmgroupmix.engine.preflight import check_data, check_sizes
+from mmgroupmix.engine.reporting import run_command
 from mmgroupmix.engine.work_dir import clear_for_output, clear_for_training
+from mmgroupmix.errors import UserError
 from mmgroupmix.visualization.curves import headline, plot_curves, read_curves
 
 pytestmark = pytest.mark.smoke
@@ -152,7 +153,7 @@ def test_an_error_from_a_worker_is_told_without_its_traceback(capsys):
     def fail():
         raise UserError(
             'Caught UserError in DataLoader worker process 0.\nOriginal Traceback:\n'
-            '...\nmmgroupmix.engine.errors.UserError: cannot read the image a.jpg\n')
+            '...\nmmgroupmix.errors.UserError: cannot read the image a.jpg\n')
     assert run_command(fail) == 2
     assert capsys.readouterr().err == 'error: cannot read the image a.jpg\n'
 

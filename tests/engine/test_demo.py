@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from mmgroupmix.engine.demo import to_demo
 from mmgroupmix.engine.demo_schedule import rescale_learning_rate, shorten
-from mmgroupmix.engine.errors import UserError
+from mmgroupmix.errors import UserError
 
 from .conftest import shipped_config
 
@@ -66,9 +66,10 @@ def test_slide_inference_and_padding_shrink_with_the_crop(in_workspace):
     cfg = Config.fromfile(shipped_config(
         'mmseg/fcn/fcn_r50-d8_4xb2-40k_cityscapes-769x769.py'))
     to_demo(cfg)
-    assert cfg.model.test_cfg.crop_size == (96, 96)
-    assert cfg.model.test_cfg.stride == (64, 64)
-    assert tuple(cfg.model.data_preprocessor.size) == (96, 96)
+    assert cfg.model.test_cfg.crop_size == (64, 64)
+    # 513 of 769 pixels: two thirds of the window, as before.
+    assert cfg.model.test_cfg.stride == (43, 43)
+    assert tuple(cfg.model.data_preprocessor.size) == (64, 64)
 
 
 def test_the_command_line_wins_over_the_demo(in_workspace):
@@ -127,5 +128,5 @@ def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
         rescale_learning_rate(cfg, 'seg')
         rates[optimizer, lr] = cfg.optim_wrapper.optimizer.lr
     assert rates == {
-        ('AdamW', 6e-5): pytest.approx(6e-4), ('AdamW', 4e-3): 4e-3,
+        ('AdamW', 6e-5): pytest.approx(1.2e-3), ('AdamW', 4e-3): 4e-3,
         ('SGD', 0.01): 0.01}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
+from ...errors import UserError
 from ...registry import MODELS
 from ..arguments import check_keys, explain_arguments, suggest
 from ..layers.block import ConvPositionEncoding, MetaFormerBlock
@@ -49,7 +50,7 @@ class GroupMixFormer(MetaFormer):
             ``type='Pretrained'`` takes published files.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described.
+        UserError: If an argument is not as described.
     """
 
     arch_settings = dict(
@@ -106,7 +107,7 @@ class GroupMixFormer(MetaFormer):
         if name not in cls.arch_settings:
             allowed = ', '.join(f'{v} ({k})' for k, v in cls.arch_aliases.items())
             hint = suggest(arch, cls.arch_settings)
-            raise ValueError(
+            raise UserError(
                 f'{cls.__name__}: unknown arch {arch!r}{hint}. Allowed: {allowed}, or '
                 'a dict with embed_dims, depths and mlp_ratios.')
         return name, dict(cls.arch_settings[name])

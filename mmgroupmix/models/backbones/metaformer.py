@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...checkpoints.loading import LoadsPublishedFiles
+from ...errors import UserError
 from ...registry import MODELS, TOKEN_MIXERS
 from ..arguments import check_indices, check_keys, explain_arguments
 from ..layers.block import MetaFormerBlock
@@ -46,10 +47,10 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             again in the backward pass. Less memory, about a third more time, the same
             results. Defaults to False.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
-            ``type='Pretrained'`` takes published files, see :mod:`mmgroupmix.checkpoints`.
+            ``type='Pretrained'`` takes published files.
 
     Raises:
-        TypeError, ValueError: If an argument is not as described.
+        UserError: If an argument is not as described.
     """
 
     arch = 'custom'
@@ -70,11 +71,11 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         name = type(self).__name__
         check_arch(name, arch)
         if not -1 <= frozen_stages <= NUM_STAGES:
-            raise ValueError(
+            raise UserError(
                 f'{name}: frozen_stages={frozen_stages}, expected -1 (none), 0 (the '
                 'stem) or 1 to 4 (the stem and so many stages).')
         if not 0 <= drop_path_rate < 1:
-            raise ValueError(
+            raise UserError(
                 f'{name}: drop_path_rate={drop_path_rate}, expected 0 <= rate < 1.')
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
         self.embed_dims = tuple(arch['embed_dims'])
@@ -205,11 +206,11 @@ class Stage(nn.Module):
 
 
 def check_arch(name: str, arch: Mapping) -> None:
-    """Raise a ValueError if a table of sizes is not complete."""
+    """Raise a UserError if a table of sizes is not complete."""
     check_keys(f'{name}: arch', arch, ARCH_KEYS)
     for key in ARCH_KEYS:
         if len(arch[key]) != NUM_STAGES or min(arch[key]) <= 0:
-            raise ValueError(
+            raise UserError(
                 f'{name}: arch[{key!r}]={arch[key]}, expected four positive numbers, '
                 'one a stage.')
 
@@ -219,7 +220,7 @@ def each_stage(name: str, token_mixers: str | Mapping | Sequence) -> list[dict]:
     if isinstance(token_mixers, (str, Mapping)):
         token_mixers = [token_mixers] * NUM_STAGES
     if len(token_mixers) != NUM_STAGES:
-        raise ValueError(
+        raise UserError(
             f'{name}: {len(token_mixers)} token_mixers, expected one for all stages or '
             'four, one a stage.')
     return [dict(type=m) if isinstance(m, str) else dict(m) for m in token_mixers]

@@ -18,6 +18,7 @@ from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_weights
 
+from ...errors import UserError
 from ...registry import TOKEN_MIXERS
 from ..layers.layout import to_map, to_tokens
 from ..layers.separable_conv import SeparableConv2d
@@ -44,7 +45,7 @@ class GroupMixAttention(nn.Module):
             Defaults to ``dict(type='BN')``.
 
     Raises:
-        ValueError: If ``dim`` is no multiple of 10, or ``kernel_sizes`` are not three
+        UserError: If ``dim`` is no multiple of 10, or ``kernel_sizes`` are not three
             odd numbers.
     """
 
@@ -56,11 +57,11 @@ class GroupMixAttention(nn.Module):
     ):
         super().__init__()
         if dim % 10:
-            raise ValueError(
+            raise UserError(
                 f'GroupMixAttention: dim={dim}, expected a multiple of 10: five segments '
                 'of equal width, four of them with two heads each.')
         if len(kernel_sizes) != 3 or any(k < 1 or k % 2 == 0 for k in kernel_sizes):
-            raise ValueError(
+            raise UserError(
                 f'GroupMixAttention: kernel_sizes={kernel_sizes}, expected three odd '
                 'numbers for segments 1, 2 and 3, such as (3, 5, 7).')
         segment = dim // NUM_SEGMENTS

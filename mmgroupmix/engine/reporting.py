@@ -1,15 +1,10 @@
-"""An error that the person at the keyboard can mend, told without a traceback."""
+"""A command line around errors that the person at the keyboard can mend."""
 
 import sys
 
+from ..errors import UserError
+
 USER_ERROR_EXIT_CODE = 2
-
-
-class UserError(ValueError):
-    """A mistake in the command, the config or the data; its message is for a person.
-
-    The message says what was given, where, what is allowed and what to do.
-    """
 
 
 def run_command(command):
