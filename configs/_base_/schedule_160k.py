@@ -1,6 +1,7 @@
 """160k iterations at batch 16: AdamW as Swin's UperNet (arXiv 2103.14030, A2.3)."""
 optim_wrapper = dict(
     type='OptimWrapper',
+    constructor='mmgroupmix.GroupedOptimWrapperConstructor',
     optimizer=dict(
         type='AdamW', lr=6e-5, betas=(0.9, 0.999), weight_decay=0.01, fused=True),
     paramwise_cfg=dict(custom_keys=dict(norm=dict(decay_mult=0.))))

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import textwrap
 
 from mmengine.config import Config, DictAction
 from mmengine.device import get_device
@@ -68,9 +69,10 @@ def load_config(args):
     except (ImportError, RuntimeError) as error:
         raise UserError(str(error)) from error
     if args.demo:
-        changes = to_demo(cfg, args.cfg_options)
+        # Kept in the config, so that the dumped one says that it is a demo's.
+        cfg.demo = to_demo(cfg, args.cfg_options)
         if is_main_rank():
-            print(f'\n{changes}\n', flush=True)
+            print(f'\n{paragraph(cfg.demo)}\n', flush=True)
     else:
         cfg.merge_from_dict(args.cfg_options)
     if args.work_dir:
@@ -78,6 +80,11 @@ def load_config(args):
     elif args.demo or not cfg.get('work_dir'):
         cfg.work_dir = default_work_dir(args.config, args.demo)
     return cfg
+
+
+def paragraph(text):
+    """str: The text in lines that a terminal does not break within words."""
+    return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
 
 
 def is_main_rank():

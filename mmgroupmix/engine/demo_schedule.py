@@ -1,5 +1,7 @@
 """A schedule of minutes with the shape of the real one."""
 
+import math
+
 from ..errors import UserError
 from .config_tree import as_list, type_name
 
@@ -45,7 +47,7 @@ def shorten(cfg, planned, length, epoch_length):
     """
     by_epoch = is_epoch_based(cfg.train_cfg)
     cfg.train_cfg['max_epochs' if by_epoch else 'max_iters'] = length
-    cfg.train_cfg['val_interval'] = max(length // EVALUATIONS, 1)
+    cfg.train_cfg['val_interval'] = math.ceil(length / EVALUATIONS)
     for key in ('val_begin', 'dynamic_intervals'):
         cfg.train_cfg.pop(key, None)
 

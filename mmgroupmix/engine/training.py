@@ -13,6 +13,7 @@ from .command_line import (
     common_parser,
     is_main_rank,
     load_config,
+    paragraph,
 )
 from .config_tree import type_name
 from .curve_hook import CurveHook
@@ -143,6 +144,8 @@ def _summary(runner):
         lines.append(f'overlays     {_short(overlays)}')
     if curve and curve.out_file:
         lines.append(f'curves       {_short(curve.out_file)}')
+    if runner.cfg.get('demo'):
+        lines += ['', paragraph(runner.cfg.demo)]
     return '\n'.join(lines)
 
 

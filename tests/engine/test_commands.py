@@ -34,7 +34,8 @@ def test_a_demo_trains_evaluates_and_draws(
 
 def test_the_demo_says_in_one_paragraph_what_it_changed(seg_run):
     paragraph = next(
-        line for line in seg_run.stdout.splitlines() if line.startswith('Demo of'))
+        ' '.join(part.split()) for part in seg_run.stdout.split('\n\n')
+        if part.lstrip().startswith('Demo of'))
     for part in ('ADE20KDataset -> ', '(512, 512) -> RandomCrop (64, 64)',
                  '160000 iterations -> 2', '6e-05 -> 0.0012', 'mit_b0'):
         assert part in paragraph

@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ...checkpoints.loading import LoadsPublishedFiles
 from ...errors import UserError
 from ...registry import MODELS, TOKEN_MIXERS
-from ..arguments import check_indices, check_keys, explain_arguments
+from ..arguments import check_indices, check_keys, explain_arguments, suggest
 from ..layers.block import MetaFormerBlock
 from ..layers.layout import to_map, to_tokens
 from ..layers.recomputation import recompute_in_backward
@@ -93,7 +93,7 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             embedding = self.build_embedding(index, channels, dim)
             blocks = [
                 self.build_block(
-                    dim, TOKEN_MIXERS.build(dict(mixers[index], dim=dim)), ratio,
+                    dim, build_mixer(mixers[index], dim), ratio,
                     rates.pop(0)) for _ in range(depth)
             ]
             self.stages.append(Stage(embedding, blocks))
@@ -224,6 +224,23 @@ def each_stage(name: str, token_mixers: str | Mapping | Sequence) -> list[dict]:
             f'{name}: {len(token_mixers)} token_mixers, expected one for all stages or '
             'four, one a stage.')
     return [dict(type=m) if isinstance(m, str) else dict(m) for m in token_mixers]
+
+
+def build_mixer(cfg: Mapping, dim: int) -> nn.Module:
+    """A token mixer of ``TOKEN_MIXERS``, or of the class that ``type`` is.
+
+    Raises:
+        UserError: If no mixer has that name.
+    """
+    arguments = dict(cfg)
+    kind = arguments.pop('type')
+    mixer = TOKEN_MIXERS.get(kind) if isinstance(kind, str) else kind
+    if mixer is None:
+        known = sorted(TOKEN_MIXERS.module_dict)
+        raise UserError(
+            f'There is no token mixer {kind!r}{suggest(kind, known)}. Registered: '
+            f'{", ".join(known)}.')
+    return mixer(dim=dim, **arguments)
 
 
 def initialize(module: nn.Module) -> None:
