@@ -10,11 +10,10 @@ SHORTEST_PHASE = 1 / 20
 EVALUATIONS = 4
 WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
 
-# Fine-tuning rates barely move a model that starts from scratch and has a few hundred
-# steps; SGD's rates follow the batch size, which shrinks.
-ADAPTIVE_LR_FACTOR = dict(seg=20, det=3, cls=1)
-# An adaptive rate above this is one for training from scratch already.
-HIGHEST_FINE_TUNING_LR = 3e-4
+# Fine-tuning rates barely move a model that starts from scratch and has a hundred steps:
+# adaptive optimizers (Adam and its kin) get at least this one. Multipliers of parts stay.
+LOWEST_ADAPTIVE_LR = dict(seg=1e-3, det=3e-4, cls=5e-4)
+# SGD's rates follow the batch size, which shrinks.
 SGD_LR_FACTOR = dict(seg=1, det=0.25, cls=0.5)
 
 
@@ -71,7 +70,7 @@ def shorten(cfg, planned, length, epoch_length):
 
 
 def rescale_learning_rate(cfg, task):
-    """Multiply the optimizers' rates by the constant for a short run from scratch.
+    """Give the optimizers rates for a short run from scratch.
 
     Args:
         cfg (Config): The config, changed in place.
@@ -91,12 +90,11 @@ def rescale_learning_rate(cfg, task):
             continue
         old = optimizer['lr']
         if 'SGD' in type_name(optimizer):
-            factor = SGD_LR_FACTOR[task]
+            optimizer['lr'] = old * SGD_LR_FACTOR[task]
         else:
-            factor = ADAPTIVE_LR_FACTOR[task] if old <= HIGHEST_FINE_TUNING_LR else 1
-        if factor != 1:
-            optimizer['lr'] = old * factor
-            changes.append(f'{old:g} -> {optimizer["lr"]:g} (times {factor:g})')
+            optimizer['lr'] = max(old, LOWEST_ADAPTIVE_LR[task])
+        if optimizer['lr'] != old:
+            changes.append(f'{old:g} -> {optimizer["lr"]:g}')
     return ', '.join(changes)
 
 

@@ -37,7 +37,7 @@ def test_the_demo_says_in_one_paragraph_what_it_changed(seg_run):
         ' '.join(part.split()) for part in seg_run.stdout.split('\n\n')
         if part.lstrip().startswith('Demo of'))
     for part in ('ADE20KDataset -> ', '(512, 512) -> RandomCrop (64, 64)',
-                 '160000 iterations -> 2', '6e-05 -> 0.0012', 'mit_b0'):
+                 '160000 iterations -> 2', '6e-05 -> 0.001', 'mit_b0'):
         assert part in paragraph
 
 
