@@ -24,15 +24,15 @@ test_pipeline = [
     dict(type='LoadAnnotations', reduce_zero_label=True),
     dict(type='PackSegInputs'),
 ]
-# Multi-scale and flip: `tools/test.py --tta`.
+# Multi-scale (0.5 to 1.75 times `scale`) and flip: `tools/test.py --tta`.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[
             [
-                dict(type='Resize', scale_factor=factor, keep_ratio=True)
-                for factor in (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+                dict(type='Resize', scale=(512 * k, 128 * k), keep_ratio=True)
+                for k in (2, 3, 4, 5, 6, 7)
             ],
             [
                 dict(type='RandomFlip', prob=0., direction='horizontal'),

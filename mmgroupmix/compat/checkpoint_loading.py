@@ -46,7 +46,9 @@ def _statistic_of_history_buffer(owner: type, name: str) -> Callable:
     forbidden: with it a file could reach any object from any other.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
-    if owner is not HistoryBuffer or name not in HistoryBuffer._statistics_methods:
+    # A buffer registers its statistics when the first one is made: not yet, in a new
+    # process that resumes.
+    if owner is not HistoryBuffer or name not in HistoryBuffer()._statistics_methods:
         raise UnpicklingError(
             'a checkpoint may ask only for the statistics of HistoryBuffer, not for '
             f'{name!r} of {owner!r}')

@@ -192,5 +192,6 @@ def _summary(metrics, args):
     if args.out:
         lines.append(f'predictions  {args.out}')
     if args.show_dir:
-        lines.append(f'drawings     {args.show_dir}')
+        drawn = Path(args.show_dir) / 'vis_data' / 'vis_image'
+        lines.append(f'drawings     {drawn if drawn.is_dir() else args.show_dir}')
     return '\n'.join(lines)

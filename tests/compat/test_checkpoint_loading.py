@@ -17,6 +17,20 @@ pytestmark = pytest.mark.skipif(
     reason='this torch has no declarations of safe classes')
 
 
+@pytest.mark.smoke
+def test_a_new_process_reads_the_history_that_another_wrote(tmp_path, run_python):
+    history = HistoryBuffer()
+    history.update(3.)
+    file = tmp_path / 'checkpoint.pth'
+    torch.save(dict(message_hub=dict(loss=history)), file)
+    process = run_python(f"""
+import mmgroupmix, torch
+content = torch.load({str(file)!r}, weights_only=True)
+print('current', content['message_hub']['loss'].current())
+""")
+    assert 'current 3.0' in process.stdout
+
+
 class LinearModel(BaseModel):
 
     def __init__(self):
