@@ -56,7 +56,8 @@ def load_config(args):
         Config: With ``work_dir`` and ``launcher`` set.
 
     Raises:
-        UserError: If the file is missing or no demo can be made of it.
+        UserError: If the file is missing, no demo can be made of it, or the run would
+            overwrite it.
     """
     if not os.path.isfile(args.config):
         raise UserError(f'config file not found: {args.config}')
@@ -79,6 +80,11 @@ def load_config(args):
         cfg.work_dir = args.work_dir
     elif args.demo or not cfg.get('work_dir'):
         cfg.work_dir = default_work_dir(args.config, args.demo)
+    if os.path.realpath(cfg.work_dir) == os.path.dirname(os.path.realpath(args.config)):
+        raise UserError(
+            f'the work directory {cfg.work_dir} is the folder of {args.config}: mmengine '
+            'writes the complete config there under the same name and would overwrite '
+            'yours. Give another --work-dir.')
     return cfg
 
 

@@ -157,3 +157,13 @@ def test_a_file_that_cannot_be_decoded_is_named(part, workers, seg_run, workspac
     error = result.stderr[result.stderr.index('error: '):]
     assert f'{broken}/{part}/training/ADE_train_' in error
     assert 'Traceback' not in error
+
+
+@pytest.mark.smoke
+def test_a_config_is_not_overwritten_by_the_complete_one(tmp_path):
+    config = tmp_path / 'mine.py'
+    config.write_text("model = dict(type='ImageClassifier')\n")
+    result = run_tool('train.py', config, '--work-dir', tmp_path, cwd=tmp_path)
+    assert result.returncode == 2
+    assert 'would overwrite' in result.stderr
+    assert config.read_text() == "model = dict(type='ImageClassifier')\n"
