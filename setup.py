@@ -48,7 +48,6 @@ setup(
     'mmsegmentation and mmpretrain',
     long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
-    license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmgroupmix', 'mmgroupmix.*']),
     cmdclass={'build_py': BuildWithMim},
@@ -70,7 +69,6 @@ setup(
     },
     classifiers=[
         'Development Status :: 3 - Alpha',
-        'License :: OSI Approved :: Apache Software License',
         'Programming Language :: Python :: 3',
         'Topic :: Scientific/Engineering :: Image Recognition',
     ],

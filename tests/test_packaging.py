@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 FAMILIES = ('onedl-', 'mmcv', 'mmengine', 'mmdet', 'mmseg', 'mmpretrain', 'opencv')
@@ -44,6 +45,16 @@ def test_no_required_distribution_fights_with_an_mmcv_that_is_there(wheel):
                 if line.startswith('Requires-Dist') and 'extra ==' not in line]
     assert 'torch>=2.4' in required
     assert not [r for r in required if r.startswith(FAMILIES)]
+
+
+@pytest.mark.smoke
+def test_the_model_index_names_every_config():
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    configs = {model['Config'] for model in index['Models']}
+    assert configs == {f'configs/{path.name}'
+                       for path in (REPOSITORY / 'configs').glob('*.py')}
+    assert {model['Name'] for model in index['Models']} == {
+        Path(config).stem for config in configs}
 
 
 @pytest.mark.smoke
