@@ -50,7 +50,14 @@ class LoadsPublishedFiles:
     ):
         # Called by torch's and by mmengine's load_state_dict alike, before the children.
         given = {k: v for k, v in state_dict.items() if k.startswith(prefix)}
-        if given or not prefix:
+        if not given and strict:
+            place = f' below {prefix!r}' if prefix else ''
+            raise CheckpointError(
+                f'The checkpoint has nothing{place} for {self.title()}, and '
+                'nothing was loaded into it. A published classifier belongs into the '
+                'backbone\'s init_cfg=dict(type=\'Pretrained\', checkpoint=...), not into '
+                'load_from.')
+        if given:
             settled = self.settle({k[len(prefix):]: v for k, v in given.items()}, strict)
             for key in given:
                 del state_dict[key]

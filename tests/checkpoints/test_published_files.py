@@ -183,6 +183,16 @@ def test_a_part_of_the_tensors_is_refused_and_nothing_changes(published, tmp_pat
 
 
 @pytest.mark.smoke
+def test_a_classifier_in_place_of_a_whole_segmentor_is_refused(published, tmp_path):
+    path = tmp_path / 'file.pth'
+    torch.save({'state_dict': published}, path)
+    segmentor = torch.nn.Module()
+    segmentor.backbone = GroupMixFormer('t')
+    with pytest.raises(CheckpointError, match="nothing below 'backbone.'.*load_from"):
+        load_checkpoint(segmentor, str(path), strict=False)
+
+
+@pytest.mark.smoke
 def test_a_truncated_file_is_said_to_be_one(published, tmp_path):
     path = tmp_path / 'file.pth'
     torch.save(published, path)
