@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from types import ModuleType
 
+import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
 from . import groupmixformer
-from .reading import unwrap
+from .comparison import differences, without_counters
+from .reading import unwrap, without_wrappers
 
 #: One module a family: NAME, SIGNATURE, convert() and sizes().
 FAMILIES = (groupmixformer, )
 
 #: Keys that tell a well-known model that is none of ours.
 _OTHERS = (
+    ('stages.0.blocks.0.token_mixer.qkv.weight',
+     'a GroupMixFormer with the names of this package already'),
     ('layer1.0.conv1.weight', 'a ResNet'),
     ('layers.0.blocks.0.attn.relative_position_bias_table', 'a Swin Transformer'),
     ('stages.0.blocks.0.attn.w_msa.relative_position_bias_table', 'a Swin Transformer'),
@@ -42,7 +46,8 @@ def convert_state_dict(
         dict[str, Tensor]: Our names to tensors.
 
     Raises:
-        CheckpointError: If it is none of the published models, or another architecture.
+        CheckpointError: If it is none of the published models, not whole, or another
+            architecture.
     """
     tensors = backbone_tensors(unwrap(state_dict))
     family = family_of(tensors)
@@ -52,17 +57,39 @@ def convert_state_dict(
             f'This state dict is {describe(tensors)}; expected a published checkpoint '
             f'of {names}.')
     found = arch_of(family, tensors)
-    if arch is not None and found != model_of(family).settle_arch(arch)[0]:
+    wanted = found if arch is None else model_of(family).settle_arch(arch)[0]
+    if found is None or found != wanted:
         raise CheckpointError(
-            f'This state dict is {describe(tensors)}; asked for was arch={arch!r}. Take '
-            'the file of that architecture, or the arch of this file.')
+            f'This state dict is {describe(tensors)}; expected was {family.NAME} '
+            f'{wanted or "of a published architecture"!r}. Take the file of that '
+            'architecture, or the arch of this file.')
     ours = family.convert(tensors)
+    check_whole(family, found, ours, classifier)
     if classifier:
         return {
             key if key.startswith('head.') else f'backbone.{key}': value
             for key, value in ours.items()
         }
     return {k: v for k, v in ours.items() if not is_classifier(k)}
+
+
+def check_whole(
+    family: ModuleType, arch: str, ours: Mapping[str, Tensor], classifier: bool
+) -> None:
+    """Raise a CheckpointError unless every tensor of the architecture is there."""
+    with torch.device('meta'):
+        model = model_of(family)(arch, final_norm=classifier)
+    expected = model.state_dict()
+    given = {k: v for k, v in ours.items() if k in expected or not is_classifier(k)}
+    known = [key for key in given if key in expected]
+    expected = {k: expected[k] for k in {*without_counters(expected), *known}}
+    problems = differences(expected, given)
+    if classifier and 'head.fc.weight' not in ours:
+        problems += ' It has no classifier (head).'
+    if problems:
+        raise CheckpointError(
+            f'This state dict is not a whole {family.NAME} {arch!r}: {problems} Fetch '
+            'the file again.')
 
 
 def is_classifier(key: str) -> bool:
@@ -74,9 +101,11 @@ def backbone_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Without what stands beside the backbone, where there is a ``backbone.`` level."""
     prefix = 'backbone.'
     if any(key.startswith(prefix) for key in tensors):
-        return {k[len(prefix):]: v for k, v in tensors.items()
-                if k.startswith(prefix)} | {
-                    k: v for k, v in tensors.items() if k.startswith('head.fc.')}
+        inner = {
+            k[len(prefix):]: v for k, v in tensors.items() if k.startswith(prefix)
+        }
+        head = {k: v for k, v in tensors.items() if k.startswith('head.fc.')}
+        return without_wrappers(inner) | head
     return dict(tensors)
 
 

@@ -62,7 +62,7 @@ def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 ours[f'stages.{stage}.blocks.{block}.token_mixer.pre_attention.{branch}'
                      f'.position.convs.{head}.{kind}'] = part
             continue
-        if '.att.qkv.' in key:
+        if '.att.qkv.' in key and len(value) % 15 == 0:
             value = _segments_first(value)
         ours[_rename(key)] = value
     return ours

@@ -1,12 +1,14 @@
 """How the backbones load: published files and ours, whole or not at all."""
 
-from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 from mmengine.logging import print_log
+from mmengine.model import update_init_info
 from torch import Tensor
 
 from ..errors import CheckpointError
+from .comparison import differences, without_counters
 from .conversion import backbone_tensors, describe, family_of, is_classifier
 from .reading import read_checkpoint, unwrap
 
@@ -21,49 +23,80 @@ class LoadsPublishedFiles:
     only log it.
     """
 
+    _may_load_a_part = False
+
     def init_weights(self) -> None:
         """Initialise as ``init_cfg`` says; 'Pretrained' must fit or raises."""
-        cfg = self.init_cfg
-        if not isinstance(cfg, Mapping) or cfg.get('type') != 'Pretrained':
+        cfgs = [self.init_cfg] if isinstance(self.init_cfg, Mapping) else self.init_cfg
+        pretrained = [c for c in cfgs or [] if c.get('type') == 'Pretrained']
+        if not pretrained:
             super().init_weights()
-            return
-        if self.is_init:
-            return
-        checkpoint, prefix = cfg['checkpoint'], cfg.get('prefix') or ''
+        elif not self.is_init:
+            # It sets every weight: whatever else is listed would be overwritten.
+            self._load_pretrained(pretrained[-1])
+            self.is_init = True
+
+    def _load_pretrained(self, cfg: Mapping) -> None:
+        checkpoint, prefix = cfg.get('checkpoint'), cfg.get('prefix') or ''
+        if not isinstance(checkpoint, (str, Path)) or not checkpoint:
+            raise CheckpointError(
+                f'{type(self).__name__}: init_cfg={dict(cfg)} names no file. Give its '
+                'place as checkpoint, or set init_cfg=None for random weights.')
         tensors = read_checkpoint(checkpoint)
         if prefix:
-            tensors = {
+            chosen = {
                 key[len(prefix):].lstrip('.'): value
                 for key, value in tensors.items() if key.startswith(prefix)
             }
+            if not chosen:
+                there = sorted({key.partition('.')[0] for key in tensors})
+                raise CheckpointError(
+                    f'Checkpoint {checkpoint} has nothing below prefix={prefix!r}. '
+                    f'Its names begin with {", ".join(there[:8])}: leave the prefix out '
+                    'for a published file.')
+            tensors = chosen
         try:
             self.load_state_dict(tensors)
         except CheckpointError as error:
             raise CheckpointError(f'Checkpoint {checkpoint}: {error}') from None
-        self.is_init = True
+        if hasattr(self, '_params_init_info'):
+            update_init_info(self, f'Pretrained: load from {checkpoint}')
         print_log(
             f'{type(self).__name__} {self.arch!r}: loaded {checkpoint}, all '
             f'{len(self.state_dict())} tensors of the backbone.', logger='current')
+
+    def load_state_dict(self, state_dict: Mapping, strict: bool = True, **kwargs):
+        """As torch's, for published state dicts too.
+
+        With ``strict=False``, asked for by name on the backbone itself, a part may load.
+        """
+        self._may_load_a_part = not strict
+        try:
+            return super().load_state_dict(state_dict, strict, **kwargs)
+        finally:
+            self._may_load_a_part = False
 
     def _load_from_state_dict(
         self, state_dict, prefix, local_metadata, strict, *args, **kwargs
     ):
         # Called by torch's and by mmengine's load_state_dict alike, before the children.
         given = {k: v for k, v in state_dict.items() if k.startswith(prefix)}
+        # torch and mmengine say strict=True here whatever they were asked.
+        strict = not self._may_load_a_part
         if not given and strict:
             place = f' below {prefix!r}' if prefix else ''
             raise CheckpointError(
-                f'The checkpoint has nothing{place} for {self.title()}, and '
-                'nothing was loaded into it. A published classifier belongs into the '
-                'backbone\'s init_cfg=dict(type=\'Pretrained\', checkpoint=...), not into '
-                'load_from.')
+                f'The checkpoint has nothing{place} for {self.title()}, and nothing was '
+                'loaded into it. A published classifier belongs into the backbone\'s '
+                'init_cfg=dict(type=\'Pretrained\', checkpoint=...), not into load_from; '
+                'other parts alone load by their own load_state_dict.')
         if given:
             settled = self.settle({k[len(prefix):]: v for k, v in given.items()}, strict)
             for key in given:
                 del state_dict[key]
             state_dict.update((prefix + key, value) for key, value in settled.items())
         super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, *args, **kwargs)
+            state_dict, prefix, local_metadata, True, *args, **kwargs)
 
     def settle(self, given: Mapping, strict: bool = True) -> dict[str, Tensor]:
         """Our names and exactly this backbone's tensors, from what was given.
@@ -79,11 +112,11 @@ class LoadsPublishedFiles:
         Raises:
             CheckpointError: If the state dict does not fit and ``strict`` is True.
         """
-        if self.fused:
+        tensors = backbone_tensors(unwrap(given))
+        if self.fused and differences(self.state_dict(), tensors):
             raise CheckpointError(
                 f'This {type(self).__name__} is fused, its batch norms are gone: load '
                 'the weights first, then fuse().')
-        tensors = backbone_tensors(unwrap(given))
         family = family_of(tensors)
         ours = family.convert(tensors) if family else tensors
         expected = self.state_dict()
@@ -91,12 +124,8 @@ class LoadsPublishedFiles:
             k: v for k, v in ours.items()
             if k in expected or not is_classifier(k)
         }
-        # Files of PyTorch before 0.4 have no counters.
-        counters = {
-            k: v for k, v in expected.items()
-            if k.endswith('num_batches_tracked') and k not in ours
-        }
-        ours |= counters
+        counters = {*expected} - {*without_counters(expected)} - {*ours}
+        ours |= {key: expected[key] for key in counters}
         problems = differences(expected, ours)
         if strict and problems:
             raise CheckpointError(
@@ -119,34 +148,3 @@ def describe_any(backbone: LoadsPublishedFiles, tensors: Mapping[str, Tensor]) -
         if shared > len(tensors) / 2:
             return f'a {type(backbone).__name__} of this package, but not this one'
     return describe(tensors)
-
-
-def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Missing, left-over and misshapen tensors, grouped; empty if there are none."""
-    shapes = [
-        f'{key} {tuple(given[key].shape)} instead of {tuple(expected[key].shape)}'
-        for key in expected
-        if key in given and given[key].shape != expected[key].shape
-    ]
-    parts = [
-        grouped('Missing', [k for k in expected if k not in given]),
-        grouped('Left over', [k for k in given if k not in expected]),
-    ]
-    if shapes:
-        more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
-        parts.append(f'Other shape: {", ".join(shapes[:3])}{more}.')
-    return ' '.join(part for part in parts if part)
-
-
-def grouped(title: str, keys: list[str]) -> str:
-    """'Missing 40 tensors: stages.0 (30), stem (10).'"""
-    if not keys:
-        return ''
-    if len(keys) <= 3:
-        return f'{title}: {", ".join(keys)}.'
-    groups = Counter(
-        '.'.join(key.split('.')[:2]) if key.startswith('stages') else key.split('.')[0]
-        for key in keys)
-    listed = ', '.join(f'{name} ({count})' for name, count in groups.most_common(8))
-    more = ', ...' if len(groups) > 8 else ''
-    return f'{title}: {len(keys)} tensors in {listed}{more}.'

@@ -17,7 +17,9 @@ from torch import Tensor
 from ..errors import CheckpointError, CheckpointNotFoundError
 
 #: Levels under which training scripts keep the weights, by preference.
-OUTER_LEVELS = ('state_dict', 'model', 'net', 'model_state_dict', 'module')
+OUTER_LEVELS = (
+    'state_dict', 'model', 'net', 'model_state_dict', 'module', 'model_ema',
+    'state_dict_ema', 'ema_state_dict')
 PREFIXES = ('module.', '_orig_mod.')
 
 
@@ -34,13 +36,19 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
 
     Raises:
         CheckpointNotFoundError: If there is no such file.
-        CheckpointError: If it is not a checkpoint, or truncated.
+        CheckpointError: If it is not a checkpoint, or truncated, or cannot be fetched.
     """
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return unwrap(_load(path), f'{path}')
     if '://' in str(checkpoint):
-        loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
+        try:
+            loaded = CheckpointLoader.load_checkpoint(
+                str(checkpoint), map_location='cpu')
+        except Exception as error:
+            raise CheckpointError(
+                f'Cannot fetch {checkpoint}: {error}. Fetch it by hand, and give the '
+                'place of the file.') from error
         return unwrap(loaded, f'{checkpoint}')
     raise CheckpointNotFoundError(
         f'No checkpoint at {checkpoint}. Put the published file there, give its place '
@@ -62,6 +70,10 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
     Raises:
         CheckpointError: If there are no tensors in it.
     """
+    if isinstance(loaded, _Placeholder):
+        raise CheckpointError(
+            f'{origin} holds a pickled {type(loaded).__name__} object, which is code, '
+            'not weights: save its state_dict() where that code is at hand.')
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
             f'{origin} holds a {type(loaded).__name__}, not the weights of a model: '
@@ -75,10 +87,15 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
         raise CheckpointError(
             f'{origin} holds no tensors: expected names and tensors, at the top or below '
             f'one of {", ".join(OUTER_LEVELS)}; found {keys}.')
+    return without_wrappers(tensors)
+
+
+def without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without the prefixes of data parallel and compiled modules."""
     for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in tensors):
-            tensors = {key[len(prefix):]: value for key, value in tensors.items()}
-    return tensors
+        if tensors and all(key.startswith(prefix) for key in tensors):
+            return without_wrappers({k[len(prefix):]: v for k, v in tensors.items()})
+    return dict(tensors)
 
 
 def _load(path: Path) -> object:
@@ -122,6 +139,10 @@ class _Placeholder(dict):
     def __setstate__(self, state):
         pass
 
+    # It may be a key of a dict that is read.
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
     def append(self, item):
         pass
 
@@ -143,7 +164,7 @@ class _InertUnpickler(pickle.Unpickler):
             getattr(torch, name, None), torch.dtype)
         if is_dtype or (module, name) in _SAFE:
             return super().find_class(module, name)
-        return _Placeholder
+        return type(name, (_Placeholder, ), dict(__module__=module))
 
 
 _INERT_PICKLE = SimpleNamespace(

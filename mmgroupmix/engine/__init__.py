@@ -1,8 +1,8 @@
 """What training needs and mmengine lacks.
 
 Importing this registers hooks and an optimizer constructor; the commands behind
-``tools/`` are in ``training`` and ``testing``, and import a toolbox only when a config asks
-for it.
+``tools/`` are in ``training`` and ``testing``, and import a toolbox only when a config
+asks for it.
 """
 
 from .curve_hook import CurveHook

@@ -5,13 +5,13 @@ import os
 import textwrap
 
 from mmengine.config import Config, DictAction
-from mmengine.device import get_device
 from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..compat import prepare_distributed, require_toolbox
 from ..errors import UserError
+from .accelerator import lacks_accelerator
 from .config_tree import type_name
 from .demo import to_demo
 from .task import TOOLBOXES, task_of
@@ -105,7 +105,7 @@ def check_mixed_precision(cfg):
         UserError: If the config asks for ``AmpOptimWrapper`` without an accelerator.
     """
     if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' \
-            and get_device() in ('cpu', 'mps'):
+            and lacks_accelerator():
         raise UserError(
             'mixed precision (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU or MUSA '
             'device, and mmengine finds none here. Run without it: --cfg-options '

@@ -4,8 +4,7 @@ The data, the sizes, the batch and the schedule shrink; the model, the pipelines
 the losses, the kind of optimizer and every hook stay.
 """
 
-from mmengine.device import get_device
-
+from .accelerator import lacks_accelerator
 from .config_tree import SLIDING_WINDOW_KEYS, leaf_datasets, sizes_in, type_name
 from .demo_data import NUM_IMAGES, class_names, use_mini_data
 from .demo_model import drop_missing_pretrained, takes_size
@@ -158,7 +157,7 @@ def _repeat_once(dataset):
 def _without_accelerator(cfg):
     """Mixed precision needs a device that mmengine knows it for."""
     wrapper = cfg.optim_wrapper
-    if type_name(wrapper) != 'AmpOptimWrapper' or get_device() != 'cpu':
+    if type_name(wrapper) != 'AmpOptimWrapper' or not lacks_accelerator():
         return []
     wrapper['type'] = 'OptimWrapper'
     for key in ('loss_scale', 'dtype', 'use_fsdp'):

@@ -76,7 +76,8 @@ def _allowed_labels(model):
     roi_head = getattr(model, 'roi_head', None)
     for head in (
             getattr(roi_head, 'bbox_head', None), getattr(model, 'bbox_head', None),
-            getattr(model, 'panoptic_head', None), getattr(model, 'head', None)):
+            getattr(model, 'panoptic_head', None), getattr(model, 'mask_head', None),
+            getattr(model, 'head', None)):
         counts = [count for count in map(_class_count, _heads(head)) if count]
         if counts:
             return min(counts), None

@@ -60,7 +60,8 @@ def outputs_of(model, task):
         int or None: None if no head names it (such as a region proposal network).
     """
     heads = dict(
-        seg=('decode_head', ), det=('bbox_head', 'roi_head', 'panoptic_head'),
+        seg=('decode_head', ),
+        det=('bbox_head', 'roi_head', 'panoptic_head', 'mask_head'),
         cls=('head', ))[task]
     for head in heads:
         found = _num_classes(model.get(head))

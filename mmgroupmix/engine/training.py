@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.dist import barrier
 
 from ..errors import UserError
+from .accelerator import lacks_accelerator
 from .command_line import (
     add_own_hooks,
     build_runner,
@@ -106,17 +107,12 @@ def _apply_mixed_precision(cfg, args):
             raise UserError(
                 '--amp works with optim_wrapper.type OptimWrapper; the config has '
                 f'{type_name(wrapper)}')
-        if args.demo and _lacks_accelerator():
+        if args.demo and lacks_accelerator():
             print('--amp: no accelerator here, the demo runs in float32', flush=True)
             return
         wrapper.type = 'AmpOptimWrapper'
         wrapper.setdefault('loss_scale', 'dynamic')
     check_mixed_precision(cfg)
-
-
-def _lacks_accelerator():
-    from mmengine.device import get_device
-    return get_device() in ('cpu', 'mps')
 
 
 def _apply_auto_scale_lr(cfg):

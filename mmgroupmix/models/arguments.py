@@ -9,24 +9,30 @@ from ..errors import UnknownArgumentError, UserError
 
 
 def explain_arguments(cls: type) -> type:
-    """Make ``cls(...)`` answer an unknown argument with the known ones.
+    """Make ``cls(...)`` answer an unknown or missing argument with the known ones.
 
     A class decorator for what is built from configs: Python's own TypeError names the
     mistyped key but not what it could have been.
 
     Raises:
-        UnknownArgumentError: At the call, if ``cls`` has no such keyword argument.
+        UnknownArgumentError: At the call, if the arguments do not fit.
     """
     init = cls.__init__
-    allowed = [name for name in inspect.signature(init).parameters if name != 'self']
+    signature = inspect.signature(init)
+    allowed = [name for name in signature.parameters if name != 'self']
 
     @functools.wraps(init)
     def checked(self, *args, **kwargs):
+        known = f'Its arguments: {", ".join(allowed)}.'
         for name in kwargs:
             if name not in allowed:
                 raise UnknownArgumentError(
                     f'{cls.__name__} has no argument {name!r}{suggest(name, allowed)}. '
-                    f'Its arguments: {", ".join(allowed)}.')
+                    f'{known}')
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise UnknownArgumentError(f'{cls.__name__}: {error}. {known}') from None
         init(self, *args, **kwargs)
 
     cls.__init__ = checked

@@ -1,12 +1,14 @@
 """Published files load whole, or end in one message."""
 
 import argparse
+import pathlib
 
 import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
 from mmgroupmix.checkpoints import CheckpointError, convert_state_dict, read_checkpoint
+from mmgroupmix.errors import UserError
 from mmgroupmix.models import GroupMixFormer
 
 
@@ -50,6 +52,10 @@ WRAPPINGS = {
     'backbone prefix': lambda sd: {
         **{f'backbone.{k}': v for k, v in sd.items() if not k.startswith('head')},
         'decode_head.conv_seg.weight': torch.zeros(3)},
+    'compiled': lambda sd: {f'_orig_mod.module.{k}': v for k, v in sd.items()},
+    'ema': lambda sd: {'model_ema': sd, 'keyed': {pathlib.PurePosixPath('a'): 1}},
+    'backbone of data parallel': lambda sd: {
+        f'backbone.module.{k}': v for k, v in sd.items()},
     'without classifier': lambda sd: {
         k: v for k, v in sd.items() if not k.startswith(('head', 'norm4'))},
     'without counters': lambda sd: {
@@ -151,7 +157,7 @@ def test_another_architecture_is_named(published, tmp_path):
     assert str(path) in message
     assert "published GroupMixFormer 'tiny'" in message
     assert "GroupMixFormer 'small'" in message
-    with pytest.raises(CheckpointError, match="'tiny'.*arch='b'"):
+    with pytest.raises(CheckpointError, match="'tiny'.*'base'"):
         convert_state_dict(published, arch='b')
 
 
@@ -190,6 +196,63 @@ def test_a_classifier_in_place_of_a_whole_segmentor_is_refused(published, tmp_pa
     segmentor.backbone = GroupMixFormer('t')
     with pytest.raises(CheckpointError, match="nothing below 'backbone.'.*load_from"):
         load_checkpoint(segmentor, str(path), strict=False)
+
+
+@pytest.mark.smoke
+def test_a_part_may_load_when_asked_for_by_name(published):
+    backbone = GroupMixFormer('t')
+    part = {k: v for k, v in convert_state_dict(published).items()
+            if k.startswith('stem.')}
+    missing, unexpected = backbone.load_state_dict(part, strict=False)
+    assert torch.equal(backbone.stem[0].conv.weight, part['stem.0.conv.weight'])
+    assert len(missing) > 1000
+    assert not unexpected
+
+
+@pytest.mark.smoke
+def test_conversion_refuses_what_is_not_whole(published):
+    without_stage = {k: v for k, v in published.items() if '_backbone.3.' not in k}
+    with pytest.raises(CheckpointError, match='no published architecture'):
+        convert_state_dict(without_stage)
+    lacking = dict(published)
+    del lacking['groupmixformer_backbone.0.gma_stage.0.att.proj.bias']
+    with pytest.raises(CheckpointError, match='Missing: stages.0.blocks.0.token_mixer'):
+        convert_state_dict(lacking)
+    misshapen = dict(published)
+    misshapen['groupmixformer_backbone.0.gma_stage.0.att.qkv.weight'] = torch.ones(7, 80)
+    with pytest.raises(CheckpointError, match=r'Other shape: .*\(7, 80\)'):
+        convert_state_dict(misshapen)
+    backbone_only = {k: v for k, v in published.items() if not k.startswith('head')}
+    with pytest.raises(CheckpointError, match='no classifier'):
+        convert_state_dict(backbone_only, classifier=True)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('cfg, told', [
+    (dict(type='Pretrained'), 'names no file'),
+    (dict(type='Pretrained', checkpoint=None), 'names no file'),
+    ([dict(type='Pretrained', checkpoint='nowhere.pth')], 'nowhere.pth'),
+    (dict(type='Pretrained', checkpoint='no-such-scheme://x'), 'Cannot fetch'),
+])
+def test_a_setting_that_names_no_file_is_explained(cfg, told):
+    with pytest.raises(UserError, match=told):
+        GroupMixFormer('m', init_cfg=cfg).init_weights()
+
+
+@pytest.mark.smoke
+def test_a_prefix_that_nothing_has_is_named(published, tmp_path):
+    path = tmp_path / 'file.pth'
+    torch.save(published, path)
+    with pytest.raises(CheckpointError, match="prefix='backbone.*conv_stem"):
+        pretrained(path, prefix='backbone.')
+
+
+@pytest.mark.smoke
+def test_a_pickled_model_is_said_to_be_one(tmp_path):
+    path = tmp_path / 'file.pth'
+    torch.save({'model': torch.nn.Linear(2, 2)}, path)
+    with pytest.raises(CheckpointError, match='pickled Linear object'):
+        pretrained(path)
 
 
 @pytest.mark.smoke
@@ -237,3 +300,13 @@ def test_a_fused_backbone_refuses_weights(published):
     backbone = GroupMixFormer('t').fuse()
     with pytest.raises(CheckpointError, match='then fuse'):
         backbone.load_state_dict(published)
+
+
+@pytest.mark.smoke
+def test_a_fused_backbone_takes_its_own_weights_back(expected):
+    backbone = GroupMixFormer('t')
+    backbone.load_state_dict(expected)
+    fused = backbone.fuse().state_dict()
+    other = GroupMixFormer('t').fuse()
+    other.load_state_dict(fused)
+    assert_loaded(other, fused)

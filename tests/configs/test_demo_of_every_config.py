@@ -21,7 +21,8 @@ def workspace(tmp_path_factory):
 def test_the_demo_trains_evaluates_and_draws(config, workspace):
     result = subprocess.run(
         [sys.executable, REPOSITORY / 'tools' / 'train.py', config, '--demo',
-         '--cfg-options', 'train_cfg.max_iters=2', 'val_dataloader.num_batch_per_epoch=5'],
+         '--cfg-options', 'train_cfg.max_iters=2',
+         'val_dataloader.num_batch_per_epoch=5'],
         cwd=workspace, capture_output=True, text=True, timeout=500,
         env=dict(os.environ, OMP_NUM_THREADS='2'))
     assert result.returncode == 0, result.stderr[-3000:]

@@ -70,14 +70,14 @@ def test_mmsegs_own_script_trains_our_config(workspace):
 
 @pytest.mark.slow
 def test_an_existing_config_needs_only_its_backbone_and_custom_imports(workspace):
-    theirs = mmseg_file(
-        'configs', 'segformer', 'segformer_mit-b0_8xb2-160k_ade20k-512x512.py')
+    # Its base names weights of the backbone that is replaced (model.pretrained).
+    theirs = mmseg_file('configs', 'upernet', 'upernet_r50_4xb4-160k_ade20k-512x512.py')
     config = f'''_base_ = {str(theirs)!r}
 custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)
 {TINY_RUN}
 model['backbone'] = dict(_delete_=True, type='mmgroupmix.GroupMixFormer', arch='m')
 model['decode_head'] = dict(in_channels=[40, 80, 160, 160])
-model['pretrained'] = None
+model['auxiliary_head'] = dict(in_channels=160)
 param_scheduler = []
 '''
     log = train_with_mmsegs_own_script(config, workspace, 'theirs')

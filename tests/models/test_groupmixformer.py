@@ -160,6 +160,26 @@ def test_frozen_stages_do_not_learn_and_stay_in_eval_mode(frozen):
 
 
 @pytest.mark.smoke
+def test_stages_after_the_last_returned_one_wait_for_no_gradients():
+    backbone = GroupMixFormer(NANO, out_indices=(0, 1)).train()
+    sum(out.mean() for out in backbone(torch.randn(2, 3, 32, 32))).backward()
+    learning = [p for p in backbone.parameters() if p.requires_grad]
+    assert all(p.grad is not None for p in learning)
+    assert not any(p.requires_grad for p in backbone.stages[2].parameters())
+
+
+@pytest.mark.smoke
+def test_what_a_segmentor_hands_down_of_another_backbone_is_ignored():
+    own = dict(type='Pretrained', checkpoint='mine.pth')
+    foreign = 'open-mmlab://resnet50_v1c'
+    assert GroupMixFormer(NANO, pretrained=foreign).init_cfg is None
+    assert GroupMixFormer(NANO, pretrained=foreign, init_cfg=own).init_cfg == own
+    assert GroupMixFormer(NANO, pretrained='mine.pth').init_cfg == own
+    with pytest.raises(ValueError, match='both pretrained'):
+        GroupMixFormer(NANO, pretrained='other.pth', init_cfg=own)
+
+
+@pytest.mark.smoke
 def test_norm_eval_keeps_batch_statistics():
     backbone = GroupMixFormer(NANO, norm_eval=True).train()
     before = {k: v.clone() for k, v in backbone.named_buffers()}
@@ -225,6 +245,15 @@ def test_synchronised_norms_become_plain_ones_on_one_device():
     (dict(arch='t', out_indices=3), TypeError, 'out_indices=3'),
     (dict(arch='t', out_indices=(2, 1)), ValueError, 'ascending'),
     (dict(arch='t', out_indices=()), ValueError, 'ascending'),
+    (dict(), TypeError, "missing.*'arch'.*Its arguments"),
+    (dict(arch=['t']), ValueError, r"unknown arch \['t'\]"),
+    (dict(arch=dict(NANO, drop_path_rate=0.1)), ValueError, "'drop_path_rate'"),
+    (dict(arch='t', in_channels=0), ValueError, 'in_channels=0'),
+    (dict(arch='t', frozen_stages='a'), ValueError, "frozen_stages='a'"),
+    (dict(arch='t', norm_cfg=dict(type='GN', num_groups=2)), ValueError, 'GroupNorm'),
+    (dict(arch='t', norm_cfg=None), ValueError, 'norm_cfg=None.*SyncBN'),
+    (dict(arch='t', norm_cfg=dict(type='BNN')), ValueError, "'BNN'.*SyncBN"),
+    (dict(arch='t', aggregators=dict(kernel_sizes=3)), ValueError, 'kernel_sizes=3'),
     (dict(arch='t', frozen_stages=5), ValueError, 'frozen_stages=5'),
     (dict(arch='t', drop_path_rate=1.5), ValueError, 'drop_path_rate=1.5'),
     (dict(arch='t', out_indexes=(3, )), TypeError, "'out_indexes'.*'out_indices'"),

@@ -7,12 +7,12 @@ this is the published code, which users' checkpoints were made with.
 
 from collections.abc import Mapping, Sequence
 
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import MODELS
 from ..arguments import check_keys, explain_arguments, suggest
+from ..layers.batch_norm import build_batch_norm
 from ..layers.block import ConvPositionEncoding, MetaFormerBlock
 from ..layers.conv_norm import ConvNormAct
 from ..layers.separable_conv import SeparableConv2d
@@ -48,6 +48,8 @@ class GroupMixFormer(MetaFormer):
             prediction takes the stages as they are). Defaults to False.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
             ``type='Pretrained'`` takes published files.
+        pretrained (str, optional): What a segmentor's ``model.pretrained`` hands down,
+            see :class:`MetaFormer`.
 
     Raises:
         UserError: If an argument is not as described.
@@ -84,18 +86,19 @@ class GroupMixFormer(MetaFormer):
         aggregators: Mapping = dict(kernel_sizes=(3, 5, 7)),
         final_norm: bool = False,
         init_cfg: dict | list[dict] | None = None,
+        pretrained: str | None = None,
     ):
         self.arch, sizes = self.settle_arch(arch)
-        arch_rate = sizes.pop('drop_path_rate', 0.)
+        arch_rate = 0. if self.arch == 'custom' else sizes.pop('drop_path_rate')
         check_keys('GroupMixFormer: aggregators', aggregators, ['kernel_sizes'])
         self.norm_cfg = norm_cfg
         mixer = dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators)
         super().__init__(
             sizes, mixer, in_channels, out_indices,
             arch_rate if drop_path_rate is None else drop_path_rate,
-            frozen_stages, norm_eval, with_cp, init_cfg)
+            frozen_stages, norm_eval, with_cp, init_cfg, pretrained)
         self.final_norm = (
-            build_norm_layer(norm_cfg, self.embed_dims[-1])[1]
+            build_batch_norm(norm_cfg, self.embed_dims[-1])
             if final_norm else nn.Identity())
 
     @classmethod
@@ -103,7 +106,7 @@ class GroupMixFormer(MetaFormer):
         """The name and the sizes of an architecture key, alias or table."""
         if isinstance(arch, Mapping):
             return 'custom', dict(arch)
-        name = cls.arch_aliases.get(arch, arch)
+        name = cls.arch_aliases.get(arch, arch) if isinstance(arch, str) else None
         if name not in cls.arch_settings:
             allowed = ', '.join(f'{v} ({k})' for k, v in cls.arch_aliases.items())
             hint = suggest(arch, cls.arch_settings)

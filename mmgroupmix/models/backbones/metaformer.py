@@ -4,9 +4,11 @@ Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Sec
 Every backbone of this package is this class with a table of sizes and a token mixer.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -48,6 +50,10 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             results. Defaults to False.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
             ``type='Pretrained'`` takes published files.
+        pretrained (str, optional): What mmseg hands down of a config's
+            ``model.pretrained``: a file, as ``init_cfg`` takes it. The address of a
+            well-known other model (``open-mmlab://resnet50_v1c``), left over from the
+            config's base, is ignored with a warning.
 
     Raises:
         UserError: If an argument is not as described.
@@ -66,17 +72,23 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         norm_eval: bool = False,
         with_cp: bool = False,
         init_cfg: dict | list[dict] | None = None,
+        pretrained: str | None = None,
     ):
-        super().__init__(init_cfg)
         name = type(self).__name__
+        super().__init__(settle_init_cfg(name, init_cfg, pretrained))
         check_arch(name, arch)
-        if not -1 <= frozen_stages <= NUM_STAGES:
+        if type(in_channels) is not int or in_channels < 1:
             raise UserError(
-                f'{name}: frozen_stages={frozen_stages}, expected -1 (none), 0 (the '
+                f'{name}: in_channels={in_channels!r}, expected a number of channels from '
+                '1 on.')
+        if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
+            raise UserError(
+                f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 (the '
                 'stem) or 1 to 4 (the stem and so many stages).')
-        if not 0 <= drop_path_rate < 1:
+        is_number = isinstance(drop_path_rate, (int, float))
+        if not is_number or not 0 <= drop_path_rate < 1:
             raise UserError(
-                f'{name}: drop_path_rate={drop_path_rate}, expected 0 <= rate < 1.')
+                f'{name}: drop_path_rate={drop_path_rate!r}, expected 0 <= rate < 1.')
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
         self.embed_dims = tuple(arch['embed_dims'])
         self.frozen_stages = frozen_stages
@@ -85,7 +97,8 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         self.fused = False
 
         mixers = each_stage(name, token_mixers)
-        rates = torch.linspace(0, drop_path_rate, sum(arch['depths'])).tolist()
+        last = max(sum(arch['depths']) - 1, 1)
+        rates = [drop_path_rate * block / last for block in range(last + 1)]
         self.stem = self.build_stem(in_channels)
         self.stages = nn.ModuleList()
         channels = self.embed_dims[0]
@@ -140,10 +153,11 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         return x.contiguous()
 
     def freeze(self) -> None:
-        """Freeze the stem and stages that ``frozen_stages`` names."""
-        if self.frozen_stages < 0:
-            return
-        for part in (self.stem, *self.stages[:self.frozen_stages]):
+        """Freeze what ``frozen_stages`` names, and stages that nothing is returned of."""
+        # Parameters without gradients would keep data parallel training waiting.
+        unused = self.stages[max(self.out_indices) + 1:]
+        frozen = (self.stem, *self.stages)[:self.frozen_stages + 1]
+        for part in (*frozen, *unused):
             part.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'MetaFormer':
@@ -209,10 +223,35 @@ def check_arch(name: str, arch: Mapping) -> None:
     """Raise a UserError if a table of sizes is not complete."""
     check_keys(f'{name}: arch', arch, ARCH_KEYS)
     for key in ARCH_KEYS:
-        if len(arch[key]) != NUM_STAGES or min(arch[key]) <= 0:
+        values = arch[key]
+        if not (isinstance(values, (tuple, list)) and len(values) == NUM_STAGES
+                and all(isinstance(v, (int, float)) and v > 0 for v in values)):
             raise UserError(
                 f'{name}: arch[{key!r}]={arch[key]}, expected four positive numbers, '
                 'one a stage.')
+
+
+#: Addresses under which OpenMMLab's loaders know other models.
+OTHER_MODELS = ('open-mmlab://', 'torchvision://', 'mmcls://', 'modelzoo://', 'jhu://')
+
+
+def settle_init_cfg(
+    name: str, init_cfg: Mapping | Sequence | None, pretrained: str | None
+) -> Mapping | Sequence | None:
+    """The initialisation that ``init_cfg`` and an inherited ``pretrained`` amount to."""
+    if pretrained is None:
+        return init_cfg
+    if pretrained.startswith(OTHER_MODELS):
+        print_log(
+            f'model.pretrained={pretrained!r} is of another backbone and ignored: '
+            f'{name} starts from {init_cfg or "random weights"}. Set '
+            'model.pretrained=None.', logger='current', level=logging.WARNING)
+        return init_cfg
+    if init_cfg is not None:
+        raise UserError(
+            f'{name}: both pretrained={pretrained!r} and init_cfg={init_cfg} are given. '
+            'Keep init_cfg, and set model.pretrained=None.')
+    return dict(type='Pretrained', checkpoint=pretrained)
 
 
 def each_stage(name: str, token_mixers: str | Mapping | Sequence) -> list[dict]:

@@ -1,10 +1,10 @@
 """Convolution, norm and Hardswish: the stem and the embeddings of GroupMixFormer."""
 
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .batch_norm import build_batch_norm
 from .separable_conv import SeparableConv2d
 
 
@@ -19,7 +19,7 @@ class ConvNormAct(nn.Module):
     def __init__(self, conv: nn.Conv2d | SeparableConv2d, norm_cfg: dict):
         super().__init__()
         self.conv = conv
-        self.norm = build_norm_layer(norm_cfg, conv.out_channels)[1]
+        self.norm = build_batch_norm(norm_cfg, conv.out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""

@@ -14,12 +14,12 @@ concatenated.
 
 import torch
 import torch.nn.functional as F
-from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_weights
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.batch_norm import build_batch_norm
 from ..layers.layout import to_map, to_tokens
 from ..layers.separable_conv import SeparableConv2d
 
@@ -60,7 +60,8 @@ class GroupMixAttention(nn.Module):
             raise UserError(
                 f'GroupMixAttention: dim={dim}, expected a multiple of 10: five segments '
                 'of equal width, four of them with two heads each.')
-        if len(kernel_sizes) != 3 or any(k < 1 or k % 2 == 0 for k in kernel_sizes):
+        if not (isinstance(kernel_sizes, (tuple, list)) and len(kernel_sizes) == 3
+                and all(type(k) is int and k > 0 and k % 2 for k in kernel_sizes)):
             raise UserError(
                 f'GroupMixAttention: kernel_sizes={kernel_sizes}, expected three odd '
                 'numbers for segments 1, 2 and 3, such as (3, 5, 7).')
@@ -128,7 +129,7 @@ class PreAttentionBranch(nn.Module):
         self.aggregator = (
             nn.Identity() if kernel_size is None else SharedSeparableConv2d(
                 dim, kernel_size))
-        self.norm = build_norm_layer(norm_cfg, dim)[1]
+        self.norm = build_batch_norm(norm_cfg, dim)
         self.position = HeadwiseConv2d(dim // 2, position_kernels)
         heads = torch.block_diag(*[torch.full((dim // 2, dim // 2), scale)] * 2)
         self.register_buffer('head_scale', heads, persistent=False)

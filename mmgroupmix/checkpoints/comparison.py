@@ -1,0 +1,42 @@
+"""How a state dict differs from what a model expects, in one readable line."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from torch import Tensor
+
+
+def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """Missing, left-over and misshapen tensors, grouped; empty if there are none."""
+    shapes = [
+        f'{key} {tuple(given[key].shape)} instead of {tuple(expected[key].shape)}'
+        for key in expected
+        if key in given and given[key].shape != expected[key].shape
+    ]
+    parts = [
+        _grouped('Missing', [k for k in expected if k not in given]),
+        _grouped('Left over', [k for k in given if k not in expected]),
+    ]
+    if shapes:
+        more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
+        parts.append(f'Other shape: {", ".join(shapes[:3])}{more}.')
+    return ' '.join(part for part in parts if part)
+
+
+def without_counters(keys: Iterable[str]) -> list[str]:
+    """The keys without batch norm's counters, which files before PyTorch 0.4 lack."""
+    return [key for key in keys if not key.endswith('num_batches_tracked')]
+
+
+def _grouped(title: str, keys: list[str]) -> str:
+    """'Missing: 40 tensors in stages.0 (30), stem (10).'"""
+    if not keys:
+        return ''
+    if len(keys) <= 3:
+        return f'{title}: {", ".join(keys)}.'
+    groups = Counter(
+        '.'.join(key.split('.')[:2]) if key.startswith('stages') else key.split('.')[0]
+        for key in keys)
+    listed = ', '.join(f'{name} ({count})' for name, count in groups.most_common(8))
+    more = ', ...' if len(groups) > 8 else ''
+    return f'{title}: {len(keys)} tensors in {listed}{more}.'
