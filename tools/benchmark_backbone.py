@@ -5,14 +5,19 @@ process does. Needs timm.
 """
 
 import argparse
+import os.path as osp
 import statistics
+import sys
 import time
 
 import timm
 import torch
 
-import mmgroupmix  # noqa: F401  registers the backbones
-from mmgroupmix.registry import MODELS
+# A checkout works without being installed, and before another installed copy.
+sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+
+import mmgroupmix  # noqa: E402,F401  registers the backbones
+from mmgroupmix.registry import MODELS  # noqa: E402
 
 
 def main() -> None:

@@ -1,9 +1,14 @@
 """Write one of the generated mini data sets."""
 
 import argparse
+import os.path as osp
+import sys
 
-from mmgroupmix import datasets
-from mmgroupmix.datasets.manifest import read_manifest
+# A checkout works without being installed, and before another installed copy.
+sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+
+from mmgroupmix import datasets  # noqa: E402
+from mmgroupmix.datasets.manifest import read_manifest  # noqa: E402
 
 WRITERS = {
     'ade20k': datasets.write_mini_ade20k,

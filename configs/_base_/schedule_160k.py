@@ -1,4 +1,5 @@
-"""160k iterations at batch 16: AdamW as Swin's UperNet (arXiv 2103.14030, A2.3)."""
+"""160k iterations at batch 16: AdamW as Swin's UperNet (arXiv 2103.14030)."""
+_base_ = 'iterations.py'
 optim_wrapper = dict(
     type='OptimWrapper',
     constructor='mmgroupmix.GroupedOptimWrapperConstructor',
@@ -10,15 +11,5 @@ param_scheduler = [
     dict(
         type='PolyLR', power=1.0, eta_min=0., by_epoch=False, begin=1500, end=160000),
 ]
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=160000, val_interval=16000)
-val_cfg = dict(type='ValLoop')
-test_cfg = dict(type='TestLoop')
-default_hooks = dict(
-    timer=dict(type='IterTimerHook'),
-    logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
-    param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(
-        type='CheckpointHook', by_epoch=False, interval=16000, max_keep_ckpts=2,
-        save_best='mIoU'),
-    sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='SegVisualizationHook', draw=True, interval=200))
+train_cfg = dict(max_iters=160000, val_interval=16000)
+default_hooks = dict(checkpoint=dict(interval=16000))

@@ -77,18 +77,7 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         name = type(self).__name__
         super().__init__(settle_init_cfg(name, init_cfg, pretrained))
         check_arch(name, arch)
-        if type(in_channels) is not int or in_channels < 1:
-            raise UserError(
-                f'{name}: in_channels={in_channels!r}, expected a number of channels from '
-                '1 on.')
-        if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
-            raise UserError(
-                f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 (the '
-                'stem) or 1 to 4 (the stem and so many stages).')
-        is_number = isinstance(drop_path_rate, (int, float))
-        if not is_number or not 0 <= drop_path_rate < 1:
-            raise UserError(
-                f'{name}: drop_path_rate={drop_path_rate!r}, expected 0 <= rate < 1.')
+        check_numbers(name, in_channels, drop_path_rate, frozen_stages)
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
         self.embed_dims = tuple(arch['embed_dims'])
         self.frozen_stages = frozen_stages
@@ -229,6 +218,24 @@ def check_arch(name: str, arch: Mapping) -> None:
             raise UserError(
                 f'{name}: arch[{key!r}]={arch[key]}, expected four positive numbers, '
                 'one a stage.')
+
+
+def check_numbers(
+    name: str, in_channels: int, drop_path_rate: float, frozen_stages: int
+) -> None:
+    """Raise a UserError if one of them is out of range or no number."""
+    if type(in_channels) is not int or in_channels < 1:
+        raise UserError(
+            f'{name}: in_channels={in_channels!r}, expected a number of channels, 1 or '
+            'more.')
+    is_number = isinstance(drop_path_rate, (int, float))
+    if not is_number or not 0 <= drop_path_rate < 1:
+        raise UserError(
+            f'{name}: drop_path_rate={drop_path_rate!r}, expected 0 <= rate < 1.')
+    if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
+        raise UserError(
+            f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 (the stem) '
+            'or 1 to 4 (the stem and so many stages).')
 
 
 #: Addresses under which OpenMMLab's loaders know other models.
