@@ -1,5 +1,5 @@
 # `make demo` and `make test` need Python 3.11, pip and this Makefile: nothing else.
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
