@@ -115,6 +115,9 @@ def _rescale(scheduler, planned, length):
     for key in ('begin', 'end'):
         if isinstance(scheduler.get(key), (int, float)):
             scheduler[key] = scaled(scheduler[key])
+    if scheduler.get('begin'):
+        # A phase without an end of its own reaches to the run's: it must begin before.
+        scheduler['begin'] = min(scheduler['begin'], length - 1)
     for key in ('T_max', 'step_size', 'total_iters', 'total_steps'):
         if isinstance(scheduler.get(key), (int, float)):
             scheduler[key] = max(round(scheduler[key] * ratio), 1)

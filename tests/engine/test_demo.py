@@ -130,3 +130,14 @@ def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
     assert rates == {
         ('AdamW', 6e-5): 1e-3, ('AdamW', 4e-3): 4e-3,
         ('SGD', 0.01): 0.01}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('epochs', [1, 2, 5])
+def test_every_phase_of_a_schedule_begins_before_the_run_ends(epochs):
+    cfg = Config.fromfile(shipped_config(
+        'mmpretrain/swin_transformer/swin-tiny_16xb64_in1k.py'))
+    cfg.optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
+    shorten(cfg, 300, epochs, 10)
+    for phase in cfg.param_scheduler:
+        assert phase.get('begin', 0) < min(phase.get('end', epochs), epochs)
