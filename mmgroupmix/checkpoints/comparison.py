@@ -1,20 +1,24 @@
 """How a state dict differs from what a model expects, in one readable line."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from torch import Tensor
 
 
 def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Missing, left-over and misshapen tensors, grouped; empty if there are none."""
+    """Missing, left-over and misshapen tensors, grouped; empty if there are none.
+
+    Batch norm's counters may be missing: files before PyTorch 0.4 have none.
+    """
     shapes = [
         f'{key} {tuple(given[key].shape)} instead of {tuple(expected[key].shape)}'
         for key in expected
         if key in given and given[key].shape != expected[key].shape
     ]
     parts = [
-        _grouped('Missing', [k for k in expected if k not in given]),
+        _grouped('Missing', [
+            k for k in expected if k not in given and not is_counter(k)]),
         _grouped('Left over', [k for k in given if k not in expected]),
     ]
     if shapes:
@@ -23,9 +27,9 @@ def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> 
     return ' '.join(part for part in parts if part)
 
 
-def without_counters(keys: Iterable[str]) -> list[str]:
-    """The keys without batch norm's counters, which files before PyTorch 0.4 lack."""
-    return [key for key in keys if not key.endswith('num_batches_tracked')]
+def is_counter(key: str) -> bool:
+    """Whether a name is that of a batch norm's counter of batches."""
+    return key.endswith('num_batches_tracked')
 
 
 def _grouped(title: str, keys: list[str]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import CheckpointError
 from . import groupmixformer
-from .comparison import differences, without_counters
+from .comparison import differences
 from .reading import unwrap, without_wrappers
 
 #: One module a family: NAME, SIGNATURE, convert() and sizes().
@@ -59,10 +59,10 @@ def convert_state_dict(
     found = arch_of(family, tensors)
     wanted = found if arch is None else model_of(family).settle_arch(arch)[0]
     if found is None or found != wanted:
+        expected = repr(wanted) if wanted else 'of a published architecture'
         raise CheckpointError(
             f'This state dict is {describe(tensors)}; expected was {family.NAME} '
-            f'{wanted or "of a published architecture"!r}. Take the file of that '
-            'architecture, or the arch of this file.')
+            f'{expected}. Take the file of that architecture, or the arch of this file.')
     ours = family.convert(tensors)
     check_whole(family, found, ours, classifier)
     if classifier:
@@ -81,8 +81,6 @@ def check_whole(
         model = model_of(family)(arch, final_norm=classifier)
     expected = model.state_dict()
     given = {k: v for k, v in ours.items() if k in expected or not is_classifier(k)}
-    known = [key for key in given if key in expected]
-    expected = {k: expected[k] for k in {*without_counters(expected), *known}}
     problems = differences(expected, given)
     if classifier and 'head.fc.weight' not in ours:
         problems += ' It has no classifier (head).'

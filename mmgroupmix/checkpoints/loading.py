@@ -8,7 +8,7 @@ from mmengine.model import update_init_info
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .comparison import differences, without_counters
+from .comparison import differences, is_counter
 from .conversion import backbone_tensors, describe, family_of, is_classifier
 from .reading import read_checkpoint, unwrap
 
@@ -124,8 +124,7 @@ class LoadsPublishedFiles:
             k: v for k, v in ours.items()
             if k in expected or not is_classifier(k)
         }
-        counters = {*expected} - {*without_counters(expected)} - {*ours}
-        ours |= {key: expected[key] for key in counters}
+        ours = {k: v for k, v in expected.items() if is_counter(k)} | ours
         problems = differences(expected, ours)
         if strict and problems:
             raise CheckpointError(
