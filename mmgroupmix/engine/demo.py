@@ -54,17 +54,19 @@ def to_demo(cfg, options=None):
         changes.append(('schedule', _shorten(cfg, task, planned, options or {})))
         rate = rescale_learning_rate(cfg, task)
         if rate:
-            changes.append(('learning rate', rate))
+            changes.append(('optimizer', rate))
         changes += _without_accelerator(cfg)
     _show_progress(cfg, task)
+    changes.append((
+        'intervals', 'evaluation, logging, drawing and checkpoints fit the length'))
     cfg.randomness = dict(seed=SEED)
     cfg.merge_from_dict(options or {})
     told = '; '.join(f'{what}: {change}' for what, change in changes)
     return (
         f'Demo of {TASK_NAMES[task]}: the config is checked on generated data. '
         f'Changed: {told}; seed {SEED}. Everything else is as in the config: the '
-        'model, the steps of the pipelines, the losses, the kind of optimizer, the '
-        'hooks.')
+        'model, the steps of the pipelines, the losses, the kinds of optimizer, '
+        'schedule and hooks.')
 
 
 def _planned_length(cfg):
@@ -127,7 +129,8 @@ def _shrink_batch(cfg, task, batch_size):
         loader.pop('prefetch_factor', None)
         loader.pop('num_batch_per_epoch', None)
         if training:
-            told.append(f'{old} images a device -> {loader.batch_size}')
+            told.append(
+                f'{old} images a device -> {loader.batch_size}, loaded without workers')
     if cfg.get('auto_scale_lr'):
         cfg.auto_scale_lr.enable = False
     return ', '.join(told) or 'as it is'
@@ -138,20 +141,23 @@ def _shorten(cfg, task, planned, options):
     leaves = list(leaf_datasets(cfg.train_dataloader.dataset))
     epoch_length = max(NUM_IMAGES[task][0] * len(leaves) // batch_size, 1)
     by_epoch = is_epoch_based(cfg.train_cfg)
-    wanted = ITERATIONS[task]
+    wanted, repeated = ITERATIONS[task], False
     if by_epoch:
-        _repeat_once(cfg.train_dataloader.dataset)
+        repeated = _repeat_once(cfg.train_dataloader.dataset)
         wanted = max(round(wanted / epoch_length), 2)
     asked = options.get(f'train_cfg.{"max_epochs" if by_epoch else "max_iters"}')
-    return shorten(cfg, planned, asked or min(wanted, planned), epoch_length)
+    told = shorten(cfg, planned, asked or min(wanted, planned), epoch_length)
+    return f'{told}, a repeated data set counted once' if repeated else told
 
 
 def _repeat_once(dataset):
-    """A repeated data set only stretches the epoch."""
+    """Whether a data set was repeated, which only stretches the epoch: now it is not."""
+    repeated = False
     while isinstance(dataset, dict):
-        if 'times' in dataset:
-            dataset['times'] = 1
+        if dataset.get('times', 1) > 1:
+            dataset['times'], repeated = 1, True
         dataset = dataset.get('dataset')
+    return repeated
 
 
 def _without_accelerator(cfg):

@@ -84,7 +84,8 @@ def rescale_learning_rate(cfg, task):
     wrappers = [wrapper] if 'optimizer' in wrapper else [
         child for child in wrapper.values() if isinstance(child, dict)]
     for one in wrappers:
-        one.pop('accumulative_counts', None)
+        if one.pop('accumulative_counts', 1) > 1:
+            changes.append('gradients no longer accumulated')
         optimizer = one.get('optimizer') or {}
         if not isinstance(optimizer.get('lr'), (int, float)):
             continue
@@ -94,7 +95,7 @@ def rescale_learning_rate(cfg, task):
         else:
             optimizer['lr'] = max(old, LOWEST_ADAPTIVE_LR[task])
         if optimizer['lr'] != old:
-            changes.append(f'{old:g} -> {optimizer["lr"]:g}')
+            changes.append(f'learning rate {old:g} -> {optimizer["lr"]:g}')
     return ', '.join(changes)
 
 

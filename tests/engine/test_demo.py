@@ -141,3 +141,16 @@ def test_every_phase_of_a_schedule_begins_before_the_run_ends(epochs):
     shorten(cfg, 300, epochs, 10)
     for phase in cfg.param_scheduler:
         assert phase.get('begin', 0) < min(phase.get('end', epochs), epochs)
+
+
+def test_the_paragraph_tells_also_what_is_easy_to_overlook(in_workspace):
+    cfg = Config.fromfile(shipped_config('mmdet/retinanet/retinanet_r18_fpn_1x_coco.py'))
+    cfg.optim_wrapper.accumulative_counts = 4
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset', times=3, dataset=cfg.train_dataloader.dataset)
+    told = to_demo(cfg)
+    assert 'accumulative_counts' not in cfg.optim_wrapper
+    assert cfg.train_dataloader.dataset.times == 1
+    for part in ('no longer accumulated', 'repeated data set counted once',
+                 'without workers', 'checkpoints fit the length'):
+        assert part in told
