@@ -35,12 +35,20 @@ class Golden:
         self.params = content['params']
         self.cases = content['cases']
         self.keys = content['keys']
+        self.dense_keys = content.get('feat_keys', {})
 
     def state_dict(self):
         """The published checkpoint: names and tensors."""
         return {
             key: torch.from_numpy(self.fill.fill(key, shape))
             for key, shape in self.keys.items()
+        }
+
+    def dense_state_dict(self):
+        """Names and tensors of the norms that dense prediction has beside."""
+        return {
+            key: torch.from_numpy(self.fill.fill(key, shape))
+            for key, shape in self.dense_keys.items()
         }
 
     def image(self, case):
@@ -59,3 +67,8 @@ class Golden:
 @pytest.fixture(scope='session')
 def groupmixformer_golden():
     return Golden('groupmixformer_t')
+
+
+@pytest.fixture(scope='session')
+def poolformer_golden():
+    return Golden('poolformer_s12')

@@ -32,6 +32,23 @@ def is_counter(key: str) -> bool:
     return key.endswith('num_batches_tracked')
 
 
+def is_output_norm(key: str) -> bool:
+    """Whether one of our names is of a norm that only dense prediction has."""
+    return key.startswith('out_norms.')
+
+
+def with_fresh_norms(
+    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """What is given; with the model's own output norms, if it has none of them.
+
+    Published classifiers have none: dense prediction starts its norms afresh.
+    """
+    if any(is_output_norm(key) for key in given):
+        return dict(given)
+    return {k: v for k, v in expected.items() if is_output_norm(k)} | dict(given)
+
+
 def _grouped(title: str, keys: list[str]) -> str:
     """'Missing: 40 tensors in stages.0 (30), stem (10).'"""
     if not keys:

@@ -1,5 +1,6 @@
 """Published names in, ours out: the maps of all families behind one function."""
 
+import re
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -7,22 +8,23 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from . import groupmixformer
-from .comparison import differences
+from . import groupmixformer, poolformer
+from .comparison import differences, with_fresh_norms
 from .reading import unwrap, without_wrappers
 
-#: One module a family: NAME, SIGNATURE, convert() and sizes().
-FAMILIES = (groupmixformer, )
+#: One module a family: NAME, SIGNATURES (keys that tell it) and convert().
+FAMILIES = (groupmixformer, poolformer)
 
 #: Keys that tell a well-known model that is none of ours.
 _OTHERS = (
-    ('stages.0.blocks.0.token_mixer.qkv.weight',
+    ('stages.0.blocks.0.token_mixer.non_attention.norm.weight',
      'a GroupMixFormer with the names of this package already'),
+    ('stages.0.blocks.0.layer_scale1',
+     'a PoolFormer or another MetaFormer with the names of this package already'),
     ('layer1.0.conv1.weight', 'a ResNet'),
     ('layers.0.blocks.0.attn.relative_position_bias_table', 'a Swin Transformer'),
     ('stages.0.blocks.0.attn.w_msa.relative_position_bias_table', 'a Swin Transformer'),
     ('blocks.0.attn.qkv.weight', 'a Vision Transformer (ViT or DeiT)'),
-    ('network.0.0.layer_scale_1', 'a PoolFormer'),
     ('downsample_layers.0.0.weight', 'a ConvNeXt'),
     ('block1.0.attn.q.weight', 'a PVT or MiT (SegFormer)'),
 )
@@ -56,14 +58,14 @@ def convert_state_dict(
         raise CheckpointError(
             f'This state dict is {describe(tensors)}; expected a published checkpoint '
             f'of {names}.')
-    found = arch_of(family, tensors)
+    ours = family.convert(tensors)
+    found = arch_of(family, ours)
     wanted = found if arch is None else model_of(family).settle_arch(arch)[0]
     if found is None or found != wanted:
         expected = repr(wanted) if wanted else 'of a published architecture'
         raise CheckpointError(
             f'This state dict is {describe(tensors)}; expected was {family.NAME} '
             f'{expected}. Take the file of that architecture, or the arch of this file.')
-    ours = family.convert(tensors)
     check_whole(family, found, ours, classifier)
     if classifier:
         return {
@@ -81,7 +83,7 @@ def check_whole(
         model = model_of(family)(arch, final_norm=classifier)
     expected = model.state_dict()
     given = {k: v for k, v in ours.items() if k in expected or not is_classifier(k)}
-    problems = differences(expected, given)
+    problems = differences(expected, with_fresh_norms(expected, given))
     if classifier and 'head.fc.weight' not in ours:
         problems += ' It has no classifier (head).'
     if problems:
@@ -109,7 +111,14 @@ def backbone_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def family_of(tensors: Mapping[str, Tensor]) -> ModuleType | None:
     """The family whose published names these are, if any."""
-    return next((f for f in FAMILIES if f.SIGNATURE in tensors), None)
+    return next(
+        (f for f in FAMILIES if any(key in tensors for key in f.SIGNATURES)), None)
+
+
+def convert_any(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our names for those of any family; other names stay."""
+    family = family_of(tensors)
+    return family.convert(tensors) if family else dict(tensors)
 
 
 def model_of(family: ModuleType) -> type:
@@ -118,23 +127,35 @@ def model_of(family: ModuleType) -> type:
     return getattr(models, family.NAME)
 
 
-def arch_of(family: ModuleType, tensors: Mapping[str, Tensor]) -> str | None:
-    """The key of the architecture whose sizes a published file has, if any."""
-    sizes = family.sizes(tensors)
+def arch_of(family: ModuleType, ours: Mapping[str, Tensor]) -> str | None:
+    """The key of the architecture whose sizes a converted file has, if any."""
+    sizes = sizes_of(ours)
     for name, table in model_of(family).arch_settings.items():
         if all(table[key] == value for key, value in sizes.items()):
             return name
     return None
 
 
+def sizes_of(ours: Mapping[str, Tensor]) -> dict:
+    """embed_dims and depths of a converted file (as far as its keys tell)."""
+    dims, depths = [], []
+    for stage in range(4):
+        norm = ours.get(f'stages.{stage}.blocks.0.norm1.weight')
+        dims.append(0 if norm is None else len(norm))
+        blocks = re.compile(rf'stages\.{stage}\.blocks\.(\d+)\.')
+        depths.append(len({m[1] for key in ours if (m := blocks.match(key))}))
+    return dict(embed_dims=tuple(dims), depths=tuple(depths))
+
+
 def describe(tensors: Mapping[str, Tensor]) -> str:
     """What a state dict seems to be, in words."""
     family = family_of(tensors)
     if family is not None:
-        arch = arch_of(family, tensors)
+        ours = family.convert(tensors)
+        arch = arch_of(family, ours)
         if arch:
             return f'a published {family.NAME} {arch!r}'
-        sizes = ', '.join(f'{k} {v}' for k, v in family.sizes(tensors).items())
+        sizes = ', '.join(f'{k} {v}' for k, v in sizes_of(ours).items())
         return f'a {family.NAME} of no published architecture ({sizes})'
     for key, what in _OTHERS:
         if key in tensors:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 NAME = 'GroupMixFormer'
 #: A key that every published file has and no other model.
-SIGNATURE = 'patch_embed_layers.0.proj.conv1.weight'
+SIGNATURES = ('patch_embed_layers.0.proj.conv1.weight', )
 
 _BLOCK = r'groupmixformer_backbone\.(\d+)\.gma_stage\.(\d+)\.'
 _OUR_BLOCK = r'stages.\1.blocks.\2.'
@@ -66,17 +66,6 @@ def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
             value = _segments_first(value)
         ours[_rename(key)] = value
     return ours
-
-
-def sizes(published: Mapping[str, Tensor]) -> dict:
-    """embed_dims and depths of a published file (as far as its keys tell)."""
-    dims, depths = [], []
-    for stage in range(4):
-        norm = published.get(f'patch_embed_layers.{stage}.norm.weight')
-        dims.append(0 if norm is None else len(norm))
-        blocks = re.compile(rf'groupmixformer_backbone\.{stage}\.gma_stage\.(\d+)\.')
-        depths.append(len({m[1] for key in published if (m := blocks.match(key))}))
-    return dict(embed_dims=tuple(dims), depths=tuple(depths))
 
 
 def _rename(key: str) -> str:

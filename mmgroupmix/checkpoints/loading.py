@@ -8,8 +8,14 @@ from mmengine.model import update_init_info
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .comparison import differences, is_counter
-from .conversion import backbone_tensors, describe, family_of, is_classifier
+from .comparison import differences, is_counter, is_output_norm, with_fresh_norms
+from .conversion import (
+    backbone_tensors,
+    convert_any,
+    describe,
+    family_of,
+    is_classifier,
+)
 from .reading import read_checkpoint, unwrap
 
 
@@ -62,8 +68,16 @@ class LoadsPublishedFiles:
         if hasattr(self, '_params_init_info'):
             update_init_info(self, f'Pretrained: load from {checkpoint}')
         print_log(
-            f'{type(self).__name__} {self.arch!r}: loaded {checkpoint}, all '
-            f'{len(self.state_dict())} tensors of the backbone.', logger='current')
+            f'{type(self).__name__} {self.arch!r}: loaded {checkpoint}, every tensor of '
+            f'the backbone{self._fresh_norms(tensors)}.', logger='current')
+
+    def _fresh_norms(self, tensors: Mapping[str, Tensor]) -> str:
+        """What to add to the message if the file has no norms for dense prediction."""
+        ours = convert_any(backbone_tensors(tensors))
+        own = any(is_output_norm(key) for key in self.state_dict())
+        if not own or any(is_output_norm(key) for key in ours):
+            return ''
+        return ' but the norms of its outputs, which no classifier has: they start new'
 
     def load_state_dict(self, state_dict: Mapping, strict: bool = True, **kwargs):
         """As torch's, for published state dicts too.
@@ -115,16 +129,16 @@ class LoadsPublishedFiles:
         tensors = backbone_tensors(unwrap(given))
         if self.fused and differences(self.state_dict(), tensors):
             raise CheckpointError(
-                f'This {type(self).__name__} is fused, its batch norms are gone: load '
+                f'This {type(self).__name__} is fused, parts of it are folded away: load '
                 'the weights first, then fuse().')
-        family = family_of(tensors)
-        ours = family.convert(tensors) if family else tensors
+        ours = convert_any(tensors)
         expected = self.state_dict()
         ours = {
             k: v for k, v in ours.items()
-            if k in expected or not is_classifier(k)
+            if k in expected or not (is_classifier(k) or is_output_norm(k))
         }
         ours = {k: v for k, v in expected.items() if is_counter(k)} | ours
+        ours = with_fresh_norms(expected, ours)
         problems = differences(expected, ours)
         if strict and problems:
             raise CheckpointError(

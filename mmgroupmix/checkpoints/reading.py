@@ -99,6 +99,8 @@ def without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _load(path: Path) -> object:
+    if path.suffix == '.safetensors':
+        return _load_safetensors(path)
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:
@@ -108,6 +110,19 @@ def _load(path: Path) -> object:
     try:
         return torch.load(
             path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE)
+    except Exception as error:
+        raise CheckpointError(_unreadable(path, error)) from error
+
+
+def _load_safetensors(path: Path) -> object:
+    try:
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise CheckpointError(
+            f'Reading {path} needs the package safetensors: pip install safetensors, or '
+            'fetch the .bin file beside it.') from error
+    try:
+        return load_file(path)
     except Exception as error:
         raise CheckpointError(_unreadable(path, error)) from error
 
@@ -124,7 +139,8 @@ def _unreadable(path: Path, error: Exception) -> str:
                'fetch it again'
     reason = str(error).partition('\n')[0]
     return (f'Cannot read {path} ({path.stat().st_size} bytes): it is {what}. Expected '
-            f'a file that torch.save wrote. ({type(error).__name__}: {reason})')
+            'a file that torch.save or safetensors wrote. '
+            f'({type(error).__name__}: {reason})')
 
 
 class _Placeholder(dict):

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 
 from ..errors import UnknownArgumentError, UserError
@@ -18,25 +18,34 @@ def explain_arguments(cls: type) -> type:
         UnknownArgumentError: At the call, if the arguments do not fit.
     """
     init = cls.__init__
-    signature = inspect.signature(init)
-    allowed = [name for name in signature.parameters if name != 'self']
 
     @functools.wraps(init)
     def checked(self, *args, **kwargs):
-        known = f'Its arguments: {", ".join(allowed)}.'
-        for name in kwargs:
-            if name not in allowed:
-                raise UnknownArgumentError(
-                    f'{cls.__name__} has no argument {name!r}{suggest(name, allowed)}. '
-                    f'{known}')
-        try:
-            signature.bind(self, *args, **kwargs)
-        except TypeError as error:
-            raise UnknownArgumentError(f'{cls.__name__}: {error}. {known}') from None
+        check_call(type(self).__name__, init, args, kwargs)
         init(self, *args, **kwargs)
 
     cls.__init__ = checked
     return cls
+
+
+def check_call(owner: str, init: Callable, args: tuple, kwargs: Mapping) -> None:
+    """Check that an ``__init__`` takes the arguments (without ``self``).
+
+    Raises:
+        UnknownArgumentError: If it does not.
+    """
+    parameters = inspect.signature(init).parameters
+    allowed = [name for name in parameters if name != 'self']
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    known = f'Its arguments: {", ".join(allowed)}.'
+    for name in kwargs:
+        if name not in allowed and not takes_any:
+            raise UnknownArgumentError(
+                f'{owner} has no argument {name!r}{suggest(name, allowed)}. {known}')
+    try:
+        inspect.signature(init).bind(None, *args, **kwargs)
+    except TypeError as error:
+        raise UnknownArgumentError(f'{owner}: {error}. {known}') from None
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:

@@ -247,7 +247,7 @@ def test_synchronised_norms_become_plain_ones_on_one_device():
     (dict(arch='t', out_indices=()), ValueError, 'ascending'),
     (dict(), TypeError, "missing.*'arch'.*Its arguments"),
     (dict(arch=['t']), ValueError, r"unknown arch \['t'\]"),
-    (dict(arch=dict(NANO, drop_path_rate=0.1)), ValueError, "'drop_path_rate'"),
+    (dict(arch=dict(NANO, drop_path=0.1)), ValueError, "'drop_path'.*'drop_path_rate'"),
     (dict(arch='t', in_channels=0), ValueError, 'in_channels=0'),
     (dict(arch='t', frozen_stages='a'), ValueError, "frozen_stages='a'"),
     (dict(arch='t', norm_cfg=dict(type='GN', num_groups=2)), ValueError, 'GroupNorm'),

@@ -7,16 +7,16 @@ this is the published code, which users' checkpoints were made with.
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
-from ...errors import UserError
 from ...registry import MODELS
-from ..arguments import check_keys, explain_arguments, suggest
-from ..layers.batch_norm import build_batch_norm
-from ..layers.block import ConvPositionEncoding, MetaFormerBlock
+from ..arguments import check_keys, explain_arguments
+from ..layers.block import MetaFormerBlock
 from ..layers.conv_norm import ConvNormAct
+from ..layers.norm import build_batch_norm
+from ..layers.position import ConvPositionEncoding
 from ..layers.separable_conv import SeparableConv2d
-from .metaformer import NUM_STAGES, MetaFormer
+from .metaformer import MetaFormer
 
 
 @MODELS.register_module()
@@ -88,56 +88,41 @@ class GroupMixFormer(MetaFormer):
         init_cfg: dict | list[dict] | None = None,
         pretrained: str | None = None,
     ):
-        self.arch, sizes = self.settle_arch(arch)
-        arch_rate = 0. if self.arch == 'custom' else sizes.pop('drop_path_rate')
         check_keys('GroupMixFormer: aggregators', aggregators, ['kernel_sizes'])
-        self.norm_cfg = norm_cfg
-        mixer = dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators)
+        self.conv_norm_cfg = norm_cfg
         super().__init__(
-            sizes, mixer, in_channels, out_indices,
-            arch_rate if drop_path_rate is None else drop_path_rate,
-            frozen_stages, norm_eval, with_cp, init_cfg, pretrained)
-        self.final_norm = (
-            build_batch_norm(norm_cfg, self.embed_dims[-1])
-            if final_norm else nn.Identity())
-
-    @classmethod
-    def settle_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
-        """The name and the sizes of an architecture key, alias or table."""
-        if isinstance(arch, Mapping):
-            return 'custom', dict(arch)
-        name = cls.arch_aliases.get(arch, arch) if isinstance(arch, str) else None
-        if name not in cls.arch_settings:
-            allowed = ', '.join(f'{v} ({k})' for k, v in cls.arch_aliases.items())
-            hint = suggest(arch, cls.arch_settings)
-            raise UserError(
-                f'{cls.__name__}: unknown arch {arch!r}{hint}. Allowed: {allowed}, or '
-                'a dict with embed_dims, depths and mlp_ratios.')
-        return name, dict(cls.arch_settings[name])
+            arch, dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators),
+            in_channels, out_indices, norm_cfg=dict(type='LN', eps=1e-6),
+            drop_path_rate=drop_path_rate, frozen_stages=frozen_stages,
+            norm_eval=norm_eval, with_cp=with_cp, final_norm=final_norm,
+            init_cfg=init_cfg, pretrained=pretrained)
 
     def build_stem(self, in_channels: int) -> nn.Module:
         """Two 3x3 convolutions of stride 2, at half the width and the full one."""
         width = self.embed_dims[0]
         return nn.Sequential(
             ConvNormAct(
-                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.norm_cfg),
-            ConvNormAct(nn.Conv2d(width // 2, width, 3, 2, padding=1), self.norm_cfg))
+                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.conv_norm_cfg),
+            ConvNormAct(
+                nn.Conv2d(width // 2, width, 3, 2, padding=1), self.conv_norm_cfg))
 
     def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
         """A separable convolution; stages 1 to 3 halve the resolution."""
         conv = SeparableConv2d(in_channels, dim, stride=1 if index == 0 else 2)
-        return ConvNormAct(conv, self.norm_cfg)
+        return ConvNormAct(conv, self.conv_norm_cfg)
 
     def build_block(
         self, dim: int, token_mixer: nn.Module, mlp_ratio: float, drop_path: float
     ) -> nn.Module:
         """The MetaFormer block after a convolutional position encoding."""
         return MetaFormerBlock(
-            dim, token_mixer, mlp_ratio, drop_path=drop_path,
+            dim, token_mixer, mlp_ratio, self.norm_cfg, drop_path=drop_path,
             position_encoding=ConvPositionEncoding(dim))
 
-    def output(self, index: int, x: Tensor) -> Tensor:
-        """What is returned of stage ``index``, (B, C, H, W)."""
-        if index == NUM_STAGES - 1:
-            x = self.final_norm(x)
-        return super().output(index, x)
+    def build_out_norm(self, dim: int) -> nn.Module:
+        """None: dense prediction takes the stages as they are."""
+        return nn.Identity()
+
+    def build_final_norm(self, dim: int) -> nn.Module:
+        """The classifier's batch norm."""
+        return build_batch_norm(self.conv_norm_cfg, dim)

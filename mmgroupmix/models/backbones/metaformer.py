@@ -4,43 +4,66 @@ Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Sec
 Every backbone of this package is this class with a table of sizes and a token mixer.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 
 import torch
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...checkpoints.loading import LoadsPublishedFiles
 from ...errors import UserError
-from ...registry import MODELS, TOKEN_MIXERS
-from ..arguments import check_indices, check_keys, explain_arguments, suggest
+from ...registry import MODELS
+from ..arguments import check_indices, explain_arguments, suggest
 from ..layers.block import MetaFormerBlock
 from ..layers.layout import to_map, to_tokens
-from ..layers.recomputation import recompute_in_backward
-
-NUM_STAGES = 4
-ARCH_KEYS = ('embed_dims', 'depths', 'mlp_ratios')
+from ..layers.norm import build_norm, norm_tokens
+from ..layers.position import PositionEmbedding
+from ..layers.stage import Stage
+from .settings import (
+    NUM_STAGES,
+    build_mixer,
+    check_numbers,
+    settle_init_cfg,
+    settle_mixers,
+    settle_positions,
+    settle_sizes,
+)
 
 
 @MODELS.register_module()
 @explain_arguments
 class MetaFormer(LoadsPublishedFiles, BaseModule):
-    """Four stages of MetaFormer blocks.
+    """Four stages of MetaFormer blocks around any token mixer (Section 3, Figure 2).
 
     Args:
-        arch (dict): Four values each, one a stage: ``embed_dims`` (channels), ``depths``
-            (blocks), ``mlp_ratios`` (hidden width of the MLP in units of channels).
-        token_mixers (str | dict | Sequence): The mixer as ``TOKEN_MIXERS`` builds it: a
-            name, or a dict with ``type`` and arguments (``dim`` is added); or four of
-            them, one a stage.
+        arch (str | dict): A name of ``arch_settings`` (a subclass has some), or a dict
+            with four values each, one a stage: ``embed_dims`` (channels), ``depths``
+            (blocks), ``mlp_ratios`` (hidden width of the MLP in units of channels);
+            perhaps with ``layer_scale`` and ``drop_path_rate``, defaults of the
+            arguments below.
+        token_mixers (str | dict | Sequence, optional): The mixer as ``TOKEN_MIXERS``
+            builds it: a name, or a dict with ``type`` and arguments (``dim`` is added);
+            or four of them, one a stage. Defaults to the subclass's own.
         in_channels (int): Channels of the image. Defaults to 3.
         out_indices (Sequence[int]): Stages, 0 to 3, whose maps are returned.
             Defaults to (0, 1, 2, 3).
-        drop_path_rate (float): Stochastic depth of the last block; it rises linearly
-            from 0 over all blocks. Defaults to 0.
+        norm_cfg (dict, optional): The norms: ``GN`` with one group (statistics over
+            tokens and channels), ``LN`` (over channels), ``BN``, ``SyncBN``, or None
+            for no norm. Defaults to ``dict(type='GN', num_groups=1)``.
+        act_cfg (dict): The activation of the MLPs. Defaults to ``dict(type='GELU')``.
+        mlp_ratios (float | Sequence[float], optional): Instead of the architecture's;
+            one for all stages or four; 0 for no MLP. Defaults to None.
+        layer_scale (float, optional): Initial value of the factors on the branches
+            instead of the architecture's; 0 for none. Defaults to None.
+        residual (bool): Whether blocks add their input to their branches.
+            Defaults to True.
+        position_embeddings (Sequence, optional): Four entries, one a stage: None, or the
+            (height, width) of a learnt embedding that is added at its start, resampled
+            to the map that comes. Defaults to None: none.
+        drop_path_rate (float, optional): Stochastic depth of the last block; it rises
+            linearly from 0 over all blocks. Defaults to the architecture's rate in
+            ImageNet training, 0 for a dict without one.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the first n
             stages. Frozen parts stay in eval mode. Defaults to -1.
         norm_eval (bool): Keep batch norms in eval mode while training.
@@ -48,6 +71,9 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         with_cp (bool): Activation checkpointing: a block keeps only its input and runs
             again in the backward pass. Less memory, about a third more time, the same
             results. Defaults to False.
+        final_norm (bool): True for a classifier: one norm on the last map. False for
+            dense prediction: each returned map passes a norm of its own.
+            Defaults to False.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
             ``type='Pretrained'`` takes published files.
         pretrained (str, optional): What mmseg hands down of a config's
@@ -59,53 +85,93 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         UserError: If an argument is not as described.
     """
 
-    arch = 'custom'
+    #: Sizes by name, and other names for them; what a paper adds here.
+    arch_settings = {}
+    arch_aliases = {}
+    default_token_mixers = None
 
     def __init__(
         self,
-        arch: Mapping,
-        token_mixers: str | Mapping | Sequence,
+        arch: str | Mapping,
+        token_mixers: str | Mapping | Sequence | None = None,
         in_channels: int = 3,
         out_indices: Sequence[int] = (0, 1, 2, 3),
-        drop_path_rate: float = 0.,
+        norm_cfg: Mapping | None = dict(type='GN', num_groups=1),
+        act_cfg: Mapping = dict(type='GELU'),
+        mlp_ratios: float | Sequence[float] | None = None,
+        layer_scale: float | None = None,
+        residual: bool = True,
+        position_embeddings: Sequence | None = None,
+        drop_path_rate: float | None = None,
         frozen_stages: int = -1,
         norm_eval: bool = False,
         with_cp: bool = False,
+        final_norm: bool = False,
         init_cfg: dict | list[dict] | None = None,
         pretrained: str | None = None,
     ):
         name = type(self).__name__
         super().__init__(settle_init_cfg(name, init_cfg, pretrained))
-        check_arch(name, arch)
-        check_numbers(name, in_channels, drop_path_rate, frozen_stages)
+        self.arch, table = self.settle_arch(arch)
+        sizes = settle_sizes(name, table, mlp_ratios, layer_scale, drop_path_rate)
+        check_numbers(name, in_channels, sizes['drop_path_rate'], frozen_stages)
+        mixers = settle_mixers(name, token_mixers or self.default_token_mixers)
+        positions = settle_positions(name, position_embeddings)
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
-        self.embed_dims = tuple(arch['embed_dims'])
+        self.embed_dims = tuple(sizes['embed_dims'])
+        self.norm_cfg = norm_cfg
+        self.act_cfg = act_cfg
+        self.layer_scale = sizes['layer_scale']
+        self.residual = residual
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.with_cp = with_cp
         self.fused = False
 
-        mixers = each_stage(name, token_mixers)
-        last = max(sum(arch['depths']) - 1, 1)
-        rates = [drop_path_rate * block / last for block in range(last + 1)]
+        last = max(sum(sizes['depths']) - 1, 1)
+        rates = [sizes['drop_path_rate'] * block / last for block in range(last + 1)]
         self.stem = self.build_stem(in_channels)
         self.stages = nn.ModuleList()
-        channels = self.embed_dims[0]
-        for index, (dim, depth, ratio) in enumerate(zip(*(arch[k] for k in ARCH_KEYS))):
-            embedding = self.build_embedding(index, channels, dim)
+        widths = (self.embed_dims[0], *self.embed_dims)
+        for i, dim in enumerate(self.embed_dims):
             blocks = [
                 self.build_block(
-                    dim, build_mixer(mixers[index], dim), ratio,
-                    rates.pop(0)) for _ in range(depth)
+                    dim, build_mixer(mixers[i], dim), sizes['mlp_ratios'][i],
+                    rates.pop(0)) for _ in range(sizes['depths'][i])
             ]
-            self.stages.append(Stage(embedding, blocks))
-            channels = dim
+            position = PositionEmbedding(dim, positions[i]) if positions[i] else None
+            embedding = self.build_embedding(i, widths[i], dim)
+            self.stages.append(Stage(embedding, blocks, position))
+        self.out_norms = nn.ModuleList(
+            self.build_out_norm(dim) if i in self.out_indices and not final_norm
+            else nn.Identity() for i, dim in enumerate(self.embed_dims))
+        self.final_norm = (
+            self.build_final_norm(self.embed_dims[-1]) if final_norm else nn.Identity())
+        if final_norm and NUM_STAGES - 1 not in self.out_indices:
+            raise UserError(
+                f'{name}: final_norm=True is the norm of the last map, which '
+                f'out_indices={self.out_indices} leave out. Add 3, or drop final_norm.')
         self.apply(initialize)
         self.freeze()
 
+    @classmethod
+    def settle_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
+        """The name and the table of sizes of an architecture key, alias or table."""
+        if isinstance(arch, Mapping):
+            return 'custom', dict(arch)
+        name = cls.arch_aliases.get(arch, arch) if isinstance(arch, str) else None
+        if name not in cls.arch_settings:
+            aliases = {v: f' ({k})' for k, v in cls.arch_aliases.items()}
+            known = [f'{key}{aliases.get(key, "")}' for key in cls.arch_settings]
+            allowed = ', '.join((*known, 'or a dict')) if known else 'a dict'
+            raise UserError(
+                f'{cls.__name__}: unknown arch {arch!r}{suggest(arch, cls.arch_settings)}'
+                f'. Allowed: {allowed} with embed_dims, depths and mlp_ratios.')
+        return name, dict(cls.arch_settings[name])
+
     def build_stem(self, in_channels: int) -> nn.Module:
-        """(B, in_channels, H, W) image to (B, C0, ceil(H / 4), ceil(W / 4)) map."""
-        return nn.Conv2d(in_channels, self.embed_dims[0], 7, 4, padding=3)
+        """(B, in_channels, H, W) image to a (B, C0, H', W') map, H' about H / 4."""
+        return nn.Conv2d(in_channels, self.embed_dims[0], 7, 4, padding=2)
 
     def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
         """What opens stage ``index``: (B, C, H, W) to (B, dim, H', W')."""
@@ -117,7 +183,17 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         self, dim: int, token_mixer: nn.Module, mlp_ratio: float, drop_path: float
     ) -> nn.Module:
         """One block, (B, H, W, C) to (B, H, W, C)."""
-        return MetaFormerBlock(dim, token_mixer, mlp_ratio, drop_path=drop_path)
+        return MetaFormerBlock(
+            dim, token_mixer, mlp_ratio, self.norm_cfg, self.act_cfg, self.layer_scale,
+            self.residual, drop_path)
+
+    def build_out_norm(self, dim: int) -> nn.Module:
+        """What a stage's map passes on its way to dense prediction."""
+        return build_norm(self.norm_cfg, dim)
+
+    def build_final_norm(self, dim: int) -> nn.Module:
+        """What the last map passes on its way to a classifier."""
+        return build_norm(self.norm_cfg, dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Feature maps of the stages ``out_indices``.
@@ -126,7 +202,8 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             x (Tensor): Images, (B, in_channels, H, W), any H and W from 32 pixels.
 
         Returns:
-            tuple[Tensor]: (B, C_i, ceil(H / s), ceil(W / s)) for s = 4, 8, 16, 32.
+            tuple[Tensor]: (B, C_i, H_i, W_i), where H_0 is the stem's, (H - 3) // 4 + 1
+            here, and each next one half of it, rounded up.
         """
         outs = []
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
@@ -138,15 +215,19 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
 
     def output(self, index: int, x: Tensor) -> Tensor:
         """What is returned of stage ``index``, (B, C, H, W)."""
+        tokens = norm_tokens(self.out_norms[index], to_tokens(x))
+        if index == NUM_STAGES - 1:
+            tokens = norm_tokens(self.final_norm, tokens)
         # Heads of the toolboxes take `view`s, which fail on channels-last maps.
-        return x.contiguous()
+        return to_map(tokens).contiguous()
 
     def freeze(self) -> None:
         """Freeze what ``frozen_stages`` names, and stages that nothing is returned of."""
         # Parameters without gradients would keep data parallel training waiting.
         unused = self.stages[max(self.out_indices) + 1:]
         frozen = (self.stem, *self.stages)[:self.frozen_stages + 1]
-        for part in (*frozen, *unused):
+        norms = self.out_norms[:max(self.frozen_stages, 0)]
+        for part in (*frozen, *norms, *unused):
             part.eval().requires_grad_(False)
 
     def train(self, mode: bool = True) -> 'MetaFormer':
@@ -157,8 +238,8 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         """
         if mode and self.fused:
             raise RuntimeError(
-                f'{type(self).__name__} is fused for inference: its batch norms are '
-                'gone. Train the model as it was before fuse().')
+                f'{type(self).__name__} is fused for inference: parts of it are '
+                'folded away. Train the model as it was before fuse().')
         super().train(mode)
         if mode:
             self.freeze()
@@ -185,108 +266,6 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             self.requires_grad_(False)
             self.fused = True
         return self
-
-
-class Stage(nn.Module):
-    """An embedding on maps, then blocks on tokens.
-
-    Args:
-        embedding (nn.Module): (B, C, H, W) to (B, C', H', W').
-        blocks (list[nn.Module]): Each (B, H, W, C) to (B, H, W, C).
-    """
-
-    def __init__(self, embedding: nn.Module, blocks: list[nn.Module]):
-        super().__init__()
-        self.embedding = embedding
-        self.blocks = nn.ModuleList(blocks)
-
-    def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
-        """(B, C, H, W) to (B, C', H', W')."""
-        x = to_tokens(self.embedding(x))
-        for block in self.blocks:
-            x = recompute_in_backward(block, x) if recompute else block(x)
-        return to_map(x)
-
-
-def check_arch(name: str, arch: Mapping) -> None:
-    """Raise a UserError if a table of sizes is not complete."""
-    check_keys(f'{name}: arch', arch, ARCH_KEYS)
-    for key in ARCH_KEYS:
-        values = arch[key]
-        if not (isinstance(values, (tuple, list)) and len(values) == NUM_STAGES
-                and all(isinstance(v, (int, float)) and v > 0 for v in values)):
-            raise UserError(
-                f'{name}: arch[{key!r}]={arch[key]}, expected four positive numbers, '
-                'one a stage.')
-
-
-def check_numbers(
-    name: str, in_channels: int, drop_path_rate: float, frozen_stages: int
-) -> None:
-    """Raise a UserError if one of them is out of range or no number."""
-    if type(in_channels) is not int or in_channels < 1:
-        raise UserError(
-            f'{name}: in_channels={in_channels!r}, expected a number of channels, 1 or '
-            'more.')
-    is_number = isinstance(drop_path_rate, (int, float))
-    if not is_number or not 0 <= drop_path_rate < 1:
-        raise UserError(
-            f'{name}: drop_path_rate={drop_path_rate!r}, expected 0 <= rate < 1.')
-    if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
-        raise UserError(
-            f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 (the stem) '
-            'or 1 to 4 (the stem and so many stages).')
-
-
-#: Addresses under which OpenMMLab's loaders know other models.
-OTHER_MODELS = ('open-mmlab://', 'torchvision://', 'mmcls://', 'modelzoo://', 'jhu://')
-
-
-def settle_init_cfg(
-    name: str, init_cfg: Mapping | Sequence | None, pretrained: str | None
-) -> Mapping | Sequence | None:
-    """The initialisation that ``init_cfg`` and an inherited ``pretrained`` amount to."""
-    if pretrained is None:
-        return init_cfg
-    if pretrained.startswith(OTHER_MODELS):
-        print_log(
-            f'model.pretrained={pretrained!r} is of another backbone and ignored: '
-            f'{name} starts from {init_cfg or "random weights"}. Set '
-            'model.pretrained=None.', logger='current', level=logging.WARNING)
-        return init_cfg
-    if init_cfg is not None:
-        raise UserError(
-            f'{name}: both pretrained={pretrained!r} and init_cfg={init_cfg} are given. '
-            'Keep init_cfg, and set model.pretrained=None.')
-    return dict(type='Pretrained', checkpoint=pretrained)
-
-
-def each_stage(name: str, token_mixers: str | Mapping | Sequence) -> list[dict]:
-    """The mixer config of every stage."""
-    if isinstance(token_mixers, (str, Mapping)):
-        token_mixers = [token_mixers] * NUM_STAGES
-    if len(token_mixers) != NUM_STAGES:
-        raise UserError(
-            f'{name}: {len(token_mixers)} token_mixers, expected one for all stages or '
-            'four, one a stage.')
-    return [dict(type=m) if isinstance(m, str) else dict(m) for m in token_mixers]
-
-
-def build_mixer(cfg: Mapping, dim: int) -> nn.Module:
-    """A token mixer of ``TOKEN_MIXERS``, or of the class that ``type`` is.
-
-    Raises:
-        UserError: If no mixer has that name.
-    """
-    arguments = dict(cfg)
-    kind = arguments.pop('type')
-    mixer = TOKEN_MIXERS.get(kind) if isinstance(kind, str) else kind
-    if mixer is None:
-        known = sorted(TOKEN_MIXERS.module_dict)
-        raise UserError(
-            f'There is no token mixer {kind!r}{suggest(kind, known)}. Registered: '
-            f'{", ".join(known)}.')
-    return mixer(dim=dim, **arguments)
 
 
 def initialize(module: nn.Module) -> None:

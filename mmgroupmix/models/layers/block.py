@@ -5,10 +5,14 @@ Equations 1 to 3: a norm, *any* token mixer and a residual; then a norm, a chann
 a residual. What a paper adds is the mixer.
 """
 
+from collections.abc import Mapping
+
+import torch
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
-from .layout import to_map, to_tokens
+from .activation import build_activation
+from .norm import build_norm, norm_tokens
 
 
 class MetaFormerBlock(nn.Module):
@@ -17,8 +21,15 @@ class MetaFormerBlock(nn.Module):
     Args:
         dim (int): Channels C.
         token_mixer (nn.Module): Maps (B, H, W, C) tokens to (B, H, W, C).
-        mlp_ratio (float): Hidden width of the MLP in units of C. Defaults to 4.
-        norm_eps (float): Epsilon of the two layer norms. Defaults to 1e-6.
+        mlp_ratio (float): Hidden width of the MLP in units of C; 0 leaves the second
+            half, norm and MLP, out. Defaults to 4.
+        norm_cfg (dict, optional): The norm of both halves, as :func:`build_norm` takes
+            it; None for none. Defaults to ``dict(type='GN', num_groups=1)``.
+        act_cfg (dict): The activation of the MLP. Defaults to ``dict(type='GELU')``.
+        layer_scale (float): Initial value of the learnt factors, one a channel, on both
+            branches ("Going deeper with Image Transformers", arXiv 2103.17239,
+            Section 2); 0 for none. Defaults to 0.
+        residual (bool): Add the input to both branches. Defaults to True.
         drop_path (float): Probability that stochastic depth drops a residual branch.
             Defaults to 0.
         position_encoding (nn.Module, optional): Applied to the tokens before all else,
@@ -30,37 +41,57 @@ class MetaFormerBlock(nn.Module):
         dim: int,
         token_mixer: nn.Module,
         mlp_ratio: float = 4,
-        norm_eps: float = 1e-6,
+        norm_cfg: Mapping | None = dict(type='GN', num_groups=1),
+        act_cfg: Mapping = dict(type='GELU'),
+        layer_scale: float = 0.,
+        residual: bool = True,
         drop_path: float = 0.,
         position_encoding: nn.Module | None = None,
     ):
         super().__init__()
+        self.residual = residual
         self.position_encoding = position_encoding or nn.Identity()
-        self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
+        self.norm1 = build_norm(norm_cfg, dim)
         self.token_mixer = token_mixer
-        self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        self.layer_scale1 = build_layer_scale(layer_scale, dim)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio), act_cfg) if mlp_ratio else None
+        if self.mlp:
+            self.norm2 = build_norm(norm_cfg, dim)
+            self.layer_scale2 = build_layer_scale(layer_scale, dim)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
         x = self.position_encoding(x)
-        x = x + self.drop_path(self.token_mixer(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        mixed = self.token_mixer(norm_tokens(self.norm1, x))
+        x = self.join(x, mixed, self.layer_scale1)
+        if self.mlp:
+            x = self.join(x, self.mlp(norm_tokens(self.norm2, x)), self.layer_scale2)
+        return x
+
+    def join(self, x: Tensor, branch: Tensor, scale: Tensor | None) -> Tensor:
+        """x + scale * branch, or what of it this block has."""
+        if not self.residual:
+            return branch if scale is None else branch * scale
+        branch = self.drop_path(branch)
+        return x + branch if scale is None else torch.addcmul(x, branch, scale)
 
 
 class Mlp(nn.Module):
-    """The channel MLP: linear, GELU, linear.
+    """The channel MLP: linear, activation, linear.
 
     Args:
         dim (int): Channels C of input and output.
         hidden_dim (int): Channels between the two linear layers.
+        act_cfg (dict): The activation. Defaults to ``dict(type='GELU')``.
     """
 
-    def __init__(self, dim: int, hidden_dim: int):
+    def __init__(
+        self, dim: int, hidden_dim: int, act_cfg: Mapping = dict(type='GELU')
+    ):
         super().__init__()
         self.fc1 = nn.Linear(dim, hidden_dim)
-        self.act = nn.GELU()
+        self.act = build_activation(act_cfg)
         self.fc2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -68,30 +99,6 @@ class Mlp(nn.Module):
         return self.fc2(self.act(self.fc1(x)))
 
 
-class ConvPositionEncoding(nn.Module):
-    """Tokens plus a depthwise convolution of them, with bias.
-
-    Source: "Conditional Positional Encodings for Vision Transformers"
-    (arXiv 2102.10882), Section 3.3, as GroupMixFormer uses it.
-
-    Args:
-        dim (int): Channels C.
-        kernel_size (int): Odd side of the kernel. Defaults to 3.
-    """
-
-    def __init__(self, dim: int, kernel_size: int = 3):
-        super().__init__()
-        self.conv = nn.Conv2d(
-            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
-        self.fused = False
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, H, W, C) to (B, H, W, C)."""
-        encoding = to_tokens(self.conv(to_map(x)))
-        return encoding if self.fused else x + encoding
-
-    def fuse(self) -> None:
-        """Fold the identity into the kernel's centre: the outputs stay the same."""
-        centre = self.conv.kernel_size[0] // 2
-        self.conv.weight.data[:, :, centre, centre] += 1
-        self.fused = True
+def build_layer_scale(value: float, dim: int) -> nn.Parameter | None:
+    """(C,) factors that start at ``value``, or None if it is 0."""
+    return nn.Parameter(torch.full((dim, ), float(value))) if value else None

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .batch_norm import build_batch_norm
+from .norm import build_batch_norm
 from .separable_conv import SeparableConv2d
 
 

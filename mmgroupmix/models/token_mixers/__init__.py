@@ -1,3 +1,15 @@
+from .depthwise_conv import DepthwiseConv
+from .external_attention import ExternalAttention
 from .group_mix_attention import GroupMixAttention
+from .identity import Identity
+from .multi_head_external_attention import MultiHeadExternalAttention
+from .pooling import Pooling
+from .random_mixing import RandomMixing
+from .self_attention import SelfAttention
+from .spatial_fc import SpatialFC
 
-__all__ = ['GroupMixAttention']
+__all__ = [
+    'DepthwiseConv', 'ExternalAttention', 'GroupMixAttention', 'Identity',
+    'MultiHeadExternalAttention', 'Pooling', 'RandomMixing', 'SelfAttention',
+    'SpatialFC'
+]

@@ -19,8 +19,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_weights
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
-from ..layers.batch_norm import build_batch_norm
 from ..layers.layout import to_map, to_tokens
+from ..layers.norm import build_batch_norm
 from ..layers.separable_conv import SeparableConv2d
 
 NUM_SEGMENTS = 5

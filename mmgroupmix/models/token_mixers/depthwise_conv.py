@@ -1,0 +1,45 @@
+"""Mixing by a depthwise convolution, an ablation of the MetaFormer paper.
+
+Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Table 5:
+pooling with weights that are learnt, K x K of them a channel.
+"""
+
+from torch import Tensor, nn
+
+from ...errors import UserError
+from ...registry import TOKEN_MIXERS
+from ..layers.layout import to_map, to_tokens
+
+
+@TOKEN_MIXERS.register_module()
+class DepthwiseConv(nn.Module):
+    """Depthwise convolution of stride 1, without bias (Table 5).
+
+    Args:
+        dim (int): Channels C.
+        kernel_size (int): Odd side K of the kernel. Defaults to 3.
+
+    Raises:
+        UserError: If ``kernel_size`` is no positive odd number.
+    """
+
+    def __init__(self, dim: int, kernel_size: int = 3):
+        super().__init__()
+        if type(kernel_size) is not int or kernel_size < 1 or not kernel_size % 2:
+            raise UserError(
+                f'DepthwiseConv: kernel_size={kernel_size!r}, expected a positive odd '
+                'number: an even kernel would change the size of the map. Set '
+                'kernel_size=3, 5 or 7.')
+        self.conv = nn.Conv2d(
+            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix tokens.
+
+        Args:
+            x (Tensor): Tokens, (B, H, W, C).
+
+        Returns:
+            Tensor: Mixed tokens, (B, H, W, C).
+        """
+        return to_tokens(self.conv(to_map(x)))

@@ -1,0 +1,48 @@
+"""Pooling, the token mixer of PoolFormer.
+
+Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Section 3.2,
+Equation 4: every token becomes the mean of its K x K neighbourhood, minus itself. It has
+no parameters: what it cannot do, the block around it does.
+"""
+
+from torch import Tensor, nn
+
+from ...errors import UserError
+from ...registry import TOKEN_MIXERS
+from ..layers.layout import to_map, to_tokens
+
+
+@TOKEN_MIXERS.register_module()
+class Pooling(nn.Module):
+    """Average pooling of stride 1, minus the input (Section 3.2, Equation 4).
+
+    Args:
+        dim (int): Channels C: any, for there is nothing to learn.
+        pool_size (int): Odd side K of the neighbourhood. Defaults to 3.
+
+    Raises:
+        UserError: If ``pool_size`` is no positive odd number.
+    """
+
+    def __init__(self, dim: int, pool_size: int = 3):
+        super().__init__()
+        if type(pool_size) is not int or pool_size < 1 or not pool_size % 2:
+            raise UserError(
+                f'Pooling: pool_size={pool_size!r}, expected a positive odd number: a '
+                'neighbourhood needs a token in its middle. Set pool_size=3, 5, 7 or 9.')
+        # The equation's 1 / K^2 holds inside the map. At its border, zeros from outside
+        # would darken the mean: only tokens that exist are counted.
+        self.pool = nn.AvgPool2d(
+            pool_size, stride=1, padding=pool_size // 2, count_include_pad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix tokens.
+
+        Args:
+            x (Tensor): Tokens, (B, H, W, C).
+
+        Returns:
+            Tensor: Mixed tokens, (B, H, W, C).
+        """
+        # The block around the mixer adds its input again: hence the subtraction.
+        return to_tokens(self.pool(to_map(x))) - x

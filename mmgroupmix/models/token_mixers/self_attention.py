@@ -1,0 +1,55 @@
+"""Multi-head self-attention over all tokens.
+
+Paper: "Attention Is All You Need" (arXiv 1706.03762), Section 3.2, Equation 1. The
+MetaFormer paper (arXiv 2111.11418, Table 5) puts it into its last one or two stages.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...errors import UserError
+from ...registry import TOKEN_MIXERS
+
+
+@TOKEN_MIXERS.register_module()
+class SelfAttention(nn.Module):
+    """softmax(Q K^T / sqrt(d)) V in heads of width d (Section 3.2, Equation 1).
+
+    Time grows with the square of the number of tokens N, and so does memory where
+    PyTorch has no fused kernel.
+
+    Args:
+        dim (int): Channels C, a multiple of ``head_dim``.
+        head_dim (int): Width d of a head. Defaults to 32.
+        qkv_bias (bool): Give q, k and v a bias. Defaults to False.
+
+    Raises:
+        UserError: If ``dim`` is no multiple of ``head_dim``.
+    """
+
+    def __init__(self, dim: int, head_dim: int = 32, qkv_bias: bool = False):
+        super().__init__()
+        if type(head_dim) is not int or head_dim < 1 or dim % head_dim:
+            raise UserError(
+                f'SelfAttention: dim={dim} and head_dim={head_dim!r}, expected dim to be '
+                'a multiple of head_dim: heads are of one width. Set a head_dim that '
+                f'divides {dim}.')
+        self.head_dim = head_dim
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix tokens.
+
+        Args:
+            x (Tensor): Tokens, (B, N, C) or (B, H, W, C).
+
+        Returns:
+            Tensor: Mixed tokens, of the shape of ``x``.
+        """
+        qkv = self.qkv(x.flatten(1, -2))  # (B, N, 3C)
+        heads = qkv.unflatten(-1, (3, -1, self.head_dim))  # (B, N, 3, heads, d)
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)  # (B, heads, N, d) each
+        mixed = F.scaled_dot_product_attention(q, k, v)
+        mixed = mixed.transpose(1, 2).flatten(2)  # (B, N, C)
+        return self.proj(mixed).reshape(x.shape)
