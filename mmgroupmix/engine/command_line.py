@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 import textwrap
 
 from mmengine.config import Config, DictAction
@@ -56,13 +57,13 @@ def load_config(args):
         Config: With ``work_dir`` and ``launcher`` set.
 
     Raises:
-        UserError: If the file is missing, no demo can be made of it, or the run would
-            overwrite it.
+        UserError: If the file or a module that it imports is missing, no demo can be
+            made of it, or the run would overwrite it.
     """
     if not os.path.isfile(args.config):
         raise UserError(f'config file not found: {args.config}')
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
+    cfg = _read(args.config)
     cfg.launcher = args.launcher
     try:
         _start_distributed(cfg)
@@ -86,6 +87,21 @@ def load_config(args):
             'writes the complete config there under the same name and would overwrite '
             'yours. Give another --work-dir.')
     return cfg
+
+
+def _read(path):
+    """The config; modules that it imports may lie beside it or in the current folder."""
+    folders = [os.path.dirname(os.path.abspath(path)), os.getcwd()]
+    sys.path += [folder for folder in folders if folder not in sys.path]
+    try:
+        return Config.fromfile(path)
+    except ImportError as error:
+        cause = error
+        while cause.__cause__ or cause.__context__:  # mmengine hides what went wrong
+            cause = cause.__cause__ or cause.__context__
+        raise UserError(
+            f'{path}: a module of custom_imports cannot be imported: {cause}. A file of '
+            'your own may lie beside the config or in the current folder.') from error
 
 
 def paragraph(text):

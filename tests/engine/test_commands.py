@@ -139,6 +139,20 @@ def test_a_missing_file_is_named_without_a_traceback(
     assert expected in result.stderr and 'Traceback' not in result.stderr
 
 
+@pytest.mark.smoke
+@pytest.mark.parametrize('module, missing', [
+    ('no_such_mixer', 'no_such_mixer'), ('my_mixer', 'no_such_package')])
+def test_a_module_that_cannot_be_imported_is_named_with_its_cause(
+        module, missing, tmp_path):
+    (tmp_path / 'my_mixer.py').write_text('import no_such_package\n')
+    (tmp_path / 'config.py').write_text(
+        f'custom_imports = dict(imports=[{module!r}], allow_failed_imports=False)\n')
+    result = run_tool('train.py', tmp_path / 'config.py', cwd=tmp_path.parent)
+    assert result.returncode == 2 and 'Traceback' not in result.stderr
+    assert f"custom_imports cannot be imported: No module named '{missing}'" in \
+        ' '.join(result.stderr.split())
+
+
 @pytest.mark.parametrize('part, workers', [('images', 0), ('annotations', 2)])
 def test_a_file_that_cannot_be_decoded_is_named(part, workers, seg_run, workspace):
     """Without and within data loader workers."""
