@@ -1,6 +1,7 @@
 """UperNet (arXiv 1807.10221) on GroupMixFormer; arch and widths are the experiment's."""
-_base_ = 'segmentor_gmf.py'
+_base_ = 'segmentor.py'
 model = dict(
+    backbone=dict(type='mmgroupmix.GroupMixFormer', norm_cfg={{_base_.norm_cfg}}),
     decode_head=dict(
         type='UPerHead',
         in_index=[0, 1, 2, 3],

@@ -1,4 +1,4 @@
-"""A segmentor on GroupMixFormer; the head is the method's, arch is the experiment's."""
+"""A segmentor; the head is the method's, the backbone the experiment's."""
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(
     type='EncoderDecoder',
@@ -10,9 +10,6 @@ model = dict(
         pad_val=0,
         seg_pad_val=255,
         size=(512, 512)),
-    backbone=dict(
-        type='mmgroupmix.GroupMixFormer',
-        norm_cfg=norm_cfg,
-        init_cfg=dict(type='Pretrained')),
+    backbone=dict(init_cfg=dict(type='Pretrained')),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'))

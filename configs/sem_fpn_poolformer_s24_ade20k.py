@@ -1,0 +1,13 @@
+"""Semantic FPN with PoolFormer-S24 on ADE20K. The paper reports 40.3 mIoU."""
+_base_ = [
+    '_base_/sem_fpn_poolformer.py',
+    '_base_/ade20k_batch_32.py',
+    '_base_/schedule_40k.py',
+    '_base_/mmseg_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='s24',
+        init_cfg=dict(
+            checkpoint='https://github.com/sail-sg/poolformer/releases/download/v1.0/'
+            'poolformer_s24.pth.tar')))
