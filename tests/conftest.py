@@ -33,6 +33,7 @@ class Golden:
         self.fill = load_fill()
         content = json.loads((DATA / 'goldens' / f'{name}.json').read_text())
         self.params = content['params']
+        self.trainable = content.get('trainable', self.params)
         self.cases = content['cases']
         self.keys = content['keys']
         self.dense_keys = content.get('feat_keys', {})
@@ -72,3 +73,8 @@ def groupmixformer_golden():
 @pytest.fixture(scope='session')
 def poolformer_golden():
     return Golden('poolformer_s12')
+
+
+@pytest.fixture(scope='session')
+def eamlp_golden():
+    return Golden('eamlp_7')

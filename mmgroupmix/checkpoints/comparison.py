@@ -1,9 +1,22 @@
 """How a state dict differs from what a model expects, in one readable line."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
 from torch import Tensor
+
+#: What dense prediction adds to a published model: parts that may start anew.
+_ADDED = re.compile(r'out_norms\.\d+\.|external_attention\.')
+
+#: The arguments of a backbone that its parts, told by their names, come from.
+_ARGUMENTS = {
+    'token_mixers': r'\.token_mixer\.', 'layer_scale': r'\.layer_scale\d$',
+    'position_embeddings': r'\.position_embedding\.', 'mlp_ratios': r'\.mlp\.',
+    'norm_cfg': r'\.norm\d\.|out_norms\.', 'final_norm': r'final_norm\.',
+    'in_channels': r'stem\.|tokens_to_token\.encoders\.0\.norm1', 't2t':
+    r'tokens_to_token\.',
+}
 
 
 def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
@@ -37,16 +50,41 @@ def is_output_norm(key: str) -> bool:
     return key.startswith('out_norms.')
 
 
-def with_fresh_norms(
+def with_fresh_parts(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What is given; with the model's own output norms, if it has none of them.
-
-    Published classifiers have none: dense prediction starts its norms afresh.
+    """What is given; with the model's own where a part of :func:`fresh_parts` is missing.
     """
-    if any(is_output_norm(key) for key in given):
-        return dict(given)
-    return {k: v for k, v in expected.items() if is_output_norm(k)} | dict(given)
+    parts = tuple(fresh_parts(expected, given))
+    return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
+
+
+def fresh_parts(
+    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> list[str]:
+    """The parts, by the start of their names, that dense prediction starts anew.
+
+    Published classifiers have no norms on their stages' maps and no external attention
+    block; a detector on three of the maps has the norms of three.
+    """
+    parts = {match[0] for key in expected if (match := _ADDED.match(key))}
+    return sorted(p for p in parts if not any(key.startswith(p) for key in given))
+
+
+def differing_arguments(
+    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> list[str]:
+    """The arguments that two backbones of the same sizes were built with differently."""
+    keys = [
+        key for key in {**expected, **given}
+        if key not in expected or key not in given and not is_counter(key)
+        or key in given and expected[key].shape != given[key].shape
+    ]
+    found = {
+        next((name for name, part in _ARGUMENTS.items() if re.search(part, key)), None)
+        for key in keys
+    }
+    return [] if None in found else [name for name in _ARGUMENTS if name in found]
 
 
 def _grouped(title: str, keys: list[str]) -> str:

@@ -1,6 +1,5 @@
 """Published names in, ours out: the maps of all families behind one function."""
 
-import re
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -8,12 +7,12 @@ import torch
 from torch import Tensor
 
 from ..errors import CheckpointError
-from . import groupmixformer, poolformer
-from .comparison import differences, with_fresh_norms
+from . import eamlp, groupmixformer, poolformer
+from .comparison import differences, differing_arguments, with_fresh_parts
 from .reading import unwrap, without_wrappers
 
 #: One module a family: NAME, SIGNATURES (keys that tell it) and convert().
-FAMILIES = (groupmixformer, poolformer)
+FAMILIES = (groupmixformer, poolformer, eamlp)
 
 #: Keys that tell a well-known model that is none of ours.
 _OTHERS = (
@@ -21,6 +20,13 @@ _OTHERS = (
      'a GroupMixFormer with the names of this package already'),
     ('stages.0.blocks.0.layer_scale1',
      'a PoolFormer or another MetaFormer with the names of this package already'),
+    ('tokens_to_token.encoders.0.norm1.weight',
+     'an EAMLP with the names of this package already'),
+    ('tokens_to_token.attention1.attn.qkv.weight', 'a T2T-ViT'),
+    ('tokens_to_token.attention1.kqv.weight', 'a T2T-ViT with Performer tokens'),
+    ('tokens_to_token.attention1.ln1.weight', 'a T2T-ViT of mmpretrain'),
+    ('stages.2.blocks.0.res_scale1.scale',
+     'a PoolFormerV2 or another model of "MetaFormer Baselines for Vision"'),
     ('layer1.0.conv1.weight', 'a ResNet'),
     ('layers.0.blocks.0.attn.relative_position_bias_table', 'a Swin Transformer'),
     ('stages.0.blocks.0.attn.w_msa.relative_position_bias_table', 'a Swin Transformer'),
@@ -59,37 +65,43 @@ def convert_state_dict(
             f'This state dict is {describe(tensors)}; expected a published checkpoint '
             f'of {names}.')
     ours = family.convert(tensors)
-    found = arch_of(family, ours)
+    found = arch_of(model_of(family), ours)
     wanted = found if arch is None else model_of(family).settle_arch(arch)[0]
     if found is None or found != wanted:
         expected = repr(wanted) if wanted else 'of a published architecture'
         raise CheckpointError(
             f'This state dict is {describe(tensors)}; expected was {family.NAME} '
             f'{expected}. Take the file of that architecture, or the arch of this file.')
-    check_whole(family, found, ours, classifier)
-    if classifier:
-        return {
-            key if key.startswith('head.') else f'backbone.{key}': value
-            for key, value in ours.items()
-        }
-    return {k: v for k, v in ours.items() if not is_classifier(k)}
+    backbone = whole_backbone(family, found, ours, classifier)
+    if not classifier:
+        return backbone
+    head = {key: value for key, value in ours.items() if key.startswith('head.')}
+    return {f'backbone.{key}': value for key, value in backbone.items()} | head
 
 
-def check_whole(
+def whole_backbone(
     family: ModuleType, arch: str, ours: Mapping[str, Tensor], classifier: bool
-) -> None:
-    """Raise a CheckpointError unless every tensor of the architecture is there."""
+) -> dict[str, Tensor]:
+    """The backbone's tensors, or a CheckpointError unless every one of them is there."""
     with torch.device('meta'):
-        model = model_of(family)(arch, final_norm=classifier)
+        model = model_of(family).of_file(arch, ours, classifier)
     expected = model.state_dict()
     given = {k: v for k, v in ours.items() if k in expected or not is_classifier(k)}
-    problems = differences(expected, with_fresh_norms(expected, given))
+    given_or_fresh = with_fresh_parts(expected, given)
+    problems = differences(expected, given_or_fresh)
+    others = differing_arguments(expected, given_or_fresh) if problems else []
+    if 'token_mixers' in others:
+        raise CheckpointError(
+            f'This state dict is a {family.NAME} {arch!r} with other {", ".join(others)} '
+            'than the published one: load_state_dict of a backbone that has the same '
+            f'takes it as it is. {problems}')
     if classifier and 'head.fc.weight' not in ours:
         problems += ' It has no classifier (head).'
     if problems:
         raise CheckpointError(
             f'This state dict is not a whole {family.NAME} {arch!r}: {problems} Fetch '
             'the file again.')
+    return given
 
 
 def is_classifier(key: str) -> bool:
@@ -127,36 +139,31 @@ def model_of(family: ModuleType) -> type:
     return getattr(models, family.NAME)
 
 
-def arch_of(family: ModuleType, ours: Mapping[str, Tensor]) -> str | None:
+def arch_of(model: type, ours: Mapping[str, Tensor]) -> str | None:
     """The key of the architecture whose sizes a converted file has, if any."""
-    sizes = sizes_of(ours)
-    for name, table in model_of(family).arch_settings.items():
+    sizes = model.sizes_of(ours)
+    for name, table in model.arch_settings.items():
         if all(table[key] == value for key, value in sizes.items()):
             return name
     return None
 
 
-def sizes_of(ours: Mapping[str, Tensor]) -> dict:
-    """embed_dims and depths of a converted file (as far as its keys tell)."""
-    dims, depths = [], []
-    for stage in range(4):
-        norm = ours.get(f'stages.{stage}.blocks.0.norm1.weight')
-        dims.append(0 if norm is None else len(norm))
-        blocks = re.compile(rf'stages\.{stage}\.blocks\.(\d+)\.')
-        depths.append(len({m[1] for key in ours if (m := blocks.match(key))}))
-    return dict(embed_dims=tuple(dims), depths=tuple(depths))
+def sized(model: type, ours: Mapping[str, Tensor]) -> str:
+    """A backbone class and the architecture of tensors in our names, in words."""
+    arch = arch_of(model, ours)
+    if arch:
+        return f'{model.__name__} {arch!r}'
+    sizes = ', '.join(f'{k} {v}' for k, v in model.sizes_of(ours).items())
+    return f'{model.__name__} of no published architecture ({sizes})'
 
 
 def describe(tensors: Mapping[str, Tensor]) -> str:
     """What a state dict seems to be, in words."""
     family = family_of(tensors)
     if family is not None:
-        ours = family.convert(tensors)
-        arch = arch_of(family, ours)
-        if arch:
-            return f'a published {family.NAME} {arch!r}'
-        sizes = ', '.join(f'{k} {v}' for k, v in sizes_of(ours).items())
-        return f'a {family.NAME} of no published architecture ({sizes})'
+        model, ours = model_of(family), family.convert(tensors)
+        published = 'published ' if arch_of(model, ours) else ''
+        return f'a {published}{sized(model, ours)}'
     for key, what in _OTHERS:
         if key in tensors:
             return what

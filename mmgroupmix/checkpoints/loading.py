@@ -8,13 +8,21 @@ from mmengine.model import update_init_info
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .comparison import differences, is_counter, is_output_norm, with_fresh_norms
+from .comparison import (
+    differences,
+    differing_arguments,
+    fresh_parts,
+    is_counter,
+    is_output_norm,
+    with_fresh_parts,
+)
 from .conversion import (
     backbone_tensors,
     convert_any,
     describe,
     family_of,
     is_classifier,
+    sized,
 )
 from .reading import read_checkpoint, unwrap
 
@@ -69,15 +77,13 @@ class LoadsPublishedFiles:
             update_init_info(self, f'Pretrained: load from {checkpoint}')
         print_log(
             f'{type(self).__name__} {self.arch!r}: loaded {checkpoint}, every tensor of '
-            f'the backbone{self._fresh_norms(tensors)}.', logger='current')
+            f'the backbone{self._what_starts_anew(tensors)}.', logger='current')
 
-    def _fresh_norms(self, tensors: Mapping[str, Tensor]) -> str:
-        """What to add to the message if the file has no norms for dense prediction."""
-        ours = convert_any(backbone_tensors(tensors))
-        own = any(is_output_norm(key) for key in self.state_dict())
-        if not own or any(is_output_norm(key) for key in ours):
-            return ''
-        return ' but the norms of its outputs, which no classifier has: they start new'
+    def _what_starts_anew(self, tensors: Mapping[str, Tensor]) -> str:
+        """What to add to the message if the file lacks what dense prediction adds."""
+        parts = fresh_parts(self.state_dict(), convert_any(backbone_tensors(tensors)))
+        names = ', '.join(part.rstrip('.') for part in parts)
+        return f' but {names}, which it does not have: they start anew' if names else ''
 
     def load_state_dict(self, state_dict: Mapping, strict: bool = True, **kwargs):
         """As torch's, for published state dicts too.
@@ -127,20 +133,29 @@ class LoadsPublishedFiles:
             CheckpointError: If the state dict does not fit and ``strict`` is True.
         """
         tensors = backbone_tensors(unwrap(given))
-        if self.fused and differences(self.state_dict(), tensors):
-            raise CheckpointError(
-                f'This {type(self).__name__} is fused, parts of it are folded away: load '
-                'the weights first, then fuse().')
         ours = convert_any(tensors)
         expected = self.state_dict()
         ours = {
             k: v for k, v in ours.items()
             if k in expected or not (is_classifier(k) or is_output_norm(k))
         }
+        ours = with_fresh_parts(expected, ours)
         ours = {k: v for k, v in expected.items() if is_counter(k)} | ours
-        ours = with_fresh_norms(expected, ours)
         problems = differences(expected, ours)
+        if problems and self.fused:
+            raise CheckpointError(
+                f'This {type(self).__name__} is fused, parts of it are folded away: load '
+                'the weights first, then fuse().')
         if strict and problems:
+            same_sizes = self.sizes_of(ours) == self.sizes_of(expected)
+            others = differing_arguments(expected, ours) if same_sizes else []
+            if others:
+                raise CheckpointError(
+                    f'It is of a model with other {", ".join(others)} than this '
+                    f'{self.title()}. Nothing was loaded. Build the backbone as the '
+                    'file\'s was, give a file of such a backbone (your own training on '
+                    'ImageNet), or set init_cfg=None to start from random weights. '
+                    f'{problems}')
             raise CheckpointError(
                 f'It is {describe_any(self, tensors)}; expected was {self.title()}. '
                 'Nothing was loaded. Give the file of this architecture, or set the '
@@ -159,5 +174,5 @@ def describe_any(backbone: LoadsPublishedFiles, tensors: Mapping[str, Tensor]) -
     if family_of(tensors) is None:
         shared = len(set(tensors) & set(backbone.state_dict()))
         if shared > len(tensors) / 2:
-            return f'a {type(backbone).__name__} of this package, but not this one'
+            return f'a {sized(type(backbone), tensors)} with the names of this package'
     return describe(tensors)

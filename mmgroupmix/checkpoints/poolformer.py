@@ -13,10 +13,10 @@ from torch import Tensor
 NAME = 'PoolFormer'
 #: One key for each scheme of names, which every file in it has and no other model.
 SIGNATURES = (
-    'network.0.0.layer_scale_1',  # the paper's, mmpretrain's
+    'network.0.0.norm1.weight',  # the paper's, mmpretrain's
     'stages.0.blocks.0.layer_scale1.scale',  # timm's
-    'poolformer.encoder.block.0.0.layer_scale_1',  # Hugging Face's, with classifier
-    'encoder.block.0.0.layer_scale_1',  # without
+    'poolformer.encoder.block.0.0.before_norm.weight',  # Hugging Face's classifier
+    'encoder.block.0.0.before_norm.weight',  # and backbone
 )
 
 _BLOCK = r'(?:poolformer\.)?encoder\.block\.(\d+)\.(\d+)\.'

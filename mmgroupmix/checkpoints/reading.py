@@ -9,8 +9,10 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlparse
 
 import torch
+from mmengine.dist import barrier, get_rank
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
@@ -43,8 +45,12 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
         return unwrap(_load(path), f'{path}')
     if '://' in str(checkpoint):
         try:
+            if str(checkpoint).startswith(('http://', 'https://')):
+                return read_checkpoint(_fetched(str(checkpoint)))
             loaded = CheckpointLoader.load_checkpoint(
                 str(checkpoint), map_location='cpu')
+        except CheckpointError:
+            raise
         except Exception as error:
             raise CheckpointError(
                 f'Cannot fetch {checkpoint}: {error}. Fetch it by hand, and give the '
@@ -96,6 +102,21 @@ def without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if tensors and all(key.startswith(prefix) for key in tensors):
             return without_wrappers({k[len(prefix):]: v for k, v in tensors.items()})
     return dict(tensors)
+
+
+def _fetched(address: str) -> Path:
+    """The file of a web address, in PyTorch's cache; fetched once for all processes."""
+    folder = Path(torch.hub.get_dir()) / 'checkpoints'
+    path = folder / Path(urlparse(address).path).name
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        if get_rank() == 0 and not path.exists():
+            torch.hub.download_url_to_file(address, str(path))
+    finally:
+        barrier()
+    if not path.exists():  # another machine's first process fetched it for that machine
+        torch.hub.download_url_to_file(address, str(path))
+    return path
 
 
 def _load(path: Path) -> object:

@@ -117,10 +117,23 @@ def _fitting_pipeline(pipeline, task):
         if type_name(transform) == 'LoadAnnotations' \
                 and transform.get('reduce_zero_label') is not None:
             transform['reduce_zero_label'] = True
+    if task == 'seg' and pipeline and not any(
+            type_name(node) == 'LoadAnnotations' for _, node in walk(pipeline)):
+        pipeline = _with_labels(pipeline)
     if task == 'cls' and not any(
             type_name(transform).startswith('Load') for transform in pipeline):
         pipeline = _with_loading(pipeline)
     return pipeline
+
+
+def _with_labels(pipeline):
+    """Test sets without public labels load none; the mini data set has them."""
+    labels = dict(type='LoadAnnotations', reduce_zero_label=True)
+    *before, last = pipeline
+    if type_name(last) == 'TestTimeAug':
+        *steps, pack = last['transforms']
+        return [*before, dict(last, transforms=[*steps, [labels], pack])]
+    return [*before, labels, last]
 
 
 def _with_loading(pipeline):

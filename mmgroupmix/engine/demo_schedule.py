@@ -63,8 +63,9 @@ def shorten(cfg, planned, length, epoch_length):
 
     hooks = cfg.setdefault('default_hooks', {})
     checkpoint = hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
-    # One file, at the end: those of large models take seconds and gigabytes.
-    checkpoint.update(interval=length, by_epoch=by_epoch)
+    if checkpoint:  # None switches it off
+        # One file, at the end: those of large models take seconds and gigabytes.
+        checkpoint.update(interval=length, by_epoch=by_epoch)
     unit = 'epochs' if by_epoch else 'iterations'
     return f'{planned} {unit} -> {length}, the learning-rate schedule scaled along'
 

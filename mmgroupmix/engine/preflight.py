@@ -21,6 +21,15 @@ KNOWN_DATASETS = dict(
         'data/coco/{train2017,val2017}/ and '
         'data/coco/annotations/instances_{train,val}2017.json',
         'COCO 2017: images and train/val annotations from cocodataset.org'),
+    PascalVOCDataset=(
+        'data/VOCdevkit/VOC2012/{JPEGImages,SegmentationClass,SegmentationClassAug,'
+        'ImageSets/Segmentation}/',
+        'Pascal VOC 2012: VOCtrainval_11-May-2012.tar of host.robots.ox.ac.uk; the "Aug" '
+        "labels by mmsegmentation's tools/dataset_converters/voc_aug.py"),
+    CityscapesDataset=(
+        'data/cityscapes/{leftImg8bit,gtFine}/{train,val}/<city>/',
+        'Cityscapes: leftImg8bit and gtFine of cityscapes-dataset.com; labels by '
+        "mmsegmentation's tools/dataset_converters/cityscapes.py"),
     ImageNet=(
         'data/imagenet/{train,val}/<class>/',
         'ImageNet: ILSVRC2012 from image-net.org, the validation images sorted into '

@@ -36,16 +36,39 @@ def check_call(owner: str, init: Callable, args: tuple, kwargs: Mapping) -> None
     """
     parameters = inspect.signature(init).parameters
     allowed = [name for name in parameters if name != 'self']
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     known = f'Its arguments: {", ".join(allowed)}.'
-    for name in kwargs:
-        if name not in allowed and not takes_any:
-            raise UnknownArgumentError(
-                f'{owner} has no argument {name!r}{suggest(name, allowed)}. {known}')
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        check_names(owner, kwargs, allowed)
     try:
         inspect.signature(init).bind(None, *args, **kwargs)
     except TypeError as error:
         raise UnknownArgumentError(f'{owner}: {error}. {known}') from None
+
+
+def check_arguments(owner: str, given: Iterable[str], *classes: type) -> None:
+    """Check the names of arguments that one of several classes is to take.
+
+    Args:
+        owner (str): Who takes them, for the message.
+        given (Iterable[str]): The names.
+        *classes (type): A class and those that it hands arguments on to.
+
+    Raises:
+        UnknownArgumentError: If none of the classes takes one of them.
+    """
+    parameters = [
+        p for cls in classes for p in inspect.signature(cls).parameters.values()]
+    check_names(owner, given, dict.fromkeys(
+        p.name for p in parameters if p.kind is not p.VAR_KEYWORD))
+
+
+def check_names(owner: str, given: Iterable[str], allowed: Iterable[str]) -> None:
+    """Raise an UnknownArgumentError if a given name is not allowed."""
+    for name in given:
+        if name not in allowed:
+            raise UnknownArgumentError(
+                f'{owner} has no argument {name!r}{suggest(name, allowed)}. '
+                f'Its arguments: {", ".join(allowed)}.')
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:
@@ -83,22 +106,33 @@ def check_indices(owner: str, out_indices, count: int) -> tuple[int, ...]:
     return out_indices
 
 
-def check_keys(owner: str, given: Mapping, required: Iterable[str]) -> None:
-    """Check that a mapping has exactly the keys that it must have.
+def check_keys(
+    owner: str, given: Mapping, required: Iterable[str], optional: Iterable[str] = ()
+) -> None:
+    """Check that a mapping has the keys that it must have, and no unknown ones.
 
     Raises:
         UnknownArgumentError: If it is no mapping.
         UserError: If a key is missing or unknown.
     """
     required = list(required)
+    known = list(dict.fromkeys((*required, *optional)))
     if not isinstance(given, Mapping):
         raise UnknownArgumentError(
             f'{owner} is {given!r}, expected a dict with {", ".join(required)}.')
     for key in given:
-        if key not in required:
+        if key not in known:
             raise UserError(
-                f'{owner} has no key {key!r}{suggest(key, required)}. '
-                f'Its keys: {", ".join(required)}.')
+                f'{owner} has no key {key!r}{suggest(key, known)}. '
+                f'Its keys: {", ".join(known)}.')
     missing = [key for key in required if key not in given]
     if missing:
         raise UserError(f'{owner} lacks {", ".join(missing)}. Given: {dict(given)}.')
+
+
+def check_odd(owner: str, name: str, side: int, why: str) -> None:
+    """Raise a UserError if the side of a kernel is no positive odd number."""
+    if type(side) is not int or side < 1 or not side % 2:
+        raise UserError(
+            f'{owner}: {name}={side!r}, expected a positive odd number: {why}. Set '
+            f'{name}=3, 5 or 7.')

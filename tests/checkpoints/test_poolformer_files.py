@@ -168,6 +168,96 @@ def test_the_hybrids_load_with_their_attention_and_position_embedding(published)
 
 
 @pytest.mark.smoke
+def test_conversion_of_a_hybrid_says_that_its_mixers_are_others(published):
+    hybrid = published | {
+        f'network.6.{block}.token_mixer.fc.weight': torch.ones(49, 49)
+        for block in range(2)}
+    with pytest.raises(CheckpointError, match="'s12' with other token_mixers.*as it is"):
+        convert_state_dict(hybrid)
+
+
+@pytest.mark.smoke
+def test_a_file_without_layer_scale_is_a_poolformer_too(published):
+    plain = {k: v for k, v in published.items() if 'layer_scale' not in k}
+    PoolFormer('s12', layer_scale=0).load_state_dict(plain)
+    with pytest.raises(CheckpointError, match='model with other layer_scale than this'):
+        PoolFormer('s12').load_state_dict(plain)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('arguments, told', [
+    (dict(in_channels=4), 'other in_channels than'), (dict(mlp_ratios=2), 'other mlp_rat'),
+    (dict(norm_cfg=None), 'other norm_cfg than'), (dict(norm_cfg=dict(type='BN')), 'norm_'),
+    (dict(token_mixers='DepthwiseConv'), 'other token_mixers than'),
+    (dict(position_embeddings=((56, 56), None, None, None)), 'other position_embeddings'),
+], ids=str)
+def test_another_setting_of_the_same_architecture_is_named(published, arguments, told):
+    with pytest.raises(CheckpointError, match=told):
+        PoolFormer('s12', **arguments, **LAST).load_state_dict(published)
+
+
+SMALL = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('norm', ['BN', 'GN', 'LN'])
+def test_our_own_classifier_serves_dense_prediction_with_any_norm(norm):
+    norm_cfg = dict(type=norm, **(dict(num_groups=1) if norm == 'GN' else {}))
+    trained = PoolFormer(SMALL, norm_cfg=norm_cfg, **LAST)
+    dense = PoolFormer(SMALL, norm_cfg=norm_cfg)
+    dense.load_state_dict(trained.state_dict())
+    assert torch.equal(dense.stem.weight, trained.stem.weight)
+
+
+@pytest.mark.smoke
+def test_a_detector_on_three_maps_serves_one_on_four():
+    three = PoolFormer(SMALL, out_indices=(1, 2, 3))
+    torch.nn.init.constant_(three.out_norms[2].weight, 3)
+    four = PoolFormer(SMALL)
+    four.load_state_dict(three.state_dict())
+    assert (four.out_norms[2].weight == 3).all() and (four.out_norms[0].weight == 1).all()
+    three.load_state_dict(four.state_dict())
+
+
+@pytest.mark.smoke
+def test_our_own_file_of_another_architecture_is_named():
+    with torch.device('meta'):
+        trained = PoolFormer('s24').state_dict()
+    with pytest.raises(CheckpointError, match="It is a PoolFormer 's24' with the names of"):
+        PoolFormer('s12').load_state_dict(trained)
+
+
+class Code:
+    """What training scripts pickle beside the weights."""
+
+    def __reduce__(self):
+        return print, ('code of the checkpoint ran', )
+
+
+@pytest.mark.smoke
+def test_a_file_given_by_its_address_is_fetched_once_and_not_run(
+        tmp_path, monkeypatch, capsys):
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    trained = PoolFormer(SMALL)
+    torch.save({'state_dict': trained.state_dict(), 'args': Code()}, tmp_path / 'a.pth')
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f'http://127.0.0.1:{server.server_port}/a.pth'
+        tensors = read_checkpoint(address)
+        with pytest.raises(CheckpointError, match='Cannot fetch .*b.pth.*by hand'):
+            read_checkpoint(address.replace('a.pth', 'b.pth'))
+        server.shutdown()
+    assert torch.equal(tensors['stem.weight'], trained.stem.weight)
+    assert torch.equal(read_checkpoint(address)['stem.weight'], trained.stem.weight)
+    assert 'code of the checkpoint ran' not in capsys.readouterr().out
+
+
+@pytest.mark.smoke
 def test_safetensors_are_read(published, expected, tmp_path):
     safetensors = pytest.importorskip('safetensors.torch')
     path = tmp_path / 'model.safetensors'

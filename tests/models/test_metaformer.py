@@ -8,6 +8,7 @@ from torch import nn
 
 from mmgroupmix.errors import UserError
 from mmgroupmix.models import MetaFormer, MetaFormerBlock, PoolFormer
+from mmgroupmix.models.layers.norm import norm_tokens
 from mmgroupmix.registry import TOKEN_MIXERS
 
 SIZES = dict(embed_dims=(8, 16, 24, 32), depths=(1, 1, 2, 1), mlp_ratios=(2, 2, 2, 2))
@@ -39,6 +40,42 @@ def test_a_persons_own_mixer_makes_a_backbone():
     assert shapes(backbone(torch.randn(2, 3, 50, 33))) == [
         (2, 8, 12, 8), (2, 16, 6, 4), (2, 24, 3, 2), (2, 32, 2, 1)]
     assert backbone.stages[2].blocks[1].token_mixer.factor == 2
+
+
+@pytest.mark.smoke
+def test_a_persons_own_mixer_keeps_its_initial_weights():
+    class Gate(nn.Module):
+        def __init__(self, dim):
+            super().__init__()
+            self.linear = nn.Linear(dim, dim)
+            nn.init.constant_(self.linear.weight, 0.5)
+            nn.init.constant_(self.linear.bias, 0.25)
+
+        def forward(self, x):
+            return x * self.linear(x)
+
+    backbone = build(token_mixers=Gate)
+    backbone.init_weights()
+    block = backbone.stages[1].blocks[0]
+    assert (block.token_mixer.linear.weight == 0.5).all()
+    assert (block.token_mixer.linear.bias == 0.25).all()
+    assert block.mlp.fc1.weight.std() < 0.03
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('returned, told', [
+    (lambda x: x.permute(0, 3, 1, 2), r'\(1, 8, 6, 4\), expected \(1, 6, 4, 8\)'),
+    (lambda x: x.mean((1, 2), keepdim=True), r'\(1, 1, 1, 8\), expected'),
+    (lambda x: None, 'NoneType, expected'),
+    (lambda x: (x, x), 'tuple, expected'),
+], ids=['map', 'mean', 'None', 'tuple'])
+def test_a_mixer_that_returns_something_else_is_named(returned, told):
+    class Strange(nn.Module):
+        def forward(self, x):
+            return returned(x)
+
+    with pytest.raises(UserError, match=f'token mixer Strange returned {told}'):
+        MetaFormerBlock(8, Strange())(torch.randn(1, 6, 4, 8))
 
 
 @pytest.mark.smoke
@@ -139,6 +176,28 @@ def test_the_block_is_the_papers_equations(norm_cfg, norm, act, layer_scale):
 
 
 @pytest.mark.smoke
+def test_the_toolboxes_layer_norm_for_maps_normalises_channels():
+    from mmpretrain.models.utils import LayerNorm2d
+    plain, theirs = nn.LayerNorm(8), LayerNorm2d(8, eps=1e-5)
+    x = torch.randn(1, 8, 8, 8)  # as many places as channels: nothing would fail
+    torch.testing.assert_close(norm_tokens(theirs, x), norm_tokens(plain, x))
+
+
+@pytest.mark.smoke
+def test_a_mixer_may_take_any_arguments():
+    class Passing(nn.Module):
+        def __init__(self, factor=1., **unused):
+            super().__init__()
+            assert unused == dict(dim=8) or factor != 1
+
+        def forward(self, x):
+            return x
+
+    arch = dict(SIZES, embed_dims=(8, 8, 8, 8))
+    assert build(arch=arch, token_mixers=Passing)
+
+
+@pytest.mark.smoke
 def test_a_block_without_residual_gives_its_branch_alone():
     block = MetaFormerBlock(8, MeanOfAllTokens(8), residual=False, norm_cfg=None)
     x = torch.randn(1, 4, 4, 8)
@@ -225,10 +284,20 @@ def test_a_classifiers_norm_is_on_the_last_map_alone():
     (dict(token_mixers=dict(type='Pooling', size=3)), TypeError,
      "Pooling has no argument 'size'.*pool_size"),
     (dict(token_mixers=dict(type='SpatialFC')), TypeError, "SpatialFC: missing.*num_tok"),
+    (dict(token_mixers=dict(type='Pooling', dim=8)), ValueError, 'has dim already'),
+    (dict(token_mixers=nn.GELU), ValueError, 'GELU.__init__ takes no dim'),
     (dict(arch='s12'), ValueError, "unknown arch 's12'.*Allowed: a dict"),
     (dict(mlp_ratios=(1, 2)), ValueError, r'mlp_ratios=\(1, 2\).*four'),
     (dict(mlp_ratios=-1), ValueError, r'mlp_ratios=\(-1.*from 0 \(no MLP\)'),
     (dict(layer_scale='on'), ValueError, "layer_scale='on'"),
+    (dict(mlp_ratios=0.01), ValueError, r'mlp_ratios=\(0.01'),
+    (dict(token_mixers=5), ValueError, '5 token_mixers, expected one'),
+    (dict(token_mixers=[]), ValueError, '0 token_mixers'),
+    (dict(token_mixers=[5] * 4), ValueError, 'token mixer 5 has no type'),
+    (dict(arch=dict(SIZES, depths=(1., 1, 1, 1))), ValueError, 'depths=.*whole numbers'),
+    (dict(arch=dict(SIZES, embed_dims=(8., 8, 8, 8))), ValueError, 'embed_dims=.*whole'),
+    (dict(arch=dict(depths=(1, 1, 1, 1))), ValueError,
+     r"lacks embed_dims, mlp_ratios. Given: \{'depths'"),
     (dict(norm_cfg=dict(type='GroupNrm')), ValueError, "'GroupNrm'.*type='GN'"),
     (dict(act_cfg=dict(type='Gelu')), ValueError, "'Gelu'.*type='GELU'"),
     (dict(position_embeddings=((7, 7), )), ValueError, 'position_embeddings=.*four'),

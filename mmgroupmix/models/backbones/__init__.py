@@ -1,5 +1,9 @@
+from .eamlp import EAMLP
 from .groupmixformer import GroupMixFormer
 from .metaformer import MetaFormer
 from .poolformer import PoolFormer
+from .with_external_attention import WithExternalAttention
 
-__all__ = ['GroupMixFormer', 'MetaFormer', 'PoolFormer']
+__all__ = [
+    'EAMLP', 'GroupMixFormer', 'MetaFormer', 'PoolFormer', 'WithExternalAttention'
+]

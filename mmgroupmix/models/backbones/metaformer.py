@@ -1,25 +1,26 @@
 """MetaFormer: four stages of one block around any token mixer.
 
 Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Section 3.
-Every backbone of this package is this class with a table of sizes and a token mixer.
+GroupMixFormer and PoolFormer are this class with a table of sizes and a token mixer;
+EAMLP is one row of its blocks.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...checkpoints.loading import LoadsPublishedFiles
 from ...errors import UserError
 from ...registry import MODELS
-from ..arguments import check_indices, explain_arguments, suggest
+from ..arguments import check_indices, explain_arguments
 from ..layers.block import MetaFormerBlock
+from ..layers.initialization import initialize_around_mixers
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import build_norm, norm_tokens
 from ..layers.position import PositionEmbedding
 from ..layers.stage import Stage
+from .backbone import Backbone
 from .settings import (
     NUM_STAGES,
     build_mixer,
@@ -33,7 +34,7 @@ from .settings import (
 
 @MODELS.register_module()
 @explain_arguments
-class MetaFormer(LoadsPublishedFiles, BaseModule):
+class MetaFormer(Backbone):
     """Four stages of MetaFormer blocks around any token mixer (Section 3, Figure 2).
 
     Args:
@@ -85,9 +86,7 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         UserError: If an argument is not as described.
     """
 
-    #: Sizes by name, and other names for them; what a paper adds here.
-    arch_settings = {}
-    arch_aliases = {}
+    arch_keys = ('embed_dims', 'depths', 'mlp_ratios')
     default_token_mixers = None
 
     def __init__(
@@ -111,25 +110,28 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         pretrained: str | None = None,
     ):
         name = type(self).__name__
-        super().__init__(settle_init_cfg(name, init_cfg, pretrained))
+        super().__init__(norm_eval, settle_init_cfg(name, init_cfg, pretrained))
         self.arch, table = self.settle_arch(arch)
         sizes = settle_sizes(name, table, mlp_ratios, layer_scale, drop_path_rate)
         check_numbers(name, in_channels, sizes['drop_path_rate'], frozen_stages)
-        mixers = settle_mixers(name, token_mixers or self.default_token_mixers)
+        mixers = settle_mixers(
+            name, self.default_token_mixers if token_mixers is None else token_mixers)
         positions = settle_positions(name, position_embeddings)
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
+        if final_norm and NUM_STAGES - 1 not in self.out_indices:
+            raise UserError(
+                f'{name}: final_norm=True is the norm of the last map, which '
+                f'out_indices={self.out_indices} leave out. Add 3, or drop final_norm.')
         self.embed_dims = tuple(sizes['embed_dims'])
         self.norm_cfg = norm_cfg
         self.act_cfg = act_cfg
         self.layer_scale = sizes['layer_scale']
         self.residual = residual
         self.frozen_stages = frozen_stages
-        self.norm_eval = norm_eval
         self.with_cp = with_cp
-        self.fused = False
 
         last = max(sum(sizes['depths']) - 1, 1)
-        rates = [sizes['drop_path_rate'] * block / last for block in range(last + 1)]
+        rates = (sizes['drop_path_rate'] * block / last for block in range(last + 1))
         self.stem = self.build_stem(in_channels)
         self.stages = nn.ModuleList()
         widths = (self.embed_dims[0], *self.embed_dims)
@@ -137,7 +139,7 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             blocks = [
                 self.build_block(
                     dim, build_mixer(mixers[i], dim), sizes['mlp_ratios'][i],
-                    rates.pop(0)) for _ in range(sizes['depths'][i])
+                    next(rates)) for _ in range(sizes['depths'][i])
             ]
             position = PositionEmbedding(dim, positions[i]) if positions[i] else None
             embedding = self.build_embedding(i, widths[i], dim)
@@ -147,27 +149,29 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
             else nn.Identity() for i, dim in enumerate(self.embed_dims))
         self.final_norm = (
             self.build_final_norm(self.embed_dims[-1]) if final_norm else nn.Identity())
-        if final_norm and NUM_STAGES - 1 not in self.out_indices:
-            raise UserError(
-                f'{name}: final_norm=True is the norm of the last map, which '
-                f'out_indices={self.out_indices} leave out. Add 3, or drop final_norm.')
-        self.apply(initialize)
+        initialize_around_mixers(self)
         self.freeze()
 
     @classmethod
-    def settle_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
-        """The name and the table of sizes of an architecture key, alias or table."""
-        if isinstance(arch, Mapping):
-            return 'custom', dict(arch)
-        name = cls.arch_aliases.get(arch, arch) if isinstance(arch, str) else None
-        if name not in cls.arch_settings:
-            aliases = {v: f' ({k})' for k, v in cls.arch_aliases.items()}
-            known = [f'{key}{aliases.get(key, "")}' for key in cls.arch_settings]
-            allowed = ', '.join((*known, 'or a dict')) if known else 'a dict'
-            raise UserError(
-                f'{cls.__name__}: unknown arch {arch!r}{suggest(arch, cls.arch_settings)}'
-                f'. Allowed: {allowed} with embed_dims, depths and mlp_ratios.')
-        return name, dict(cls.arch_settings[name])
+    def sizes_of(cls, tensors: Mapping[str, Tensor]) -> dict:
+        """embed_dims and depths of a file in our names, as far as they tell."""
+        dims, depths = [], []
+        for stage in range(NUM_STAGES):
+            first = f'stages.{stage}.blocks.0'
+            widths = [
+                len(tensors[key]) for key in (
+                    f'{first}.norm1.weight', f'{first}.mlp.fc2.bias') if key in tensors]
+            dims.append(widths[0] if widths else 0)
+            blocks = re.compile(rf'stages\.{stage}\.blocks\.(\d+)\.')
+            depths.append(len({m[1] for key in tensors if (m := blocks.match(key))}))
+        return dict(embed_dims=tuple(dims), depths=tuple(depths))
+
+    @classmethod
+    def of_file(
+        cls, arch: str, tensors: Mapping[str, Tensor], classifier: bool
+    ) -> 'MetaFormer':
+        """A backbone with the parts that a whole file of this architecture has."""
+        return cls(arch, final_norm=classifier)
 
     def build_stem(self, in_channels: int) -> nn.Module:
         """(B, in_channels, H, W) image to a (B, C0, H', W') map, H' about H / 4."""
@@ -229,48 +233,3 @@ class MetaFormer(LoadsPublishedFiles, BaseModule):
         norms = self.out_norms[:max(self.frozen_stages, 0)]
         for part in (*frozen, *norms, *unused):
             part.eval().requires_grad_(False)
-
-    def train(self, mode: bool = True) -> 'MetaFormer':
-        """Set training mode, except for what is frozen or kept in eval mode.
-
-        Raises:
-            RuntimeError: If the backbone is fused and ``mode`` is True.
-        """
-        if mode and self.fused:
-            raise RuntimeError(
-                f'{type(self).__name__} is fused for inference: parts of it are '
-                'folded away. Train the model as it was before fuse().')
-        super().train(mode)
-        if mode:
-            self.freeze()
-            if self.norm_eval:
-                for module in self.modules():
-                    if isinstance(module, _BatchNorm):
-                        module.eval()
-        return self
-
-    def fuse(self) -> 'MetaFormer':
-        """Fold for inference, in place: the outputs stay equal to float32 rounding.
-
-        Batch norms go into the convolution or linear layer before them, the identity of
-        a position encoding into its kernel. The backbone is in eval mode after it.
-
-        Returns:
-            MetaFormer: The backbone itself.
-        """
-        if not self.fused:
-            self.eval()
-            for module in list(self.modules()):
-                if module is not self and hasattr(module, 'fuse'):
-                    module.fuse()
-            self.requires_grad_(False)
-            self.fused = True
-        return self
-
-
-def initialize(module: nn.Module) -> None:
-    """Linear layers: truncated normal 0.02 and zero bias; others as PyTorch does."""
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

@@ -1,7 +1,9 @@
 """From what a person gives a backbone to complete settings, or a message."""
 
+import inspect
 import logging
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 
 from mmengine.logging import print_log
 from torch import nn
@@ -35,27 +37,29 @@ def settle_sizes(
     Raises:
         UserError: If one is missing, unknown or out of range.
     """
-    sizes = dict(layer_scale=0., drop_path_rate=0.)
-    if isinstance(arch, Mapping):
-        sizes.update(arch)
     given = dict(
         mlp_ratios=mlp_ratios, layer_scale=layer_scale, drop_path_rate=drop_path_rate)
-    sizes.update({key: value for key, value in given.items() if value is not None})
+    given = {key: value for key, value in given.items() if value is not None}
+    optional = {'layer_scale': 0., 'drop_path_rate': 0., **given}
     required = ('embed_dims', 'depths', 'mlp_ratios')
     check_keys(
-        f'{name}: arch', sizes if isinstance(arch, Mapping) else arch,
-        (*required, 'layer_scale', 'drop_path_rate'))
+        f'{name}: arch', arch, [key for key in required if key not in given], optional)
+    sizes = {**optional, **arch, **given}
     if isinstance(sizes['mlp_ratios'], (int, float)):
         sizes['mlp_ratios'] = (sizes['mlp_ratios'], ) * NUM_STAGES
-    for key in required:
-        may_be_zero = key == 'mlp_ratios'
-        values = sizes[key]
-        if not (isinstance(values, (tuple, list)) and len(values) == NUM_STAGES
-                and all(isinstance(v, (int, float)) and v >= 0 and (v or may_be_zero)
-                        for v in values)):
-            expected = 'numbers from 0 (no MLP)' if may_be_zero else 'positive numbers'
+    for key in ('embed_dims', 'depths'):
+        if not is_one_a_stage(sizes[key]) or not all(
+                isinstance(v, Integral) and v > 0 for v in sizes[key]):
             raise UserError(
-                f'{name}: {key}={values!r}, expected four {expected}, one a stage.')
+                f'{name}: {key}={sizes[key]!r}, expected four positive whole numbers, '
+                'one a stage.')
+    ratios = sizes['mlp_ratios']
+    if not is_one_a_stage(ratios) or not all(
+            isinstance(v, Real) and (v == 0 or v * dim >= 1)
+            for v, dim in zip(ratios, sizes['embed_dims'])):
+        raise UserError(
+            f'{name}: mlp_ratios={ratios!r}, expected four numbers from 0 (no MLP), one '
+            'a stage: hidden channels in units of embed_dims.')
     if not isinstance(sizes['layer_scale'], (int, float)):
         raise UserError(
             f'{name}: layer_scale={sizes["layer_scale"]!r}, expected the initial value '
@@ -63,10 +67,26 @@ def settle_sizes(
     return sizes
 
 
+def is_one_a_stage(values: object) -> bool:
+    """Whether there are four of them in a list or tuple."""
+    return isinstance(values, (tuple, list)) and len(values) == NUM_STAGES
+
+
 def check_numbers(
-    name: str, in_channels: int, drop_path_rate: float, frozen_stages: int
+    name: str, in_channels: int, drop_path_rate: float, frozen_stages: int,
+    num_stages: int = NUM_STAGES, parts: tuple[str, str] = ('the stem', 'stages')
 ) -> None:
-    """Raise a UserError if one of them is out of range or no number."""
+    """Raise a UserError if one of them is out of range or no number.
+
+    Args:
+        name (str): The backbone, for messages.
+        in_channels (int): From 1.
+        drop_path_rate (float): From 0, below 1.
+        frozen_stages (int): From -1 to ``num_stages``.
+        num_stages (int): Defaults to 4.
+        parts (tuple[str, str]): What frozen_stages=0 freezes, and what more it counts.
+            Defaults to the stem and stages.
+    """
     if type(in_channels) is not int or in_channels < 1:
         raise UserError(
             f'{name}: in_channels={in_channels!r}, expected a number of channels, 1 or '
@@ -75,10 +95,11 @@ def check_numbers(
     if not is_number or not 0 <= drop_path_rate < 1:
         raise UserError(
             f'{name}: drop_path_rate={drop_path_rate!r}, expected 0 <= rate < 1.')
-    if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
+    if type(frozen_stages) is not int or not -1 <= frozen_stages <= num_stages:
+        first, others = parts
         raise UserError(
-            f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 (the stem) '
-            'or 1 to 4 (the stem and so many stages).')
+            f'{name}: frozen_stages={frozen_stages!r}, expected -1 (none), 0 ({first}) '
+            f'or 1 to {num_stages} ({first} and so many {others}).')
 
 
 def settle_init_cfg(
@@ -110,25 +131,31 @@ def settle_mixers(
             f'arguments, or four of them. Registered: {registered_mixers()}.')
     if isinstance(token_mixers, (str, Mapping, type)):
         token_mixers = [token_mixers] * NUM_STAGES
-    if len(token_mixers) != NUM_STAGES:
+    if not is_one_a_stage(token_mixers):
+        count = len(token_mixers) if isinstance(token_mixers, (list, tuple)) else \
+            repr(token_mixers)
         raise UserError(
-            f'{name}: {len(token_mixers)} token_mixers, expected one for all stages or '
-            'four, one a stage.')
-    mixers = [
-        dict(m) if isinstance(m, Mapping) else dict(type=m) for m in token_mixers]
-    for mixer in mixers:
-        if 'type' not in mixer:
-            raise UserError(
-                f'{name}: the token mixer {mixer} has no type. Registered: '
-                f'{registered_mixers()}.')
-    return mixers
+            f'{name}: {count} token_mixers, expected one for all stages or four, one a '
+            'stage; each a name, a class, or a dict with type and arguments.')
+    return [settle_mixer(name, mixer) for mixer in token_mixers]
+
+
+def settle_mixer(name: str, token_mixer: str | Mapping | type) -> dict:
+    """The config of one mixer, with its ``type``."""
+    mixer = dict(token_mixer) if isinstance(token_mixer, Mapping) else \
+        dict(type=token_mixer)
+    if not isinstance(mixer.get('type'), (str, type)):
+        raise UserError(
+            f'{name}: the token mixer {token_mixer!r} has no type that is a name or a '
+            f'class. Registered: {registered_mixers()}.')
+    return mixer
 
 
 def settle_positions(name: str, sizes: Sequence | None) -> list[tuple[int, int] | None]:
     """The size of every stage's position embedding, None for none."""
     if sizes is None:
         return [None] * NUM_STAGES
-    fits = isinstance(sizes, (tuple, list)) and len(sizes) == NUM_STAGES and all(
+    fits = is_one_a_stage(sizes) and all(
         size is None or isinstance(size, (tuple, list)) and len(size) == 2
         and all(type(side) is int and side > 0 for side in size) for size in sizes)
     if not fits:
@@ -146,16 +173,27 @@ def build_mixer(cfg: Mapping, dim: int) -> nn.Module:
         UserError: If no mixer has that name.
         UnknownArgumentError: If it does not take the arguments.
     """
-    arguments = dict(cfg, dim=dim)
+    arguments = dict(cfg)
     kind = arguments.pop('type')
     mixer = TOKEN_MIXERS.get(kind) if isinstance(kind, str) else kind
     if mixer is None:
         raise UserError(
             f'There is no token mixer {kind!r}{suggest(kind, TOKEN_MIXERS.module_dict)}. '
             f'Registered: {registered_mixers()}. A mixer of your own registers when '
-            'its file is imported: name the file in custom_imports.')
-    check_call(mixer.__name__, mixer.__init__, (), arguments)
-    return mixer(**arguments)
+            'its file is imported: decorate its class with '
+            '@TOKEN_MIXERS.register_module(), and name the file in custom_imports.')
+    name = mixer.__name__
+    if 'dim' in arguments:
+        raise UserError(
+            f'The token mixer {cfg} has dim already; the backbone gives it, {dim} at '
+            'this stage. Leave it out.')
+    parameters = inspect.signature(mixer).parameters.values()
+    if not any(p.name == 'dim' or p.kind is p.VAR_KEYWORD for p in parameters):
+        raise UserError(
+            f'{name}.__init__ takes no dim: a token mixer must, for the number of '
+            'channels of its stage.')
+    check_call(name, mixer.__init__, (), dict(arguments, dim=dim))
+    return mixer(dim=dim, **arguments)
 
 
 def registered_mixers() -> str:

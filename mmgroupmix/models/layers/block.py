@@ -11,6 +11,7 @@ import torch
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
+from ...errors import UserError
 from .activation import build_activation
 from .norm import build_norm, norm_tokens
 
@@ -34,6 +35,8 @@ class MetaFormerBlock(nn.Module):
             Defaults to 0.
         position_encoding (nn.Module, optional): Applied to the tokens before all else,
             (B, H, W, C) to (B, H, W, C). Defaults to None.
+        mlp_norm_cfg (dict, optional): Another norm for the MLP's half. Defaults to None:
+            ``norm_cfg`` is that of both halves.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class MetaFormerBlock(nn.Module):
         residual: bool = True,
         drop_path: float = 0.,
         position_encoding: nn.Module | None = None,
+        mlp_norm_cfg: Mapping | None = None,
     ):
         super().__init__()
         self.residual = residual
@@ -56,7 +60,7 @@ class MetaFormerBlock(nn.Module):
         self.layer_scale1 = build_layer_scale(layer_scale, dim)
         self.mlp = Mlp(dim, int(dim * mlp_ratio), act_cfg) if mlp_ratio else None
         if self.mlp:
-            self.norm2 = build_norm(norm_cfg, dim)
+            self.norm2 = build_norm(mlp_norm_cfg or norm_cfg, dim)
             self.layer_scale2 = build_layer_scale(layer_scale, dim)
         self.drop_path = DropPath(drop_path)
 
@@ -64,6 +68,7 @@ class MetaFormerBlock(nn.Module):
         """(B, H, W, C) to (B, H, W, C)."""
         x = self.position_encoding(x)
         mixed = self.token_mixer(norm_tokens(self.norm1, x))
+        check_mixed(self.token_mixer, mixed, x)
         x = self.join(x, mixed, self.layer_scale1)
         if self.mlp:
             x = self.join(x, self.mlp(norm_tokens(self.norm2, x)), self.layer_scale2)
@@ -75,6 +80,16 @@ class MetaFormerBlock(nn.Module):
             return branch if scale is None else branch * scale
         branch = self.drop_path(branch)
         return x + branch if scale is None else torch.addcmul(x, branch, scale)
+
+
+def check_mixed(token_mixer: nn.Module, mixed: Tensor, x: Tensor) -> None:
+    """Raise a UserError if a mixer did not return tokens of the shape that it got."""
+    if not isinstance(mixed, Tensor) or mixed.shape != x.shape:
+        what = tuple(mixed.shape) if isinstance(mixed, Tensor) else type(mixed).__name__
+        raise UserError(
+            f'The token mixer {type(token_mixer).__name__} returned {what}, expected '
+            f'{tuple(x.shape)}: (B, H, W, C) tokens as it got them. layers.layout.to_map '
+            'and to_tokens lead to (B, C, H, W) and back.')
 
 
 class Mlp(nn.Module):

@@ -44,9 +44,10 @@ def norm_tokens(norm: nn.Module, x: Tensor) -> Tensor:
     Returns:
         Tensor: Normalised tokens, (B, H, W, C).
     """
-    if isinstance(norm, (nn.LayerNorm, nn.Identity)):
+    if type(norm) in (nn.LayerNorm, nn.Identity):
         return norm(x)
-    return to_tokens(norm(to_map(x)))  # a group or batch norm takes (B, C, H, W)
+    # Group and batch norms take (B, C, H, W), and so do the toolboxes' layer norms.
+    return to_tokens(norm(to_map(x)))
 
 
 def build_batch_norm(norm_cfg: Mapping, channels: int) -> nn.Module:

@@ -6,8 +6,8 @@ pooling with weights that are learnt, K x K of them a channel.
 
 from torch import Tensor, nn
 
-from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..arguments import check_odd
 from ..layers.layout import to_map, to_tokens
 
 
@@ -25,11 +25,9 @@ class DepthwiseConv(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int = 3):
         super().__init__()
-        if type(kernel_size) is not int or kernel_size < 1 or not kernel_size % 2:
-            raise UserError(
-                f'DepthwiseConv: kernel_size={kernel_size!r}, expected a positive odd '
-                'number: an even kernel would change the size of the map. Set '
-                'kernel_size=3, 5 or 7.')
+        check_odd(
+            'DepthwiseConv', 'kernel_size', kernel_size,
+            'an even kernel would change the size of the map')
         self.conv = nn.Conv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False)
 

@@ -67,11 +67,14 @@ class ExternalAttention(nn.Module):
         Returns:
             Tensor: Mixed tokens, of the shape of ``x``.
         """
-        memory_key = self.memory_key
-        memory_value = memory_key if self.memory_value is None else self.memory_value
+        tied = self.memory_value is None
+        memory_value = self.memory_key if tied else self.memory_value
+        return (self.attend(x) @ memory_value).reshape(x.shape)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """The attention map A of tokens (B, ..., d) to the memory, (B, N, S)."""
         tokens = x.flatten(1, -2)  # F, (B, N, d)
-        attention = self.normalize(tokens @ memory_key.mT)  # A, (B, N, S)
-        return (attention @ memory_value).reshape(x.shape)
+        return self.normalize(tokens @ self.memory_key.mT)
 
     def normalize(self, attention: Tensor) -> Tensor:
         """Norm, (B, N, S) to (B, N, S)."""
@@ -99,11 +102,10 @@ def double_normalize(attention: Tensor) -> Tensor:
         Tensor: A, (..., N, S), of the same type.
     """
     # A softmax over 16384 tokens leaves float16's range: at least float32 until the
-    # rows, which are of ordinary size again.
+    # rows, which are of ordinary size again. Autocast lowers none of these operations.
     dtype = torch.promote_types(attention.dtype, torch.float32)
-    with torch.autocast(attention.device.type, enabled=False):
-        shares = attention.to(dtype).softmax(dim=-2)
-        rows = shares / (1e-9 + shares.sum(dim=-1, keepdim=True))
+    shares = attention.to(dtype).softmax(dim=-2)
+    rows = shares / (1e-9 + shares.sum(dim=-1, keepdim=True))
     return rows.to(attention.dtype)
 
 

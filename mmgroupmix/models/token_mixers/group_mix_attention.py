@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_weights
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import build_batch_norm
 from ..layers.separable_conv import SeparableConv2d
@@ -74,6 +75,7 @@ class GroupMixAttention(nn.Module):
             for aggregator, position in zip((None, *kernel_sizes), POSITION_KERNELS))
         self.non_attention = NonAttentionBranch(segment)
         self.proj = nn.Linear(dim, dim)
+        self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.

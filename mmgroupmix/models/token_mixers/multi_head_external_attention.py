@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.initialization import initialize
 from .external_attention import check_num_memories, double_normalize
 
 
@@ -58,6 +59,7 @@ class MultiHeadExternalAttention(nn.Module):
         self.memory_key = nn.Linear(head_dim, num_memories)
         self.memory_value = nn.Linear(num_memories, head_dim)
         self.proj = nn.Linear(expansion * dim, dim)
+        self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.
@@ -68,10 +70,13 @@ class MultiHeadExternalAttention(nn.Module):
         Returns:
             Tensor: Mixed tokens, of the shape of ``x``.
         """
+        heads = self.memory_value(self.attend(x))  # h_i, (B, heads, N, d / num_heads)
+        merged = heads.transpose(1, 2).flatten(2)  # (B, N, expansion * d)
+        return self.proj(merged).reshape(x.shape)
+
+    def attend(self, x: Tensor) -> Tensor:
+        """The attention maps of tokens (B, ..., d) to the memory, (B, heads, N, S)."""
         tokens = self.expand(x.flatten(1, -2))  # F, (B, N, expansion * d)
         heads = tokens.unflatten(-1, (self.num_heads, -1))  # (B, N, heads, d / num_heads)
         heads = heads.transpose(1, 2)  # F_i, (B, heads, N, d / num_heads)
-        attention = double_normalize(self.memory_key(heads))  # (B, heads, N, S)
-        heads = self.memory_value(attention)  # h_i, (B, heads, N, d / num_heads)
-        merged = heads.transpose(1, 2).flatten(2)  # (B, N, expansion * d)
-        return self.proj(merged).reshape(x.shape)
+        return double_normalize(self.memory_key(heads))

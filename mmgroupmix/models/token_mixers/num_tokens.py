@@ -1,9 +1,17 @@
-"""The check of mixers whose weights are bound to one number of tokens."""
+"""The checks of mixers whose weights are bound to one number of tokens."""
 
 from collections.abc import Sequence
 from math import prod
 
 from ...errors import UserError
+
+
+def check_num_tokens_argument(name: str, num_tokens: int) -> None:
+    """Raise a UserError if ``num_tokens`` is no positive number."""
+    if type(num_tokens) is not int or num_tokens < 1:
+        raise UserError(
+            f'{name}: num_tokens={num_tokens!r}, expected the number of tokens of this '
+            'stage, H * W, such as 196 for a 14 x 14 map.')
 
 
 def check_num_tokens(name: str, num_tokens: int, size: Sequence[int]) -> None:

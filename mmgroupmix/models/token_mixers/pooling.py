@@ -7,8 +7,8 @@ no parameters: what it cannot do, the block around it does.
 
 from torch import Tensor, nn
 
-from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..arguments import check_odd
 from ..layers.layout import to_map, to_tokens
 
 
@@ -26,10 +26,9 @@ class Pooling(nn.Module):
 
     def __init__(self, dim: int, pool_size: int = 3):
         super().__init__()
-        if type(pool_size) is not int or pool_size < 1 or not pool_size % 2:
-            raise UserError(
-                f'Pooling: pool_size={pool_size!r}, expected a positive odd number: a '
-                'neighbourhood needs a token in its middle. Set pool_size=3, 5, 7 or 9.')
+        check_odd(
+            'Pooling', 'pool_size', pool_size,
+            'a neighbourhood needs a token in its middle')
         # The equation's 1 / K^2 holds inside the map. At its border, zeros from outside
         # would darken the mean: only tokens that exist are counted.
         self.pool = nn.AvgPool2d(

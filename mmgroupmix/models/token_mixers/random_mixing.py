@@ -7,9 +7,8 @@ X' = W X for tokens X (N x C), where W (N x N) stays as it was drawn.
 import torch
 from torch import Tensor, nn
 
-from ...errors import UserError
 from ...registry import TOKEN_MIXERS
-from .num_tokens import check_num_tokens
+from .num_tokens import check_num_tokens, check_num_tokens_argument
 
 
 @TOKEN_MIXERS.register_module()
@@ -20,7 +19,8 @@ class RandomMixing(nn.Module):
 
     Args:
         dim (int): Channels C: any, for there is nothing to learn.
-        num_tokens (int): Tokens N of the maps to come, H * W of this stage.
+        num_tokens (int): Tokens N of the maps to come, H * W of this stage. Only their
+            number is checked: it cannot tell 14 x 14 from 7 x 28.
 
     Raises:
         UserError: If ``num_tokens`` is no positive number or, in the forward pass, not
@@ -29,10 +29,7 @@ class RandomMixing(nn.Module):
 
     def __init__(self, dim: int, num_tokens: int):
         super().__init__()
-        if type(num_tokens) is not int or num_tokens < 1:
-            raise UserError(
-                f'RandomMixing: num_tokens={num_tokens!r}, expected the number of tokens '
-                'of this stage, H * W, such as 196 for a 14 x 14 map.')
+        check_num_tokens_argument('RandomMixing', num_tokens)
         self.num_tokens = num_tokens
         # A buffer: a checkpoint is worthless without the matrix it was trained with.
         matrix = torch.rand(num_tokens, num_tokens).softmax(dim=-1)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.initialization import initialize
 
 
 @TOKEN_MIXERS.register_module()
@@ -37,6 +38,7 @@ class SelfAttention(nn.Module):
         self.head_dim = head_dim
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
+        self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.

@@ -6,9 +6,9 @@ Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Tab
 
 from torch import Tensor, nn
 
-from ...errors import UserError
 from ...registry import TOKEN_MIXERS
-from .num_tokens import check_num_tokens
+from ..layers.initialization import initialize
+from .num_tokens import check_num_tokens, check_num_tokens_argument
 
 
 @TOKEN_MIXERS.register_module()
@@ -17,7 +17,8 @@ class SpatialFC(nn.Module):
 
     Args:
         dim (int): Channels C: any, for they share the weights.
-        num_tokens (int): Tokens N of the maps to come, H * W of this stage.
+        num_tokens (int): Tokens N of the maps to come, H * W of this stage. Only their
+            number is checked: it cannot tell 14 x 14 from 7 x 28.
 
     Raises:
         UserError: If ``num_tokens`` is no positive number or, in the forward pass, not
@@ -26,12 +27,10 @@ class SpatialFC(nn.Module):
 
     def __init__(self, dim: int, num_tokens: int):
         super().__init__()
-        if type(num_tokens) is not int or num_tokens < 1:
-            raise UserError(
-                f'SpatialFC: num_tokens={num_tokens!r}, expected the number of tokens of '
-                'this stage, H * W, such as 196 for a 14 x 14 map.')
+        check_num_tokens_argument('SpatialFC', num_tokens)
         self.num_tokens = num_tokens
         self.fc = nn.Linear(num_tokens, num_tokens, bias=False)
+        self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.

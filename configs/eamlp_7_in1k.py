@@ -1,0 +1,8 @@
+"""EAMLP-7 on ImageNet-1K. The paper reports 68.9 top-1."""
+_base_ = [
+    '_base_/classifier_eamlp.py',
+    '_base_/imagenet_batch_512.py',
+    '_base_/schedule_310e.py',
+    '_base_/mmpretrain_runtime_ema.py',
+]
+model = dict(backbone=dict(arch='7'), head=dict(in_channels=256))

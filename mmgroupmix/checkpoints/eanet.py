@@ -1,0 +1,170 @@
+"""Names and layout of EANet checkpoints, and of the ResNets that it starts from.
+
+An EANet (arXiv 2105.02358) is a ResNet with a stem of three convolutions, ``extractor``,
+and a head of four parts, ``fc0``, ``linu`` (the external attention block), ``fc1`` and
+``fc2``. Here it is mmsegmentation's EncoderDecoder with a ResNetV1c and an EAHead.
+"""
+
+import re
+from collections.abc import Mapping
+
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+from ..errors import CheckpointError
+from .reading import unwrap
+
+HEAD_PREFIX = 'decode_head.'
+BLOCK_PREFIX = 'attention_block.'
+#: ImageNet weights of ResNets whose stem is twice as wide as usual, 64, 64 and 128
+#: channels, as EANet's: GluonCV's "v1s", in the copies and under the names of timm.
+WIDE_STEM_RESNETS = {
+    f'mmgroupmix://{name}':
+    'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
+    f'gluon_{name}-{digest}.pth'
+    for name, digest in (('resnet50_v1s', '1762acc0'), ('resnet101_v1s', '60fe0cc1'))
+}
+
+_EXTRACTOR = 'extractor.'
+_IN_BLOCK = (('conv2.0.', 'conv2.'), ('conv2.1.', 'norm.'))
+_IN_HEAD = (
+    ('fc0.', 'conv_in.'), ('linu.', BLOCK_PREFIX), ('fc1.0.', 'conv_out.'),
+    ('fc2.', 'conv_seg.'))
+# What the published model takes out of its ResNet, by its place in a list.
+_IN_EXTRACTOR = {
+    '0': 'conv1', '1': 'bn1', '4': 'layer1', '5': 'layer2', '6': 'layer3', '7': 'layer4'
+}
+
+
+def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
+    """Translate a whole published EANet to mmsegmentation's names.
+
+    ::
+
+        tensors = convert_eanet(read_checkpoint('final.pth'))
+        torch.save(tensors, 'eanet_r101_voc.pth')  # for load_from or tools/test.py
+
+    Args:
+        state_dict (Mapping): Published names to tensors, with or without an outer level
+            ('net') and a 'module.' prefix.
+        tied (bool): Whether the head has one memory, see
+            :class:`ExternalAttentionBlock`. Defaults to False.
+
+    Returns:
+        dict[str, Tensor]: ``backbone.*`` (a ResNetV1c with ``stem_channels=128``) and
+        ``decode_head.*`` (an EAHead).
+
+    Raises:
+        CheckpointError: If it is no whole EANet.
+    """
+    tensors = unwrap(state_dict)
+    parts = (*(f'{_EXTRACTOR}{place}.' for place in _IN_EXTRACTOR), *dict(_IN_HEAD))
+    missing = [p for p in parts if not any(key.startswith(p) for key in tensors)]
+    if missing:
+        raise CheckpointError(
+            'This state dict is no whole EANet: it has nothing below '
+            f'{", ".join(missing)}; its names are {", ".join(list(tensors)[:3])}, .... '
+            'Fetch the file again; a head alone loads by the load_state_dict of EAHead.')
+    backbone = {}
+    for key, value in tensors.items():
+        if key.startswith(_EXTRACTOR):
+            place, _, rest = key[len(_EXTRACTOR):].partition('.')
+            backbone[f'{_IN_EXTRACTOR.get(place, place)}.{rest}'] = value
+    head = convert_head(tensors)
+    block = {
+        k[len(BLOCK_PREFIX):]: v for k, v in head.items() if k.startswith(BLOCK_PREFIX)
+    }
+    parts = {
+        'backbone.': convert_wide_stem(backbone),
+        HEAD_PREFIX: {k: v for k, v in head.items() if not k.startswith(BLOCK_PREFIX)},
+        HEAD_PREFIX + BLOCK_PREFIX: convert_block(block, tied)
+    }
+    return {
+        prefix + key: value
+        for prefix, tensors in parts.items() for key, value in tensors.items()
+    }
+
+
+def convert_head(given: Mapping) -> dict[str, Tensor]:
+    """An EANet's head in our names, but for its block, which converts itself.
+
+    Args:
+        given (Mapping): Names and tensors of a head or of a whole model, published or
+            ours.
+
+    Returns:
+        dict[str, Tensor]: Those of the head; names that are not published stay.
+    """
+    tensors = unwrap(given)
+    if any(key.startswith(HEAD_PREFIX) for key in tensors):
+        tensors = {
+            k[len(HEAD_PREFIX):]: v for k, v in tensors.items()
+            if k.startswith(HEAD_PREFIX)
+        }
+    return {
+        _replace_start(key, _IN_HEAD): value for key, value in tensors.items()
+        if not key.startswith(_EXTRACTOR)
+    }
+
+
+def convert_block(given: Mapping[str, Tensor], tied: bool) -> dict[str, Tensor]:
+    """An external attention block in our names and layout; other names stay.
+
+    Args:
+        given (Mapping[str, Tensor]): Names and tensors, published or ours.
+        tied (bool): Whether the block has one memory, which takes what the published
+            code on a CPU reads last, ``linear_1``.
+
+    Returns:
+        dict[str, Tensor]: Those of an :class:`ExternalAttentionBlock`.
+    """
+    ours = {_replace_start(key, _IN_BLOCK): value for key, value in given.items()}
+    key, value = ours.pop('linear_0.weight', None), ours.pop('linear_1.weight', None)
+    if key is not None and not tied:
+        ours['attention.memory_key'] = key.squeeze(-1)  # from (S, c, 1)
+    if value is not None:
+        name = 'attention.memory_key' if tied else 'attention.memory_value'
+        ours[name] = value.squeeze(-1).mT.contiguous()  # from (c, S, 1)
+    return ours
+
+
+def convert_wide_stem(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A ResNet whose stem is ``conv1`` and ``bn1``, in the names of a ResNetV1c."""
+    stem = re.compile(r'conv1\.(\d+\.)')
+    return {
+        stem.sub(r'stem.\1', key) if stem.match(key) else _replace_start(
+            key, (('bn1.', 'stem.7.'), )): value for key, value in given.items()
+    }
+
+
+@CheckpointLoader.register_scheme(prefixes='mmgroupmix://', force=True)
+def load_from_mmgroupmix(
+    filename: str, map_location: str | None = None
+) -> dict[str, Tensor]:
+    """What ``checkpoint='mmgroupmix://...'`` of an ``init_cfg`` loads.
+
+    Args:
+        filename (str): A key of ``WIDE_STEM_RESNETS``.
+        map_location (str, optional): As for ``torch.load``.
+
+    Returns:
+        dict[str, Tensor]: The weights, in the names of mmsegmentation's
+        ``ResNetV1c(stem_channels=128)``.
+
+    Raises:
+        CheckpointError: If there are no such weights.
+    """
+    if filename not in WIDE_STEM_RESNETS:
+        raise CheckpointError(
+            f'There are no weights {filename}. There are '
+            f'{", ".join(WIDE_STEM_RESNETS)}.')
+    address = WIDE_STEM_RESNETS[filename]
+    loaded = CheckpointLoader.load_checkpoint(address, map_location)
+    return convert_wide_stem(unwrap(loaded, address))
+
+
+def _replace_start(name: str, replacements: tuple[tuple[str, str], ...]) -> str:
+    for start, replacement in replacements:
+        if name.startswith(start):
+            return replacement + name[len(start):]
+    return name

@@ -1,0 +1,205 @@
+"""EAMLP's published files load whole, without their fixed positions."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+
+from mmgroupmix.checkpoints import CheckpointError, convert_state_dict
+from mmgroupmix.models import EAMLP, PoolFormer
+
+from ..configs.conftest import CONFIGS
+from ..models.reference_eamlp import sinusoids
+
+
+@pytest.fixture(scope='module')
+def published(eamlp_golden):
+    return eamlp_golden.state_dict() | {'pos_embed': sinusoids(197, 256).float()[None]}
+
+
+@pytest.fixture(scope='module')
+def expected(published):
+    """Our names for the published classifier, checked against the golden elsewhere."""
+    backbone = EAMLP('7')
+    backbone.load_state_dict(published)
+    return backbone.state_dict()
+
+
+@pytest.fixture(scope='module')
+def with_batch_norms(published):
+    norms = {}
+    for block in range(7):
+        name = f'blocks.{block}.norm2'
+        norms[f'{name}.running_mean'] = torch.randn(256)
+        norms[f'{name}.running_var'] = torch.rand(256)
+        norms[f'{name}.num_batches_tracked'] = torch.tensor(9)
+    return published | norms
+
+
+def classifier(**backbone):
+    from mmpretrain.registry import MODELS
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        return MODELS.build(dict(
+            type='ImageClassifier',
+            backbone=dict(type='mmgroupmix.EAMLP', arch='7', **backbone),
+            head=dict(type='LinearClsHead', num_classes=1000, in_channels=256))).eval()
+
+
+WRAPPINGS = {
+    'bare': dict,
+    'ema': lambda sd: {'state_dict_ema': sd},
+    'data parallel': lambda sd: {'model': {f'module.{k}': v for k, v in sd.items()}},
+    'without classifier': lambda sd: {
+        k: v for k, v in sd.items() if not k.startswith('head')},
+    'without positions': lambda sd: {k: v for k, v in sd.items() if k != 'pos_embed'},
+    'for 384 pixels': lambda sd: sd | {'pos_embed': sinusoids(577, 256).float()[None]},
+    'positions in half precision': lambda sd: sd | {'pos_embed': sd['pos_embed'].half()},
+    'positions in bfloat16': lambda sd: sd | {'pos_embed': sd['pos_embed'].bfloat16()},
+}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('wrapping', WRAPPINGS)
+def test_a_published_file_loads_whole(published, expected, tmp_path, wrapping):
+    path = tmp_path / 'eamlp_7.pth'
+    torch.save(WRAPPINGS[wrapping](published), path)
+    backbone = EAMLP(7, init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    backbone.init_weights()
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.smoke
+def test_learnt_positions_are_refused(published):
+    learnt = published['pos_embed'] + 0.02 * torch.randn(1, 197, 256)
+    with pytest.raises(CheckpointError, match=r'pos_embed \(1, 197, 256\).*sinusoid'):
+        EAMLP('7').load_state_dict(published | {'pos_embed': learnt})
+    with pytest.raises(CheckpointError, match='learnt positions cannot be loaded'):
+        convert_state_dict(published | {'pos_embed': learnt * float('nan')})
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('arch', [None, 7, '7'])
+def test_mmpretrain_classifies_with_converted_weights(eamlp_golden, published, arch):
+    model = classifier()
+    model.load_state_dict(convert_state_dict(published, arch, classifier=True))
+    with torch.inference_mode():
+        logits = model(eamlp_golden.image('224x224'), mode='tensor')
+    expected = eamlp_golden.cases['224x224']['logits']
+    assert eamlp_golden.distance(logits, expected) < 1e-4
+
+
+@pytest.mark.smoke
+def test_the_final_norm_stays_with_the_backbone(published, expected):
+    ours = convert_state_dict(published)
+    assert set(ours) == set(expected)
+    assert torch.equal(ours['final_norm.weight'], published['norm.weight'])
+
+
+@pytest.mark.smoke
+def test_batch_norms_load_with_their_statistics(with_batch_norms):
+    backbone = EAMLP('7', mlp_norm_cfg=dict(type='BN'))
+    backbone.load_state_dict(with_batch_norms)
+    ours = convert_state_dict(with_batch_norms, arch='7')
+    assert set(ours) == set(backbone.state_dict())
+    key = 'blocks.6.norm2.running_var'
+    assert torch.equal(backbone.state_dict()[key], with_batch_norms[key])
+    assert torch.equal(ours[key], with_batch_norms[key])
+
+
+@pytest.mark.smoke
+def test_batch_norms_do_not_load_as_layer_norms_nor_the_reverse(
+        published, with_batch_norms):
+    with pytest.raises(CheckpointError, match='LayerNorm before the MLPs.*Left over'):
+        EAMLP('7').load_state_dict(with_batch_norms)
+    with pytest.raises(CheckpointError, match='BatchNorm2d before the MLPs.*Missing'):
+        EAMLP('7', mlp_norm_cfg=dict(type='BN')).load_state_dict(published)
+
+
+@pytest.mark.smoke
+def test_a_classifier_that_this_package_trained_loads_into_another_size(expected):
+    trained = {f'backbone.{k}': v for k, v in expected.items()}
+    trained |= {'head.fc.weight': torch.ones(1000, 256), 'head.fc.bias': torch.ones(1000)}
+    backbone = EAMLP('7', img_size=384)
+    backbone.load_state_dict({'state_dict': trained})
+    key = 'blocks.6.token_mixer.memory_value.bias'
+    assert torch.equal(backbone.state_dict()[key], expected[key])
+
+
+@pytest.mark.smoke
+def test_the_tokens_to_token_module_loads_under_self_attention_too(published):
+    mixed = {k: v for k, v in published.items() if '.attn.' not in k or 'tokens' in k}
+    for block in range(7):
+        attention = f'blocks.{block}.attn'
+        mixed[f'{attention}.qkv.weight'] = torch.randn(768, 256)
+        mixed[f'{attention}.proj.weight'] = torch.randn(256, 256)
+        mixed[f'{attention}.proj.bias'] = torch.randn(256)
+    backbone = EAMLP('7', token_mixer=dict(type='SelfAttention', head_dim=64))
+    backbone.load_state_dict(mixed)
+    qkv = backbone.blocks[6].token_mixer.qkv.weight
+    assert torch.equal(qkv, mixed['blocks.6.attn.qkv.weight'])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('names', ['published', 'ours'])
+def test_fine_tuning_starts_from_the_whole_classifier(published, tmp_path, names):
+    path = str(tmp_path / 'eamlp_7.pth')
+    torch.save({'state_dict': published if names == 'published' else
+                convert_state_dict(published, classifier=True)}, path)
+    model = Config.fromfile(CONFIGS / 'eamlp_7_in1k_384.py').model
+    model.backbone.init_cfg.checkpoint = path
+    for one in model.head.init_cfg:
+        if one.type == 'Pretrained':
+            one.checkpoint = path
+    from mmpretrain.registry import MODELS
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        built = MODELS.build(model)
+        built.init_weights()
+    assert torch.equal(built.head.fc.weight, published['head.weight'])
+    assert torch.equal(built.head.fc.bias, published['head.bias'])
+    assert torch.equal(built.backbone.final_norm.bias, published['norm.bias'])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('arch', [14, '19'])
+def test_another_architecture_is_named(published, arch):
+    with pytest.raises(CheckpointError, match=rf"published EAMLP '7'.*EAMLP '{arch}' \("):
+        EAMLP(arch).load_state_dict(published)
+    with pytest.raises(CheckpointError, match=f"'7'.*'{arch}'"):
+        convert_state_dict(published, arch=arch)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('key, what', [
+    ('tokens_to_token.attention1.attn.qkv.weight', 'a T2T-ViT'),
+    ('tokens_to_token.attention1.kqv.weight', 'a T2T-ViT with Performer tokens'),
+    ('backbone.tokens_to_token.attention1.ln1.weight', 'a T2T-ViT of mmpretrain')])
+def test_a_t2t_vit_is_named(key, what):
+    tensors = {key: torch.ones(1), key.split('tokens')[0] + 'blocks.0.attn.qkv.weight':
+               torch.ones(1)}
+    with pytest.raises(CheckpointError, match=f"is {what}; expected was EAMLP '7'"):
+        EAMLP('7').load_state_dict(tensors)
+
+
+@pytest.mark.smoke
+def test_a_file_of_another_backbone_of_the_package_is_named(
+        published, poolformer_golden):
+    with pytest.raises(CheckpointError, match="EAMLP '7'.*expected was PoolFormer 's12'"):
+        PoolFormer('s12').load_state_dict(published)
+    with pytest.raises(CheckpointError, match="PoolFormer 's12'.*expected was EAMLP '7'"):
+        EAMLP('7').load_state_dict(poolformer_golden.state_dict())
+
+
+@pytest.mark.smoke
+def test_a_part_of_the_tensors_is_refused(published):
+    part = {k: v for k, v in published.items() if not k.startswith('blocks.6.')}
+    with pytest.raises(CheckpointError, match=r'Missing: \d+ tensors in blocks'):
+        EAMLP('7').load_state_dict(part)
+    with pytest.raises(CheckpointError, match='no published architecture.*depth 6'):
+        convert_state_dict(part)
+    headless = {k: v for k, v in published.items() if not k.startswith('head.')}
+    with pytest.raises(CheckpointError, match='no classifier'):
+        convert_state_dict(headless, classifier=True)
+    normless = {k: v for k, v in published.items() if not k.startswith('norm.')}
+    with pytest.raises(CheckpointError, match='Missing: final_norm'):
+        convert_state_dict(normless)

@@ -1,0 +1,100 @@
+"""The EAMLP configs: sizes and mixes of the paper, on models whose parts fit."""
+
+import pytest
+import torch
+from mmengine.optim import build_optim_wrapper
+
+from mmgroupmix.models import EAMLP
+
+from .conftest import build, num_parameters, read, without_gradient
+
+# Parameters in millions, as the paper counts them, with the fixed positions.
+EAMLPS = dict(
+    eamlp_7_in1k=6.1, eamlp_14_in1k=29.9, eamlp_19_in1k=54.6, eamlp_7_in1k_384=6.1,
+    eamlp_bn_7_in1k=6.1)
+TRANSFORMERS = dict(t2t_vit_7_ea_t2t_in1k='7', t2t_vit_14_ea_t2t_in1k='14')
+# (heads, S) as the paper counts them, after the expansion.
+HEADS = dict(
+    t2t_vit_7_mea_h1_s256_in1k=(1, 256), t2t_vit_7_mea_h4_s256_in1k=(4, 256),
+    t2t_vit_7_mea_h16_s64_in1k=(16, 64), t2t_vit_7_mea_h16_s128_in1k=(16, 128),
+    t2t_vit_7_mea_h32_s32_in1k=(32, 32), t2t_vit_14_mea_in1k=(24, 64),
+    t2t_vit_19_mea_in1k=(28, 64))
+ABLATIONS = {f'ablations/{name}': name for name in (*TRANSFORMERS, *HEADS)}
+COVERED = [*EAMLPS, *TRANSFORMERS, *HEADS]
+EVERY = [*EAMLPS, *ABLATIONS]
+
+
+@pytest.mark.parametrize('name', EAMLPS)
+def test_the_model_has_the_papers_size(name):
+    cfg = read(name)
+    width = EAMLP.arch_settings[cfg.model.backbone.arch]['embed_dims']
+    positions = (1 + 14 * 14) * width  # at 224 pixels
+    assert round((num_parameters(cfg) + positions) / 1e6, 1) == EAMLPS[name]
+
+
+@pytest.mark.parametrize('name', EVERY)
+def test_it_predicts_1000_classes_and_leaves_no_parameter_without_gradient(name):
+    model = build(read(name))
+    logits = model(torch.randn(2, 3, 64, 64), mode='tensor')
+    assert logits.shape == (2, 1000)
+    assert not without_gradient(model, [logits])
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', HEADS)
+def test_the_blocks_have_the_papers_heads_and_memories_on_performer_tokens(name):
+    cfg = read(f'ablations/{name}')
+    assert cfg.model.backbone.t2t == 'performer'
+    for block in build(cfg, 'meta').backbone.blocks:
+        mixer = block.token_mixer
+        found = mixer.num_heads, mixer.memory_key.out_features
+        assert found == HEADS[name]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', TRANSFORMERS)
+def test_the_blocks_are_transformers_on_tokens_by_external_attention(name):
+    backbone = build(read(f'ablations/{name}'), 'meta').backbone
+    assert (backbone.arch, backbone.t2t) == (TRANSFORMERS[name], 'external_attention')
+    assert {type(b.token_mixer).__name__ for b in backbone.blocks} == {'SelfAttention'}
+    assert backbone.blocks[0].token_mixer.head_dim == 64
+
+
+@pytest.mark.smoke
+def test_batch_norm_is_before_the_mlps_alone():
+    block = build(read('eamlp_bn_7_in1k'), 'meta').backbone.blocks[0]
+    assert (type(block.norm1).__name__, type(block.norm2).__name__) == (
+        'LayerNorm', 'BatchNorm2d')
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', [n for n in EVERY if not n.endswith('384')])
+def test_the_schedule_is_that_of_t2t_vit(name):
+    cfg = read(name)
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 5e-4, 0.05)
+    assert cfg.train_cfg.max_epochs == 310
+    assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 512
+    assert cfg.default_hooks.ema.type == 'EMAHook'
+    assert not cfg.model.backbone.get('init_cfg')
+
+
+@pytest.mark.smoke
+def test_384_pixels_start_from_the_weights_of_224():
+    cfg = read('eamlp_7_in1k_384')
+    crop, = (s for s in cfg.train_pipeline if s.type == 'RandomResizedCrop')
+    assert crop.scale == 384
+    assert cfg.test_pipeline[2] == dict(type='CenterCrop', crop_size=384)
+    assert cfg.model.backbone.init_cfg.checkpoint == 'pretrained/eamlp_7.pth'
+    assert cfg.train_cfg.max_epochs == 30
+
+
+@pytest.mark.smoke
+def test_norms_biases_and_the_class_token_have_no_weight_decay():
+    cfg = read('eamlp_7_in1k')
+    model = build(cfg)
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    decay = {id(p): group['weight_decay'] for group in groups for p in group['params']}
+    for key, parameter in model.named_parameters():
+        flat = parameter.dim() == 1 or key.endswith('cls_token')
+        assert decay[id(parameter)] == (0 if flat else 0.05), key
