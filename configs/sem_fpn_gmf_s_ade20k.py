@@ -1,4 +1,4 @@
-"""Semantic FPN with GroupMixFormer-S on ADE20K. The paper reports no figure for this size."""
+"""Semantic FPN with GroupMixFormer-S on ADE20K. The paper gives no figure for it."""
 _base_ = [
     '_base_/sem_fpn_gmf.py',
     '_base_/ade20k.py',

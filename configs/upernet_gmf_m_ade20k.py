@@ -1,4 +1,4 @@
-"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper: the smallest, for laptops."""
+"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper: the one for laptops."""
 _base_ = [
     '_base_/upernet_gmf.py',
     '_base_/ade20k.py',

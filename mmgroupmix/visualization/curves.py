@@ -91,8 +91,9 @@ def headline(metrics):
         if none of them is known.
     """
     if not metrics:
-        # CocoMetric returns nothing where a detector predicted nothing.
-        return 'no metric: the model predicted nothing that could be measured'
+        # CocoMetric returns nothing where a detector predicted nothing; format_only
+        # writes files for a server that has the labels.
+        return 'no metric: nothing was predicted, or only written (format_only)'
     known = [
         f'{label.removesuffix(" (%)")} {metrics[key] * factor:.2f} %'
         for key, label, factor in METRICS if key in metrics]

@@ -186,8 +186,10 @@ def test_a_file_without_layer_scale_is_a_poolformer_too(published):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('arguments, told', [
-    (dict(in_channels=4), 'other in_channels than'), (dict(mlp_ratios=2), 'other mlp_rat'),
-    (dict(norm_cfg=None), 'other norm_cfg than'), (dict(norm_cfg=dict(type='BN')), 'norm_'),
+    (dict(in_channels=4), 'other in_channels than'),
+    (dict(mlp_ratios=2), 'other mlp_ratios than'),
+    (dict(norm_cfg=None), 'other norm_cfg than'),
+    (dict(norm_cfg=dict(type='BN')), 'other norm_cfg than'),
     (dict(token_mixers='DepthwiseConv'), 'other token_mixers than'),
     (dict(position_embeddings=((56, 56), None, None, None)), 'other position_embeddings'),
 ], ids=str)
@@ -223,7 +225,7 @@ def test_a_detector_on_three_maps_serves_one_on_four():
 def test_our_own_file_of_another_architecture_is_named():
     with torch.device('meta'):
         trained = PoolFormer('s24').state_dict()
-    with pytest.raises(CheckpointError, match="It is a PoolFormer 's24' with the names of"):
+    with pytest.raises(CheckpointError, match="is a PoolFormer 's24' with the names of"):
         PoolFormer('s12').load_state_dict(trained)
 
 

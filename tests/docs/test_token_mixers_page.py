@@ -43,7 +43,8 @@ def test_the_mixer_is_shorter_than_thirty_lines():
 @pytest.mark.slow
 def test_the_config_of_the_page_trains_with_the_mixer_of_the_page(folder):
     out = run(
-        folder, 'mmgroupmix/tools/train.py', 'modulation_s12.py', '--demo', '--cfg-options',
+        folder, 'mmgroupmix/tools/train.py', 'modulation_s12.py', '--demo',
+        '--cfg-options',
         'train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2',
         'val_dataloader.num_batch_per_epoch=2')
     assert 'top1' in out
@@ -78,7 +79,8 @@ try:
 except CheckpointError as error:
     print(error)
 """)
-    assert 'It is of a model with other token_mixers than this PoolFormer' in run(folder, script)
+    assert 'It is of a model with other token_mixers than this PoolFormer' in run(
+        folder, script)
 
 
 @pytest.mark.slow

@@ -60,6 +60,9 @@ def test_the_sliding_window_is_checked_too():
       'cocodataset.org', '--demo']),
     (dict(type='mmpretrain.ImageNet', data_root='data/imagenet', split='train'),
      ['data/imagenet/train', 'image-net.org', '<class>', '--demo']),
+    (dict(type='CityscapesDataset', data_root='data/cityscapes',
+          data_prefix=dict(img_path='leftImg8bit/train')),
+     ['data/cityscapes/leftImg8bit/train', 'cityscapes-dataset.com', '--demo']),
     (dict(type='MyDataset', data_root='mine', data_prefix='pictures'),
      ['mine/pictures', 'does not exist', '--demo']),
 ])

@@ -7,7 +7,7 @@ from mmgroupmix.engine.demo import to_demo
 from mmgroupmix.engine.demo_schedule import rescale_learning_rate, shorten
 from mmgroupmix.errors import UserError
 
-from .conftest import shipped_config
+from .conftest import REPOSITORY, shipped_config
 
 
 def without(model, *dropped):
@@ -154,3 +154,21 @@ def test_the_paragraph_tells_also_what_is_easy_to_overlook(in_workspace):
     for part in ('no longer accumulated', 'repeated data set counted once',
                  'without workers', 'checkpoints fit the length'):
         assert part in told
+
+
+def test_a_test_set_without_public_labels_has_those_of_the_mini_data(in_workspace):
+    cfg = Config.fromfile(
+        REPOSITORY / 'configs' / 'eanet_r101_voc_trainval.py')
+    assert cfg.test_evaluator.format_only
+    to_demo(cfg)
+    steps = [step['type'] for step in cfg.test_dataloader.dataset.pipeline]
+    assert steps[-2:] == ['LoadAnnotations', 'PackSegInputs']
+    *_, labels, pack = cfg.tta_pipeline[-1]['transforms']
+    assert (labels[0]['type'], pack[0]['type']) == ('LoadAnnotations', 'PackSegInputs')
+    assert not cfg.test_evaluator[0].get('format_only')
+
+
+def test_a_hook_that_is_switched_off_stays_off(in_workspace):
+    cfg = Config.fromfile(REPOSITORY / 'configs' / 'poolformer_s12_in1k.py')
+    to_demo(cfg, {'default_hooks.checkpoint': None})
+    assert cfg.default_hooks.checkpoint is None

@@ -1,0 +1,155 @@
+"""Attention maps: what is recorded, and what the tool draws of a trained model."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from mmengine.model import BaseDataPreprocessor
+from PIL import Image
+from torch import nn
+
+from mmgroupmix.datasets import write_mini_ade20k
+from mmgroupmix.errors import UserError
+from mmgroupmix.models import EAMLP, ExternalAttention, MetaFormer
+from mmgroupmix.visualization.attention_maps import (
+    AttentionRecord,
+    draw_attention_maps,
+    overlaid,
+    record_attention,
+)
+
+from ..engine.conftest import REPOSITORY, run_tool
+
+SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
+
+
+class Normalizer(BaseDataPreprocessor):
+    """What the toolboxes' preprocessors have of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer('mean', torch.tensor([10., 20., 30.]).view(3, 1, 1))
+        self.register_buffer('std', torch.tensor([2., 4., 5.]).view(3, 1, 1))
+
+
+def model_of(backbone):
+    model = nn.Module()
+    model.backbone = backbone.eval()
+    model.data_preprocessor = Normalizer()
+    return model
+
+
+def naive_attention(tokens, memory):
+    """Double normalised attention of (N, d) tokens to (S, d) memories, in float64."""
+    scores = tokens.double() @ memory.double().T
+    shares = torch.tensor([[math.exp(v) for v in row] for row in scores.tolist()])
+    shares = shares / shares.sum(0)
+    return shares / (1e-9 + shares.sum(1, keepdim=True))
+
+
+@pytest.mark.smoke
+def test_the_attention_of_the_last_layer_is_recorded():
+    backbone = MetaFormer(
+        SIZES, ['Pooling', 'ExternalAttention', 'Pooling', 'ExternalAttention'])
+    model = model_of(backbone)
+    mixer = backbone.stages[3].blocks[0].token_mixer
+    assert isinstance(mixer, ExternalAttention)
+    seen = []
+    mixer.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    with record_attention(model) as record, torch.no_grad():
+        model.backbone(torch.randn(2, 3, 64, 96))
+    assert record.attention.shape == (1, 2, 3, 64)
+    expected = naive_attention(seen[0][0].flatten(0, 1), mixer.memory_key.detach())
+    torch.testing.assert_close(
+        record.attention[0].flatten(0, 1), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.smoke
+def test_the_image_is_shown_as_it_was_before_normalisation():
+    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
+    image = torch.randint(0, 255, (1, 3, 32, 48)).float()
+    preprocessor = model.data_preprocessor
+    with record_attention(model) as record, torch.no_grad():
+        model.backbone((image - preprocessor.mean) / preprocessor.std)
+    difference = np.abs(record.image.astype(int) - image[0].permute(1, 2, 0).numpy())
+    assert record.image.shape == (32, 48, 3) and difference.max() <= 1
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('size, places', [((64, 64), (4, 4)), ((49, 97), (3, 6))])
+def test_eamlps_heads_are_laid_on_the_map_of_their_tokens(size, places):
+    arch = dict(embed_dims=16, depth=2, num_heads=2, mlp_ratio=1)
+    model = model_of(EAMLP(arch))
+    with record_attention(model) as record, torch.no_grad():
+        model.backbone(torch.randn(1, 3, *size))
+        mixer = model.backbone.blocks[-1].token_mixer
+        assert record.attention.shape == (8, *places, 64)
+        tokens = []
+        mixer.register_forward_pre_hook(lambda module, inputs: tokens.append(inputs[0]))
+        model.backbone(torch.randn(1, 3, *size))
+    with torch.no_grad():
+        attention = mixer.attend(tokens[0])[0, :, 1:]  # without the class token
+    torch.testing.assert_close(record.attention.flatten(1, 2), attention)
+
+
+@pytest.mark.smoke
+def test_hooks_are_gone_afterwards():
+    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
+    with record_attention(model):
+        pass
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+@pytest.mark.smoke
+def test_a_model_without_external_attention_is_refused():
+    with pytest.raises(UserError, match='no external attention.*EANet'):
+        with record_attention(model_of(MetaFormer(SIZES, 'Pooling'))):
+            pass
+
+
+@pytest.mark.smoke
+def test_the_place_of_most_attention_is_red_and_of_least_blue():
+    attention = torch.zeros(4, 4)
+    attention[0, 3] = 1
+    drawn = overlaid(np.full((32, 32, 3), 100, np.uint8), attention).astype(int)
+    red, _, blue = drawn[2, 29]
+    assert red > blue + 50
+    red, _, blue = drawn[29, 2]
+    assert blue > red + 30
+
+
+@pytest.mark.smoke
+def test_a_row_that_the_memory_does_not_have_is_named(tmp_path):
+    record = AttentionRecord(np.zeros((32, 32, 3), np.uint8), torch.rand(1, 2, 2, 8))
+    with pytest.raises(UserError, match=r'rows \[3, 8\].*0 to 7'):
+        draw_attention_maps(record, [3, 8], tmp_path / 'out.png')
+    assert not (tmp_path / 'out.png').exists()
+
+
+@pytest.mark.slow
+def test_the_tool_draws_a_trained_model_and_overwrites_nothing(tmp_path):
+    config = REPOSITORY / 'configs' / 'eanet_r101_ade20k.py'
+    result = run_tool(
+        'train.py', config, '--demo', '--work-dir', 'run', '--cfg-options',
+        'train_cfg.max_iters=1', 'val_dataloader.num_batch_per_epoch=1',
+        'model.backbone.depth=18', 'model.decode_head.in_channels=512',
+        'model.auxiliary_head.in_channels=256', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    root = write_mini_ade20k(tmp_path / 'images', num_train=1, num_val=1)
+    image = next((root / 'images' / 'validation').iterdir())
+    arguments = ['run/eanet_r101_ade20k.py', 'run/iter_1.pth', image]
+    result = run_tool(
+        'draw_attention.py', *arguments, '--rows', '0', '63', '--out', 'maps.png',
+        cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'maps.png: rows 0, 63 of 64, 1 head(s)' in result.stdout
+    with Image.open(tmp_path / 'maps.png') as picture:
+        assert picture.width > 2 * picture.height
+    before = (tmp_path / 'maps.png').read_bytes()
+    for options, told in (
+            (['--out', 'maps.png'], 'maps.png exists already'),
+            (['--out', 'other.png', '--rows', '64'], 'from 0 to 63')):
+        result = run_tool('draw_attention.py', *arguments, *options, cwd=tmp_path)
+        assert result.returncode == 2 and told in result.stderr
+    assert (tmp_path / 'maps.png').read_bytes() == before
