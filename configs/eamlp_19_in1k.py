@@ -6,3 +6,4 @@ _base_ = [
     '_base_/mmpretrain_runtime_ema.py',
 ]
 model = dict(backbone=dict(arch='19'), head=dict(in_channels=448))
+optim_wrapper = dict(optimizer=dict(weight_decay=0.065))

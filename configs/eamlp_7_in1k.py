@@ -6,3 +6,4 @@ _base_ = [
     '_base_/mmpretrain_runtime_ema.py',
 ]
 model = dict(backbone=dict(arch='7'), head=dict(in_channels=256))
+optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.03))

@@ -28,11 +28,11 @@ PAPER = (
     ('the paper: external attention', '0.55', '9.2'),
     ('the paper: self-attention', '1.00', '292'))
 WHAT_DIFFERS = '''
-The paper's self-attention is the one above; its 1.00 is 4 x 512 x 512 in units of 2^20.
-Its external attention fits 64 entries in both memories together: 2 x 512 x 512 weights of
-the convolutions and 64 x 512 of the memories, 0.557 M and 9.13 G; biases and the norm
-make the rest. The published code has 64 entries in each of two memories, as the first
-row: two products of 0.54 G where S = 32 has two of 0.27 G.'''
+The first row is the block of the published code, with 64 entries in each of two memories.
+No way of counting was found that gives all four of the paper's numbers. Its self-attention
+is 4 x 512 x 512 weights in units of 2^20, with these multiply-adds. Nearest to its external
+attention come 2 x 512 x 512 weights of the convolutions and 64 x 512 of both memories
+together: 0.557 M and 9.13 G.'''
 
 
 def main() -> None:

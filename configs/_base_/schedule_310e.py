@@ -1,8 +1,8 @@
 """310 epochs at batch 512: AdamW, 10 epochs of warm-up, cosine, 10 epochs at its end.
 
 T2T-ViT trains so (arXiv 2101.11986), and the paper of external attention trains its mixes
-of T2T-ViT as T2T-ViT (arXiv 2105.02358, Section 4). The numbers are those of
-mmpretrain's reproduction of it.
+of T2T-ViT as T2T-ViT (arXiv 2105.02358, Section 4). The numbers are those of T2T-ViT-14,
+as mmpretrain reproduces it; 7 and 19 have another rate or decay.
 """
 _base_ = 'schedule_300e.py'
 optim_wrapper = dict(

@@ -35,6 +35,8 @@ def draw(args: argparse.Namespace) -> None:
     if not Path(args.image).is_file():
         raise UserError(f'image not found: {args.image}')
     out_file = Path(args.out or f'{Path(args.image).stem}_attention.png')
+    if out_file.suffix.lower() != '.png':
+        raise UserError(f'--out {out_file}: expected the name of a .png file')
     if out_file.exists() and not args.overwrite:
         raise UserError(
             f'{out_file} exists already. Give another --out, or --overwrite to replace '
@@ -43,6 +45,11 @@ def draw(args: argparse.Namespace) -> None:
     inferencer.show_progress = False  # of one image
     with record_attention(inferencer.model) as record:
         inferencer(str(args.image))
+    if record.num_passes > 1:
+        raise UserError(
+            f'{args.config} predicts {record.num_passes} windows or views of the image, '
+            'of which only one would be drawn. Set model.test_cfg.mode to \'whole\', or '
+            'take a pipeline without augmentation.')
     out_file.parent.mkdir(parents=True, exist_ok=True)
     draw_attention_maps(record, args.rows, out_file)
     heads, height, width, num_memories = record.attention.shape

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..models.backbones import EAMLP
 from ..models.token_mixers import ExternalAttention, MultiHeadExternalAttention
 
 COLUMNS = 9
@@ -31,11 +32,13 @@ class AttentionRecord:
             rows of Mk; one head for :class:`ExternalAttention`.
         row_size (Sequence[int], optional): The (h, w) of a backbone that keeps its
             tokens in a row, as EAMLP.
+        num_passes (int): Forward passes so far.
     """
 
     image: np.ndarray | None = None
     attention: Tensor | None = None
     row_size: Sequence[int] | None = None
+    num_passes: int = 0
 
 
 @contextmanager
@@ -56,11 +59,14 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     mixers = [m for m in model.modules() if isinstance(m, kinds)]
     if not mixers:
         raise UserError(
-            f'{type(model).__name__} has no external attention. Give the config of an '
-            'EANet, an EAMLP or a model WithExternalAttention.')
+            f'{type(model).__name__} has no ExternalAttention and no '
+            'MultiHeadExternalAttention to draw (an EAMLP\'s tokens-to-token module is '
+            'not). Give the config of an EANet, of an EAMLP with its own mixer or of a '
+            'model WithExternalAttention.')
     record, mixer = AttentionRecord(), mixers[-1]
 
     def keep_image(backbone: nn.Module, inputs: tuple) -> None:
+        record.num_passes += 1
         record.image = shown(inputs[0][0], model.data_preprocessor)
 
     def keep_attention(mixer: nn.Module, inputs: tuple) -> None:
@@ -76,7 +82,7 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     hooks = [
         model.backbone.register_forward_pre_hook(keep_image),
         mixer.register_forward_pre_hook(keep_attention)]
-    if hasattr(model.backbone, 'tokens_to_token'):
+    if isinstance(model.backbone, EAMLP):
         hooks.append(model.backbone.tokens_to_token.register_forward_hook(keep_size))
     try:
         yield record
@@ -86,12 +92,16 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
 
 
 def shown(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
-    """The (3, H, W) input of a backbone as it was before normalisation, (H, W, 3)."""
+    """The (3, H, W) input of a backbone as it was before normalisation, (H, W, 3) RGB."""
     image = image.detach().float().cpu()
     mean = getattr(data_preprocessor, 'mean', None)
     if mean is not None:
         std = data_preprocessor.std.cpu().view(-1, 1, 1)
         image = image * std + mean.cpu().view(-1, 1, 1)
+    # mmdet's and mmseg's preprocessors say it by one name, mmpretrain's by another.
+    is_rgb = getattr(data_preprocessor, '_channel_conversion', None) or getattr(
+        data_preprocessor, 'to_rgb', False)
+    image = image if is_rgb else image.flip(0)
     return image.clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 

@@ -72,7 +72,11 @@ def test_batch_norm_is_before_the_mlps_alone():
 def test_the_schedule_is_that_of_t2t_vit(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
-    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 5e-4, 0.05)
+    # arXiv 2101.11986 with its published commands, at batch 512.
+    rate, decay = {'7': (1e-3, 0.03), '14': (5e-4, 0.05), '19': (5e-4, 0.065)}[
+        cfg.model.backbone.arch]
+    assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
+        'AdamW', rate, decay)
     assert cfg.train_cfg.max_epochs == 310
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 512
     assert cfg.default_hooks.ema.type == 'EMAHook'
@@ -97,4 +101,4 @@ def test_norms_biases_and_the_class_token_have_no_weight_decay():
     decay = {id(p): group['weight_decay'] for group in groups for p in group['params']}
     for key, parameter in model.named_parameters():
         flat = parameter.dim() == 1 or key.endswith('cls_token')
-        assert decay[id(parameter)] == (0 if flat else 0.05), key
+        assert decay[id(parameter)] == (0 if flat else 0.03), key

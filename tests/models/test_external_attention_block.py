@@ -215,3 +215,14 @@ def test_the_command_prints_costs_beside_those_of_the_paper():
     assert round(float(rows['self-attention'][1])) == 292  # arXiv 2105.02358
     assert rows['the paper: self-attention'] == ['1.00', '292']
     assert rows['the paper: external attention'] == ['0.55', '9.2']
+
+
+@pytest.mark.smoke
+def test_double_normalised_self_attention_stays_finite_in_float16():
+    from mmgroupmix.models.layers.self_attention_block import PixelAttention
+    torch.manual_seed(0)
+    qkv = 100 * torch.randn(1, 4, 4, 3 * 512).relu().half()
+    attention = PixelAttention('double')
+    with torch.autocast('cpu', torch.float16):
+        mixed = attention(qkv)
+    assert mixed.isfinite().all()

@@ -278,3 +278,14 @@ def test_a_backbone_with_a_part_of_that_name_is_refused():
     with pytest.raises(UserError, match='has an external_attention already'):
         WithExternalAttention(
             lambda: WithExternalAttention(TwoMaps, dict(channels=6)), dict(channels=6))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('arguments, told', [
+    (dict(base='ResNet'), 'expected base.*external_attention=None'),
+    (dict(external_attention=BLOCK), 'expected base.*base=None'),
+    (dict(base=TwoMaps, external_attention=dict(channels=0)), 'channels=0, expected'),
+], ids=str)
+def test_a_missing_argument_is_explained(arguments, told):
+    with pytest.raises(UnknownArgumentError, match=told):
+        WithExternalAttention(**arguments)

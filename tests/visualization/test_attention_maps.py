@@ -27,8 +27,9 @@ SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 
 class Normalizer(BaseDataPreprocessor):
     """What the toolboxes' preprocessors have of it."""
 
-    def __init__(self):
+    def __init__(self, to_rgb=True):
         super().__init__()
+        self._channel_conversion = to_rgb
         self.register_buffer('mean', torch.tensor([10., 20., 30.]).view(3, 1, 1))
         self.register_buffer('std', torch.tensor([2., 4., 5.]).view(3, 1, 1))
 
@@ -77,6 +78,17 @@ def test_the_image_is_shown_as_it_was_before_normalisation():
 
 
 @pytest.mark.smoke
+def test_a_model_of_bgr_images_is_shown_in_rgb():
+    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
+    model.data_preprocessor = Normalizer(to_rgb=False)
+    blue = torch.tensor([200., 0, 0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)  # in BGR
+    with record_attention(model) as record, torch.no_grad():
+        mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
+        model.backbone((blue - mean) / std)
+    assert record.image[0, 0].tolist() == [0, 0, 200]
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize('size, places', [((64, 64), (4, 4)), ((49, 97), (3, 6))])
 def test_eamlps_heads_are_laid_on_the_map_of_their_tokens(size, places):
     arch = dict(embed_dims=16, depth=2, num_heads=2, mlp_ratio=1)
@@ -103,7 +115,7 @@ def test_hooks_are_gone_afterwards():
 
 @pytest.mark.smoke
 def test_a_model_without_external_attention_is_refused():
-    with pytest.raises(UserError, match='no external attention.*EANet'):
+    with pytest.raises(UserError, match='no ExternalAttention.*EANet'):
         with record_attention(model_of(MetaFormer(SIZES, 'Pooling'))):
             pass
 
@@ -128,7 +140,7 @@ def test_a_row_that_the_memory_does_not_have_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_tool_draws_a_trained_model_and_overwrites_nothing(tmp_path):
+def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
     config = REPOSITORY / 'configs' / 'eanet_r101_ade20k.py'
     result = run_tool(
         'train.py', config, '--demo', '--work-dir', 'run', '--cfg-options',
@@ -149,7 +161,30 @@ def test_the_tool_draws_a_trained_model_and_overwrites_nothing(tmp_path):
     before = (tmp_path / 'maps.png').read_bytes()
     for options, told in (
             (['--out', 'maps.png'], 'maps.png exists already'),
+            (['--out', 'maps'], 'expected the name of a .png'),
             (['--out', 'other.png', '--rows', '64'], 'from 0 to 63')):
         result = run_tool('draw_attention.py', *arguments, *options, cwd=tmp_path)
         assert result.returncode == 2 and told in result.stderr
     assert (tmp_path / 'maps.png').read_bytes() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('config, options, drawn', [
+    ('eamlp_7_in1k', [], '16 head(s), maps of 4 x 4'),
+    ('retinanet_r50_ea_coco', [
+        'model.backbone.depth=18', 'model.neck.in_channels=[128,256,512]',
+        'model.backbone.external_attention.channels=512'], '1 head(s)'),
+])
+def test_the_tool_draws_classifiers_and_detectors(config, options, drawn, tmp_path):
+    result = run_tool(
+        'train.py', REPOSITORY / 'configs' / f'{config}.py', '--demo', '--work-dir',
+        'run', '--cfg-options', 'train_cfg.max_epochs=1',
+        'train_dataloader.num_batch_per_epoch=1',
+        'val_dataloader.num_batch_per_epoch=1', *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    image = next((tmp_path / 'data').rglob('*.[jJ][pP]*[gG]'))
+    result = run_tool(
+        'draw_attention.py', f'run/{config}.py', 'run/epoch_1.pth', image, '--out',
+        'maps.png', cwd=tmp_path)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert drawn in result.stdout and (tmp_path / 'maps.png').is_file()

@@ -21,7 +21,8 @@ from ..layers.external_attention_block import ExternalAttentionBlock
 
 @MODELS.register_module()
 def WithExternalAttention(  # configs name it as they name a class
-    base: str | type, external_attention: Mapping, **backbone_arguments
+    base: str | type | None = None, external_attention: Mapping | None = None,
+    **backbone_arguments
 ) -> nn.Module:
     """A backbone with one of its maps passed through an external attention block.
 
@@ -53,6 +54,12 @@ def WithExternalAttention(  # configs name it as they name a class
     Raises:
         UserError: If there is no such backbone or an argument is not as described.
     """
+    if base is None or external_attention is None:
+        raise UnknownArgumentError(
+            'WithExternalAttention: expected base, the type of the backbone, and '
+            'external_attention, a dict with the channels of its map, as base=\'ResNet\', '
+            f'external_attention=dict(channels=2048); given base={base!r}, '
+            f'external_attention={external_attention!r}.')
     block, stage = build_block(external_attention)
     backbone = build_backbone(base, backbone_arguments)
     if hasattr(backbone, 'external_attention'):
@@ -73,6 +80,10 @@ def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
             'dict(channels=2048).')
     arguments = dict(arguments)
     stage = arguments.pop('stage', -1)
+    channels = arguments.get('channels', 1)
+    if type(channels) is not int or channels < 1:
+        raise UnknownArgumentError(
+            f'{owner} has channels={channels!r}, expected those of the map, 1 or more.')
     if type(stage) is not int:
         raise UnknownArgumentError(
             f'{owner} has stage={stage!r}, expected the place of a map in the tuple that '

@@ -6,7 +6,9 @@ VOC, which normalises self-attention in both ways.
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -63,5 +65,10 @@ class PixelAttention(nn.Module):
         if self.norm == 'softmax':
             mixed = F.scaled_dot_product_attention(q, k, v, scale=1.)
         else:
-            mixed = double_normalize(q @ k.mT) @ v
+            # Without a scale, scores leave float16's range: they stay in float32.
+            dtype = torch.promote_types(q.dtype, torch.float32)
+            with nullcontext() if q.is_meta else torch.autocast(
+                    q.device.type, enabled=False):
+                attention = double_normalize(q.to(dtype) @ k.to(dtype).mT)
+            mixed = attention.to(v.dtype) @ v
         return mixed.squeeze(1).unflatten(1, qkv.shape[1:3])

@@ -221,3 +221,14 @@ print('all else works')
         assert line.startswith('mmseg is not installed')
         assert 'pip install "mmgroupmix[onedl]"' in line
     assert printed[2] == 'all else works'
+
+
+@pytest.mark.smoke
+def test_several_maps_are_concatenated_or_refused():
+    head = EAHead(
+        [4, 8], 8, num_classes=3, in_index=[0, 1], input_transform='resize_concat')
+    logits = head((torch.randn(2, 4, 8, 8), torch.randn(2, 8, 4, 4)))
+    assert logits.shape == (2, 3, 8, 8)
+    with pytest.raises(UserError, match="'multiple_select' gives several maps"):
+        EAHead([4, 8], 8, num_classes=3, in_index=[0, 1],
+               input_transform='multiple_select')
