@@ -28,11 +28,11 @@ PAPER = (
     ('the paper: external attention', '0.55', '9.2'),
     ('the paper: self-attention', '1.00', '292'))
 WHAT_DIFFERS = '''
-The first row is the block of the published code, with 64 entries in each of two memories.
-No way of counting was found that gives all four of the paper's numbers. Its self-attention
-is 4 x 512 x 512 weights in units of 2^20, with these multiply-adds. Nearest to its external
-attention come 2 x 512 x 512 weights of the convolutions and 64 x 512 of both memories
-together: 0.557 M and 9.13 G.'''
+The first row is the block of the published code, with 64 entries in each of two
+memories. No way of counting was found that gives all four of the paper's numbers. Its
+self-attention is 4 x 512 x 512 weights in units of 2^20, with these multiply-adds.
+Nearest to its external attention come 2 x 512 x 512 weights of the convolutions and
+64 x 512 of both memories together: 0.557 M and 9.13 G.'''
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from mmengine.infer import BaseInferencer
 from ..compat import require_toolbox
 from ..errors import UserError
 from .command_line import read_config
-from .task import TOOLBOXES, task_of
+from .task import TOOLBOXES, outputs_of, task_of
 
 
 def build_inferencer(
@@ -51,4 +51,10 @@ def _detection(cfg: Config, checkpoint: str, device: str | None) -> BaseInferenc
 
 def _classification(cfg: Config, checkpoint: str, device: str | None) -> BaseInferencer:
     from mmpretrain.apis import ImageClassificationInferencer
-    return ImageClassificationInferencer(cfg, checkpoint, device=device)
+    inferencer = ImageClassificationInferencer(cfg, checkpoint, device=device)
+    if inferencer.classes:
+        # A demo's data have fewer classes than the model has outputs; any may win.
+        known = len(inferencer.classes)
+        unnamed = range(known, outputs_of(cfg.model, 'cls') or known)
+        inferencer.classes = (*inferencer.classes, *(f'class {i}' for i in unnamed))
+    return inferencer

@@ -57,9 +57,9 @@ def WithExternalAttention(  # configs name it as they name a class
     if base is None or external_attention is None:
         raise UnknownArgumentError(
             'WithExternalAttention: expected base, the type of the backbone, and '
-            'external_attention, a dict with the channels of its map, as base=\'ResNet\', '
-            f'external_attention=dict(channels=2048); given base={base!r}, '
-            f'external_attention={external_attention!r}.')
+            'external_attention, a dict with the channels of its map, as '
+            'base=\'ResNet\', external_attention=dict(channels=2048); given '
+            f'base={base!r}, external_attention={external_attention!r}.')
     block, stage = build_block(external_attention)
     backbone = build_backbone(base, backbone_arguments)
     if hasattr(backbone, 'external_attention'):

@@ -73,8 +73,8 @@ class EAHead(BaseDecodeHead):
         given = {key: value for key, value in given.items() if value is not None}
         if self.input_transform == 'multiple_select':
             raise UserError(
-                'EAHead: input_transform=\'multiple_select\' gives several maps, expected '
-                'one: \'resize_concat\', or None with one in_index.')
+                'EAHead: input_transform=\'multiple_select\' gives several maps, '
+                'expected one: \'resize_concat\', or None with one in_index.')
         self.conv_in = self.build_conv(self.in_channels, channels)
         self.attention_block = build_attention(attention, channels, norm_cfg, given)
         self.conv_out = self.build_conv(channels, channels // 2)
