@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 
 DATA = Path(__file__).parent / 'data'
 
@@ -16,6 +17,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker('gpu'):
             item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
+
+
+@pytest.fixture(autouse=True)
+def no_scope_is_left_behind():
+    """A runner in a test sets the scope in which the following tests would look up."""
+    before = dict(DefaultScope._instance_dict)
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
 
 
 def load_fill():

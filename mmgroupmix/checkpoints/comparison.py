@@ -13,7 +13,7 @@ _ADDED = re.compile(r'out_norms\.\d+\.|external_attention\.')
 _ARGUMENTS = {
     'token_mixers': r'\.token_mixer\.', 'layer_scale': r'\.layer_scale\d$',
     'position_embeddings': r'\.position_embedding\.', 'mlp_ratios': r'\.mlp\.',
-    'norm_cfg': r'\.norm\d\.|out_norms\.', 'final_norm': r'final_norm\.',
+    'norm_cfg': r'\.norm\d\.|out_norms\.|\.running_', 'final_norm': r'final_norm\.',
     'in_channels': r'stem\.|tokens_to_token\.encoders\.0\.norm1', 't2t':
     r'tokens_to_token\.',
 }
