@@ -42,7 +42,7 @@ def draw(args: argparse.Namespace) -> None:
             f'{out_file} exists already. Give another --out, or --overwrite to replace '
             'it.')
     _, inferencer = build_inferencer(args.config, args.checkpoint, args.device)
-    inferencer.show_progress = False  # of one image
+    inferencer.show_progress = False  # of one image; mmpretrain's shows it all the same
     with record_attention(inferencer.model) as record:
         inferencer(str(args.image))
     if record.num_passes > 1:
@@ -54,7 +54,7 @@ def draw(args: argparse.Namespace) -> None:
     draw_attention_maps(record, args.rows, out_file)
     heads, height, width, num_memories = record.attention.shape
     print(
-        f'{out_file}: rows {", ".join(map(str, args.rows))} of {num_memories}, '
+        f'\n{out_file}: rows {", ".join(map(str, args.rows))} of {num_memories}, '
         f'{heads} head(s), maps of {height} x {width} places')
 
 
