@@ -16,24 +16,15 @@ test_dataloader = dict(
     dataset=dict(
         ann_file='ImageSets/Segmentation/test.txt',
         pipeline=[
-            dict(type='LoadImageFromFile'),
-            dict(type='Resize', scale={{_base_.scale}}, keep_ratio=True),
-            dict(type='PackSegInputs'),
+            step for step in _base_.test_pipeline if step.type != 'LoadAnnotations'
         ]))
 test_evaluator = dict(format_only=True, output_dir='work_dirs/voc12_test')
 tta_pipeline = [
-    dict(type='LoadImageFromFile'),
+    _base_.tta_pipeline[0],
     dict(
         type='TestTimeAug',
         transforms=[
-            [
-                dict(type='Resize', scale=(125 * k, 125 * k), keep_ratio=True)
-                for k in (2, 3, 4, 5, 6, 7)
-            ],
-            [
-                dict(type='RandomFlip', prob=0., direction='horizontal'),
-                dict(type='RandomFlip', prob=1., direction='horizontal')
-            ],
-            [dict(type='PackSegInputs')],
+            group for group in _base_.tta_pipeline[1].transforms
+            if group[0].type != 'LoadAnnotations'
         ]),
 ]

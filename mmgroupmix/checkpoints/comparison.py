@@ -11,11 +11,14 @@ _ADDED = re.compile(r'out_norms\.\d+\.|external_attention\.')
 
 #: The arguments of a backbone that its parts, told by their names, come from.
 _ARGUMENTS = {
-    'token_mixers': r'\.token_mixer\.', 'layer_scale': r'\.layer_scale\d$',
-    'position_embeddings': r'\.position_embedding\.', 'mlp_ratios': r'\.mlp\.',
-    'norm_cfg': r'\.norm\d\.|out_norms\.|\.running_', 'final_norm': r'final_norm\.',
-    'in_channels': r'stem\.|tokens_to_token\.encoders\.0\.norm1', 't2t':
-    r'tokens_to_token\.',
+    'token_mixers': r'\.token_mixer\.',
+    'layer_scale': r'\.layer_scale\d$',
+    'position_embeddings': r'\.position_embedding\.',
+    'mlp_ratios': r'\.mlp\.',
+    'norm_cfg': r'\.norm\d\.|out_norms\.|\.running_',
+    'final_norm': r'final_norm\.',
+    'in_channels': r'stem\.|tokens_to_token\.encoders\.0\.norm1',
+    't2t': r'tokens_to_token\.',
 }
 
 
@@ -53,8 +56,7 @@ def is_output_norm(key: str) -> bool:
 def with_fresh_parts(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What is given; with the model's own where a part of :func:`fresh_parts` is missing.
-    """
+    """What is given, and the model's own tensors of :func:`fresh_parts`."""
     parts = tuple(fresh_parts(expected, given))
     return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
 

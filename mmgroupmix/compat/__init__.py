@@ -7,18 +7,21 @@ to be removed:
 - ``checkpoint_loading``: lets torch load mmengine's own checkpoints, and only those.
 - ``toolboxes``: says how to install a toolbox that is missing or broken.
 - ``distributed``: ``launcher='pytorch'`` on machines without an accelerator.
+- ``config_formatting``: formats the config of a run once, not at every checkpoint.
 
 ``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a toolbox's own script with the
 first two in place from its first import on.
 """
 
 from .checkpoint_loading import allow_mmengine_checkpoints
+from .config_formatting import format_once
 from .distributed import prepare_distributed
 from .mmcv_ext import install_stand_in
 from .toolboxes import explained_import_failures, require_toolbox
 
 __all__ = [
-    'apply', 'explained_import_failures', 'prepare_distributed', 'require_toolbox']
+    'apply', 'explained_import_failures', 'format_once', 'prepare_distributed',
+    'require_toolbox']
 
 
 def apply() -> None:

@@ -1,7 +1,6 @@
 """What ``tools/train.py`` and ``tools/test.py`` have in common."""
 
 import argparse
-import functools
 import os
 import sys
 import textwrap
@@ -11,7 +10,7 @@ from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ..compat import prepare_distributed, require_toolbox
+from ..compat import format_once, prepare_distributed, require_toolbox
 from ..errors import UserError
 from .accelerator import lacks_accelerator
 from .config_tree import type_name
@@ -149,25 +148,8 @@ def add_own_hooks(cfg):
 
 def build_runner(cfg):
     """Runner: mmengine's, or the one that the config names."""
-    _format_config_once()
+    format_once()
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-
-
-def _format_config_once():
-    """mmengine formats the whole config anew for every checkpoint: a second each."""
-    from yapf.yapflib import yapf_api
-    original, formatted = yapf_api.FormatCode, {}
-    if hasattr(original, '__wrapped__'):
-        return
-
-    @functools.wraps(original)
-    def format_code(text, **options):
-        if text not in formatted:
-            formatted.clear()
-            formatted[text] = original(text, **options)
-        return formatted[text]
-
-    yapf_api.FormatCode = format_code
 
 
 def _start_distributed(cfg):

@@ -90,7 +90,7 @@ class EAMLP(Backbone):
     ):
         super().__init__(norm_eval, init_cfg)
         self.arch, table = self.settle_arch(arch)
-        dim, depth, num_heads, mlp_ratio, rate = settle_sizes(table, drop_path_rate)
+        dim, depth, num_heads, mlp_ratio, rate = settle_sizes_of_blocks(table, drop_path_rate)
         check_numbers(
             'EAMLP', in_channels, rate, frozen_stages, depth,
             ('the tokens-to-token module', 'blocks'))
@@ -169,7 +169,7 @@ class EAMLP(Backbone):
             self.cls_token.requires_grad_(False)
 
 
-def settle_sizes(arch: Mapping, drop_path_rate: float | None) -> tuple:
+def settle_sizes_of_blocks(arch: Mapping, drop_path_rate: float | None) -> tuple:
     """embed_dims, depth, num_heads, mlp_ratio and drop_path_rate.
 
     Raises:

@@ -1,0 +1,30 @@
+"""A config is formatted once for all checkpoints of a run."""
+
+import pytest
+from mmengine.config import Config
+from yapf.yapflib import yapf_api
+
+from mmgroupmix.compat.config_formatting import format_once
+
+
+@pytest.mark.smoke
+def test_an_unchanged_config_is_formatted_once_and_a_changed_one_anew(monkeypatch):
+    calls = []
+    original = getattr(yapf_api.FormatCode, '__wrapped__', yapf_api.FormatCode)
+
+    def counted(text, **options):
+        calls.append(text)
+        return original(text, **options)
+
+    monkeypatch.setattr(yapf_api, 'FormatCode', original)
+    cfg = Config(dict(a=1, b=dict(type='B')))
+    plain = cfg.pretty_text
+    monkeypatch.setattr(yapf_api, 'FormatCode', counted)
+    format_once()
+    assert [cfg.pretty_text for _ in range(3)] == [plain] * 3
+    assert len(calls) == 1
+    cfg.a = 2
+    assert 'a = 2' in cfg.pretty_text
+    assert len(calls) == 2
+    format_once()  # twice in place changes nothing
+    assert 'a = 2' in cfg.pretty_text and len(calls) == 2
