@@ -12,7 +12,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from ..errors import CheckpointError
-from .reading import unwrap
+from .reading import read_checkpoint, unwrap
 
 HEAD_PREFIX = 'decode_head.'
 BLOCK_PREFIX = 'attention_block.'
@@ -158,9 +158,7 @@ def load_from_mmgroupmix(
         raise CheckpointError(
             f'There are no weights {filename}. There are '
             f'{", ".join(WIDE_STEM_RESNETS)}.')
-    address = WIDE_STEM_RESNETS[filename]
-    loaded = CheckpointLoader.load_checkpoint(address, map_location)
-    return convert_wide_stem(unwrap(loaded, address))
+    return convert_wide_stem(read_checkpoint(WIDE_STEM_RESNETS[filename]))
 
 
 def _replace_start(name: str, replacements: tuple[tuple[str, str], ...]) -> str:

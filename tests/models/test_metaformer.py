@@ -186,15 +186,16 @@ def test_the_toolboxes_layer_norm_for_maps_normalises_channels():
 @pytest.mark.smoke
 def test_a_mixer_may_take_any_arguments():
     class Passing(nn.Module):
-        def __init__(self, factor=1., **unused):
+        def __init__(self, factor=1., **others):
             super().__init__()
-            assert unused == dict(dim=8) or factor != 1
+            self.others = others
 
         def forward(self, x):
             return x
 
     arch = dict(SIZES, embed_dims=(8, 8, 8, 8))
-    assert build(arch=arch, token_mixers=Passing)
+    backbone = build(arch=arch, token_mixers=Passing)
+    assert backbone.stages[0].blocks[0].token_mixer.others == dict(dim=8)
 
 
 @pytest.mark.smoke

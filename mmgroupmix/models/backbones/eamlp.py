@@ -90,7 +90,8 @@ class EAMLP(Backbone):
     ):
         super().__init__(norm_eval, init_cfg)
         self.arch, table = self.settle_arch(arch)
-        dim, depth, num_heads, mlp_ratio, rate = settle_sizes_of_blocks(table, drop_path_rate)
+        dim, depth, num_heads, mlp_ratio, rate = settle_sizes_of_blocks(
+            table, drop_path_rate)
         check_numbers(
             'EAMLP', in_channels, rate, frozen_stages, depth,
             ('the tokens-to-token module', 'blocks'))

@@ -12,6 +12,8 @@ so that attention, D^-1 phi(Q) (phi(K)^T V), is linear in the number of tokens.
 import torch
 from torch import Tensor, nn
 
+from .precision import at_least_float32, without_autocast
+
 #: Keeps the division finite where all features of a token vanish.
 EPSILON = 1e-8
 
@@ -46,10 +48,10 @@ class TokenPerformer(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """D^-1 phi(Q) (phi(K)^T V), (B, N, d), at least float32."""
         # The exponentials and their sums over thousands of tokens leave float16's range.
-        dtype = torch.promote_types(v.dtype, torch.float32)
-        with torch.autocast(v.device.type, enabled=False):
-            queries, keys = self.features(q.to(dtype)), self.features(k.to(dtype))
-            context = keys.mT @ v.to(dtype)  # (B, m, d)
+        with without_autocast(v):
+            queries = self.features(at_least_float32(q))
+            keys = self.features(at_least_float32(k))
+            context = keys.mT @ at_least_float32(v)  # (B, m, d)
             normalizer = queries @ keys.sum(dim=1).unsqueeze(-1)  # D, (B, N, 1)
             return queries @ context / (normalizer + EPSILON)
 

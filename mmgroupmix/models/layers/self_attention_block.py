@@ -6,15 +6,14 @@ VOC, which normalises self-attention in both ways.
 """
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import UserError
 from ..token_mixers.external_attention import double_normalize
 from .attention_block import AttentionBlock
+from .precision import at_least_float32, without_autocast
 
 
 class SelfAttentionBlock(AttentionBlock):
@@ -66,9 +65,7 @@ class PixelAttention(nn.Module):
             mixed = F.scaled_dot_product_attention(q, k, v, scale=1.)
         else:
             # Without a scale, scores leave float16's range: they stay in float32.
-            dtype = torch.promote_types(q.dtype, torch.float32)
-            with nullcontext() if q.is_meta else torch.autocast(
-                    q.device.type, enabled=False):
-                attention = double_normalize(q.to(dtype) @ k.to(dtype).mT)
+            with without_autocast(q):
+                attention = double_normalize(at_least_float32(q) @ at_least_float32(k).mT)
             mixed = attention.to(v.dtype) @ v
         return mixed.squeeze(1).unflatten(1, qkv.shape[1:3])

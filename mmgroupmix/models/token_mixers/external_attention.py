@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.precision import at_least_float32
 
 
 @TOKEN_MIXERS.register_module()
@@ -103,8 +104,7 @@ def double_normalize(attention: Tensor) -> Tensor:
     """
     # A softmax over 16384 tokens leaves float16's range: at least float32 until the
     # rows, which are of ordinary size again. Autocast lowers none of these operations.
-    dtype = torch.promote_types(attention.dtype, torch.float32)
-    shares = attention.to(dtype).softmax(dim=-2)
+    shares = at_least_float32(attention).softmax(dim=-2)
     rows = shares / (1e-9 + shares.sum(dim=-1, keepdim=True))
     return rows.to(attention.dtype)
 

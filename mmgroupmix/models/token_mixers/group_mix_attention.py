@@ -22,6 +22,7 @@ from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import build_batch_norm
+from ..layers.precision import at_least_float32, without_autocast
 from ..layers.separable_conv import SeparableConv2d
 
 NUM_SEGMENTS = 5
@@ -151,9 +152,8 @@ class PreAttentionBranch(nn.Module):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Linear attention: softmax over tokens in k, (B, N, c) each."""
         # A softmax over 16384 tokens leaves float16's range: at least float32 here.
-        dtype = torch.promote_types(k.dtype, torch.float32)
-        with torch.autocast(q.device.type, enabled=False):
-            context = k.to(dtype).softmax(dim=1).mT @ v.to(dtype)
+        with without_autocast(k):
+            context = at_least_float32(k).softmax(dim=1).mT @ at_least_float32(v)
             context = context * self.head_scale  # (B, c, c), two heads
         return q @ context.to(q.dtype)
 

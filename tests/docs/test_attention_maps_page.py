@@ -1,0 +1,33 @@
+"""The page on attention maps: its configs are complete as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+
+from mmgroupmix.models import ExternalAttention, MultiHeadExternalAttention
+
+REPOSITORY = Path(__file__).parents[2]
+PAGE = (REPOSITORY / 'docs' / 'attention_maps.md').read_text(encoding='utf-8')
+CONFIGS = re.findall(r'`(\w+\.py)`, [^\n]*:\n\n```python\n(.*?)```', PAGE, re.DOTALL)
+
+
+@pytest.mark.smoke
+def test_the_page_has_a_config_for_each_picture():
+    assert [name for name, _ in CONFIGS] == ['eanet_r18.py', 'eamlp_7.py']
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name, text', CONFIGS, ids=[name for name, _ in CONFIGS])
+def test_a_config_of_the_page_builds_a_model_with_attention_to_draw(name, text, tmp_path):
+    (tmp_path / 'mmgroupmix').symlink_to(REPOSITORY)
+    (tmp_path / name).write_text(text)
+    cfg = Config.fromfile(tmp_path / name)
+    cfg.model.backbone.init_cfg = None
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+        model = MODELS.build(cfg.model)
+    kinds = (ExternalAttention, MultiHeadExternalAttention)
+    assert any(isinstance(module, kinds) for module in model.modules())
