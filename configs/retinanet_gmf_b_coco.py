@@ -1,0 +1,11 @@
+"""RetinaNet with GroupMixFormer-B on COCO, 3x. The paper: 50.2 box AP."""
+_base_ = [
+    '_base_/retinanet_gmf.py',
+    '_base_/coco_multi_scale.py',
+    '_base_/schedule_3x_gmf.py',
+    '_base_/mmdet_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='b', init_cfg=dict(checkpoint='pretrained/groupmixformer_base.pth')),
+    neck=dict(in_channels=[240, 320, 480]))

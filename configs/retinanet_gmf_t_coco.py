@@ -1,0 +1,11 @@
+"""RetinaNet with GroupMixFormer-T on COCO, 3x. The paper: 46.3 box AP."""
+_base_ = [
+    '_base_/retinanet_gmf.py',
+    '_base_/coco_multi_scale.py',
+    '_base_/schedule_3x_gmf.py',
+    '_base_/mmdet_runtime.py',
+]
+model = dict(
+    backbone=dict(
+        arch='t', init_cfg=dict(checkpoint='pretrained/groupmixformer_tiny.pth')),
+    neck=dict(in_channels=[160, 200, 240]))
