@@ -31,7 +31,8 @@ def max_roi_align(
     Returns:
         Values, y and x of the winning samples in feature coordinates, each of shape
         (K, C, *output_size). Bins without samples (a region without extent) hold 0, as
-        they do with average pooling, at the coordinates -1.
+        they do with average pooling, at the coordinates -1; mmcv leaves there what its
+        search for the maximum starts from, -10000 on a CPU and -FLT_MAX on a GPU.
     """
     shape = (rois.size(0), features.size(1), *output_size)
     values = features.new_zeros(shape)
@@ -51,8 +52,8 @@ def max_roi_align(
             zip(batch_indices, grids.long().tolist())):
         if columns <= 0 or rows <= 0:
             continue
-        xs = starts[k, 0] + bins[k, 0] * _sample_positions(width, columns, bins)
-        ys = starts[k, 1] + bins[k, 1] * _sample_positions(height, rows, bins)
+        xs = _sample_positions(starts[k, 0], bins[k, 0], width, columns)
+        ys = _sample_positions(starts[k, 1], bins[k, 1], height, rows)
         samples = _bilinear_grid(features[batch], ys, xs)
         samples = samples.view(-1, height, rows, width, columns)
         values[k], winner = samples.transpose(2, 3).flatten(3).max(dim=3)
@@ -94,10 +95,15 @@ def max_roi_align_backward(
     return gradient.view(input_shape)
 
 
-def _sample_positions(bins: int, samples: int, like: Tensor) -> Tensor:
-    """Centres of ``samples`` equal parts of each bin, in units of a bin."""
-    positions = torch.arange(bins * samples, dtype=like.dtype, device=like.device)
-    return (positions + 0.5) / samples
+def _sample_positions(start: Tensor, extent: Tensor, bins: int, samples: int) -> Tensor:
+    """Centres of ``samples`` equal parts of each of the bins, which follow ``start``.
+
+    Rounded step by step as by mmcv: a sample at -1 counts, one just before it does not.
+    """
+    steps = torch.arange(max(bins, samples), dtype=start.dtype, device=start.device)
+    bin_starts = start + steps[:bins] * extent
+    offsets = (steps[:samples] + 0.5) * extent / samples
+    return (bin_starts[:, None] + offsets).flatten()
 
 
 def _bilinear_grid(plane: Tensor, ys: Tensor, xs: Tensor) -> Tensor:

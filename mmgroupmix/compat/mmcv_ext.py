@@ -3,7 +3,8 @@
 Reason: ``pip install onedl-mmcv`` and ``pip install mmcv-lite`` bring no compiled
 operators, building them takes long and fails against recent torch, and ``mmdet`` does
 not even import without them. Of all these operators the detectors here need only NMS,
-RoIAlign and, on a GPU, the focal loss; torchvision and torch have them.
+RoIAlign and, on a GPU, the focal loss, and Deformable DETR, Mask2Former and their kin
+deformable attention on a GPU; torchvision and torch have what these are made of.
 
 The stand-in is offered by a finder at the very end of ``sys.meta_path``: Python asks it
 only after every other finder failed to find ``mmcv._ext``, so that a compiled module

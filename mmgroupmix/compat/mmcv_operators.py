@@ -1,9 +1,10 @@
 """The operators of ``mmcv._ext`` that torch and torchvision can supply.
 
 Names, arguments and meaning are those of mmcv's compiled module as ``mmcv/ops/nms.py``,
-``roi_align.py`` and ``focal_loss.py`` call it: results are written into tensors that
-the caller allocated. Half precision is computed in float32 and rounded once at the end;
-torchvision lacks it on CPU, and coordinates want the precision anyway.
+``roi_align.py``, ``focal_loss.py`` and ``multi_scale_deform_attn.py`` call it: most
+results are written into tensors that the caller allocated. Half precision is computed in
+float32 and rounded once at the end; torchvision lacks it on CPU, and coordinates want the
+precision anyway.
 
 Part of ``mmcv_ext`` and removed with it.
 """
@@ -12,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .deformable_attention import deformable_attention, deformable_attention_backward
 from .max_roi_align import max_roi_align, max_roi_align_backward
 
 __all__ = [
-    'get_compiler_version', 'get_compiling_cuda_version', 'nms',
-    'roi_align_backward', 'roi_align_forward', 'sigmoid_focal_loss_backward',
-    'sigmoid_focal_loss_forward'
+    'get_compiler_version', 'get_compiling_cuda_version', 'ms_deform_attn_backward',
+    'ms_deform_attn_forward', 'nms', 'roi_align_backward', 'roi_align_forward',
+    'sigmoid_focal_loss_backward', 'sigmoid_focal_loss_forward'
 ]
 
 MAX_POOLING = 0  # `pool_mode` of RoIAlign; 1 is average pooling
@@ -153,6 +155,58 @@ def sigmoid_focal_loss_backward(
     negative_term = (1 - alpha) * p.pow(gamma) * (p - gamma * q * F.logsigmoid(-x))
     gradient = torch.where(_is_target(target, x), positive_term, negative_term)
     grad_input.copy_(_weighted(gradient, target, weight))
+
+
+def ms_deform_attn_forward(
+        value: Tensor, value_spatial_shapes: Tensor, value_level_start_index: Tensor,
+        sampling_locations: Tensor, attention_weights: Tensor,
+        im2col_step: int) -> Tensor:
+    """Add up weighted bilinear samples of every level's feature map.
+
+    Args:
+        value: (B, S, M, C) feature maps of all levels, each flattened, for M heads.
+        value_spatial_shapes: (L, 2) int64 height and width of the levels.
+        value_level_start_index: (L,) int64 where each level starts among the S cells.
+        sampling_locations: (B, Q, M, L, P, 2) x and y, from 0 to 1 across a map.
+        attention_weights: (B, Q, M, L, P).
+        im2col_step: How many images mmcv's kernel takes at once; without effect here.
+
+    Returns:
+        (B, Q, M * C), of the type of ``value``.
+
+    Source: Zhu et al., Deformable DETR, equation 3.
+    """
+    dtype = _computing_dtype(value)
+    output = deformable_attention(
+        value.to(dtype), value_spatial_shapes, value_level_start_index,
+        sampling_locations.to(dtype), attention_weights.to(dtype))
+    return output.to(value.dtype)
+
+
+def ms_deform_attn_backward(
+        value: Tensor, value_spatial_shapes: Tensor, value_level_start_index: Tensor,
+        sampling_locations: Tensor, attention_weights: Tensor, grad_output: Tensor,
+        grad_value: Tensor, grad_sampling_loc: Tensor, grad_attn_weight: Tensor,
+        im2col_step: int) -> None:
+    """Add to or write the gradients of :func:`ms_deform_attn_forward`.
+
+    Args:
+        grad_output: (B, Q, M * C).
+        grad_value: As ``value``, added to.
+        grad_sampling_loc: As ``sampling_locations``, overwritten, as by mmcv's kernels
+            for up to 512 channels a head.
+        grad_attn_weight: As ``attention_weights``, overwritten likewise.
+
+    The others are those of :func:`ms_deform_attn_forward`.
+    """
+    dtype = _computing_dtype(value)
+    of_value, of_locations, of_weights = deformable_attention_backward(
+        value.to(dtype), value_spatial_shapes, value_level_start_index,
+        sampling_locations.to(dtype), attention_weights.to(dtype),
+        grad_output.to(dtype))
+    grad_value.add_(of_value)
+    grad_sampling_loc.copy_(of_locations)
+    grad_attn_weight.copy_(of_weights)
 
 
 def get_compiler_version() -> str:
