@@ -7,7 +7,7 @@ the losses, the kind of optimizer and every hook stay.
 from .accelerator import lacks_accelerator
 from .config_tree import SLIDING_WINDOW_KEYS, leaf_datasets, sizes_in, type_name
 from .demo_data import NUM_IMAGES, class_names, use_mini_data
-from .demo_model import drop_missing_pretrained, takes_size
+from .demo_model import drop_missing_pretrained, take_fewer_samples, takes_size
 from .demo_schedule import is_epoch_based, rescale_learning_rate, shorten
 from .image_sizes import MULTIPLE, largest_train_side, shrunk
 from .task import TASK_NAMES, TOOLBOXES, task_of
@@ -50,6 +50,9 @@ def to_demo(cfg, options=None):
     sizes, batch_size = _shrink_sizes(cfg, task)
     changes.append(('sizes', sizes))
     changes.append(('batch', _shrink_batch(cfg, task, batch_size)))
+    samples = take_fewer_samples(cfg)
+    if samples:
+        changes.append(('regions', samples))
     if planned:
         changes.append(('schedule', _shorten(cfg, task, planned, options or {})))
         rate = rescale_learning_rate(cfg, task)

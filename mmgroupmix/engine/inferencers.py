@@ -12,7 +12,8 @@ from .task import TOOLBOXES, outputs_of, task_of
 
 
 def build_inferencer(
-    config: str | Path, checkpoint: str | Path, device: str | None = None
+    config: str | Path, checkpoint: str | Path, device: str | None = None,
+    options: dict | None = None
 ) -> tuple[str, BaseInferencer]:
     """Build the inferencer of a config's task, with the weights of a checkpoint.
 
@@ -20,6 +21,7 @@ def build_inferencer(
         config (str | Path): Config of mmseg, mmdet or mmpretrain.
         checkpoint (str | Path): What ``tools/train.py`` saved.
         device (str, optional): As ``'cuda:0'``. Defaults to None: a GPU if there is one.
+        options (dict, optional): Settings that replace those of the config.
 
     Returns:
         tuple[str, BaseInferencer]: 'seg', 'det' or 'cls', and the inferencer.
@@ -30,6 +32,7 @@ def build_inferencer(
     if not Path(checkpoint).is_file():
         raise UserError(f'checkpoint not found: {checkpoint}')
     cfg = read_config(str(config))
+    cfg.merge_from_dict(options or {})
     task = task_of(cfg)
     try:
         require_toolbox(TOOLBOXES[task])

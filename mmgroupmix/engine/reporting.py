@@ -13,17 +13,16 @@ def run_command(command):
     Any other exception is a defect of the program and keeps its traceback.
 
     Args:
-        command (Callable[[], None]): The command.
+        command (Callable[[], int | None]): The command; may return an exit code.
 
     Returns:
-        int: The exit code: 0, or 2 after a ``UserError``.
+        int: The exit code: that of the command or 0, and 2 after a ``UserError``.
     """
     try:
-        command()
+        return command() or 0
     except UserError as error:
         print(f'error: {_without_worker_traceback(error)}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
-    return 0
 
 
 def _without_worker_traceback(error):

@@ -35,7 +35,8 @@ def test_the_model_stays_but_for_pretrained_weights_and_sizes(name, in_workspace
     before = Config.fromfile(file)
     cfg = Config.fromfile(file)
     to_demo(cfg)
-    changed = ('init_cfg', 'pretrained', 'data_preprocessor')
+    # 'num' is that of a sampler of regions.
+    changed = ('init_cfg', 'pretrained', 'data_preprocessor', 'num')
     assert without(cfg.model, *changed) == without(before.model, *changed)
     old_steps, new_steps = (
         [step['type'] for step in _leaf(c.train_dataloader.dataset).pipeline]
@@ -172,3 +173,12 @@ def test_a_hook_that_is_switched_off_stays_off(in_workspace):
     cfg = Config.fromfile(REPOSITORY / 'configs' / 'poolformer_s12_in1k.py')
     to_demo(cfg, {'default_hooks.checkpoint': None})
     assert cfg.default_hooks.checkpoint is None
+
+
+def test_a_second_stage_learns_from_fewer_regions_and_the_demo_says_so(in_workspace):
+    cfg = Config.fromfile(shipped_config(
+        'mmdet/cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py'))
+    told = to_demo(cfg)
+    assert [stage.sampler.num for stage in cfg.model.train_cfg.rcnn] == [64, 64, 64]
+    assert cfg.model.train_cfg.rpn.sampler.num == 256
+    assert 'regions: 512 an image -> 64' in told

@@ -1,0 +1,198 @@
+"""Images of files, folders, patterns and videos, one after the other."""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import mmcv
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import UserError
+
+IMAGE_SUFFIXES = (
+    '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm')
+VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+# Containers of some formats state their number of frames from rounded durations.
+FRAMES_OFF = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file with images.
+
+    Attributes:
+        path (Path): Where it is.
+        name (str): Below the common folder of all files, with '/'; no two are equal.
+        stem (str): ``name`` without suffix where this too is unlike all others.
+    """
+    path: Path
+    name: str
+    stem: str
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it holds frames."""
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+    def num_images(self) -> int:
+        """1, or what a video says about itself; 0 if it cannot be opened."""
+        return max(mmcv.VideoReader(str(self.path)).frame_cnt, 0) if self.is_video else 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image to predict.
+
+    Attributes:
+        source (Source): The file that it is from.
+        number (int): Of all images, from 1.
+        image (np.ndarray): BGR, (H, W, 3), uint8.
+        frame (int or None): Its number in a video, from 0.
+        fps (float or None): Frames a second of that video.
+    """
+    source: Source
+    number: int
+    image: np.ndarray
+    frame: int | None = None
+    fps: float | None = None
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        if self.frame is None:
+            return self.source.name
+        return f'{self.source.name}, frame {self.frame}'
+
+    def describe(self) -> dict:
+        """dict: ``file_name``, the ``frame`` of a video, ``width`` and ``height``."""
+        height, width = self.image.shape[:2]
+        frame = {} if self.frame is None else dict(frame=self.frame)
+        return dict(file_name=self.source.name, **frame, width=width, height=height)
+
+
+def find_sources(inputs: Sequence[str], besides: Path) -> list[Source]:
+    """List the files that a person named.
+
+    Args:
+        inputs (Sequence[str]): Image or video files, folders (all images below them) or
+            patterns with ``*``, ``?``, ``[...]`` and ``**``.
+        besides (Path): Folder of our own outputs, left out.
+
+    Returns:
+        list[Source]: Each file once, in the order given, those of one input sorted.
+
+    Raises:
+        UserError: If an input is missing, of another kind, or without images.
+    """
+    paths = []
+    for one in inputs:
+        for path in _files_of(one):
+            # Not resolved: a link is a file under a name of its own.
+            path = Path(os.path.abspath(path))
+            if Path(os.path.abspath(besides)) not in path.parents:
+                paths.append(path)
+    if not paths:
+        raise UserError(f'{", ".join(inputs)}: nothing but former outputs in {besides}')
+    paths = list(dict.fromkeys(paths))
+    root = os.path.commonpath([path.parent for path in paths])
+    names = [Path(os.path.relpath(path, root)) for path in paths]
+    stems = Counter(name.with_suffix('') for name in names)
+    return [
+        Source(path, name.as_posix(), (
+            name.with_suffix('') if stems[name.with_suffix('')] == 1 else name).as_posix())
+        for path, name in zip(paths, names)]
+
+
+def read_pictures(
+    sources: Iterable[Source], skip: Callable[[str, str], None]
+) -> Iterator[Picture]:
+    """Decode one image after the other.
+
+    Args:
+        sources (Iterable[Source]): The files.
+        skip (Callable[[str, str], None]): Called with the name of a file or frame that
+            cannot be read, and the reason.
+
+    Yields:
+        Picture: The next image that could be read.
+    """
+    numbers = count(1)
+    for source in sources:
+        if source.is_video:
+            yield from _frames(source, numbers, skip)
+            continue
+        number = next(numbers)
+        try:
+            yield Picture(source, number, _read_image(source.path))
+        except Exception as error:
+            # Decoders raise what they like on broken files.
+            reason = ' '.join(str(error).split()) or type(error).__name__
+            skip(source.name, f'cannot be read: {reason}')
+
+
+def _files_of(given: str) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        found = [file for file in path.rglob('*')
+                 if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        if not found:
+            raise UserError(
+                f'{given}: no images in this folder. Looked for '
+                f'{", ".join(IMAGE_SUFFIXES)}; videos have to be named one by one, or '
+                'by a pattern.')
+        return sorted(found)
+    if path.is_file():
+        found = [path]
+    elif glob.has_magic(given):
+        found = sorted(
+            file for file in map(Path, glob.glob(given, recursive=True))
+            if file.is_file())
+        if not found:
+            raise UserError(f'{given}: no file matches this pattern')
+    else:
+        raise UserError(
+            f'{given}: no such file or folder. Expected an image, a video, a folder, or '
+            'a pattern in quotes such as "photos/*.jpg".')
+    known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+    for file in found:
+        if file.suffix.lower() not in known:
+            raise UserError(
+                f'{file}: neither an image nor a video by its name. Known: '
+                f'{", ".join(known)}')
+    return found
+
+
+def _read_image(path: Path) -> np.ndarray:
+    """As the toolboxes' pipelines do, but refused if anything of the file is missing."""
+    try:
+        with Image.open(path) as picture:
+            # OpenCV fills what a truncated file lacks with grey, without a word.
+            picture.load()
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        pass  # Formats and sizes that only OpenCV takes.
+    image = mmcv.imread(str(path))
+    if image is None:
+        raise ValueError('not an image, or a broken one')
+    return image
+
+
+def _frames(
+    source: Source, numbers: Iterator[int], skip: Callable[[str, str], None]
+) -> Iterator[Picture]:
+    video = mmcv.VideoReader(str(source.path))
+    if not video.opened:
+        skip(source.name, 'cannot be opened as a video')
+        return
+    read = 0
+    for frame in video:
+        if frame is None:
+            break
+        yield Picture(source, next(numbers), frame, read, video.fps)
+        read += 1
+    if read + FRAMES_OFF < video.frame_cnt:
+        skip(source.name, f'ends after {read} of {video.frame_cnt} frames')

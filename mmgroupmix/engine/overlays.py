@@ -1,0 +1,100 @@
+"""Predictions drawn on their images, by the toolboxes' own visualisers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+from mmengine.infer import BaseInferencer
+from mmengine.structures import BaseDataElement
+
+from ..errors import UserError
+from .image_sources import Picture
+from .prediction_files import NUM_BEST
+
+DEFAULT_FPS = 25  # of a video that does not say its own
+# Others become PNG files.
+KEPT_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+# Classes and scores are written on the image: on a small one they would not fit.
+SHORTEST_SIDE = 320
+
+
+def draw(
+    task: str, inferencer: BaseInferencer, pictures: Sequence[Picture],
+    predictions: Sequence[BaseDataElement], score_thr: float
+) -> list[np.ndarray]:
+    """Draw boxes and masks, label maps, or the best classes.
+
+    Args:
+        task (str): 'seg', 'det' or 'cls'.
+        inferencer (BaseInferencer): That of the task.
+        pictures (Sequence[Picture]): The images.
+        predictions (Sequence[BaseDataElement]): What the model says about each.
+        score_thr (float): Boxes with a lower score are not drawn.
+
+    Returns:
+        list[np.ndarray]: RGB, (H, W, 3), uint8.
+    """
+    images = [np.ascontiguousarray(picture.image[..., ::-1]) for picture in pictures]
+    if task == 'cls':
+        return [_with_best_classes(inferencer, *one) for one in zip(images, predictions)]
+    options = dict(pred_score_thr=score_thr) if task == 'det' else {}
+    return inferencer.visualize(images, predictions, return_vis=True, **options)
+
+
+def _with_best_classes(
+    inferencer: BaseInferencer, image: np.ndarray, prediction: BaseDataElement
+) -> np.ndarray:
+    if inferencer.visualizer is None:
+        from mmpretrain.visualization import UniversalVisualizer
+        inferencer.visualizer = UniversalVisualizer()
+    scores = prediction.pred_score
+    best = scores.topk(min(NUM_BEST, len(scores))).indices
+    return inferencer.visualizer.visualize_cls(
+        image, prediction.clone().set_pred_label(best), classes=inferencer.classes,
+        resize=SHORTEST_SIDE if min(image.shape[:2]) < SHORTEST_SIDE else None,
+        draw_gt=False)
+
+
+class OverlayFiles:
+    """Overlays under the names of their images; those of a video make a video.
+
+    Args:
+        folder (Path): Where to write.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.video, self.source = None, None
+
+    def add(self, picture: Picture, overlay: np.ndarray) -> None:
+        """Write an overlay, (H, W, 3), RGB, uint8."""
+        overlay = np.ascontiguousarray(overlay[..., ::-1])
+        source = picture.source
+        if picture.frame is None:
+            kept = source.path.suffix.lower() in KEPT_SUFFIXES
+            name = source.name if kept else f'{source.stem}.png'
+            mmcv.imwrite(overlay, str(self.folder / name))
+            return
+        if self.source != source:
+            self.close()
+            self._open_video(picture, overlay.shape[1::-1])
+        self.video.write(overlay)
+
+    def _open_video(self, picture: Picture, size: tuple[int, int]) -> None:
+        path = self.folder / f'{picture.source.stem}.mp4'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.source = picture.source
+        self.video = cv2.VideoWriter(
+            str(path), cv2.VideoWriter_fourcc(*'mp4v'), picture.fps or DEFAULT_FPS, size)
+        if not self.video.isOpened():
+            raise UserError(
+                f'OpenCV cannot write the video {path}. Give --no-overlays, or take an '
+                'OpenCV with FFmpeg (the wheels opencv-python-headless have it).')
+
+    def close(self) -> None:
+        """Finish the video that is being written, if any."""
+        if self.video is not None:
+            self.video.release()
+        self.video, self.source = None, None

@@ -1,0 +1,217 @@
+"""Predictions as files: COCO results, label maps with a palette, the best five classes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.infer import BaseInferencer
+from mmengine.structures import BaseDataElement
+from PIL import Image
+
+from ..errors import UserError
+from .image_sources import Picture, Source
+
+NUM_BEST = 5
+# A PNG with a palette holds as many.
+MOST_COLOURS = 256
+
+
+class GrowingJson:
+    """A JSON list in a file, complete after every addition.
+
+    Args:
+        path (Path): The file.
+        before (str): What stands before the list, such as ``'{"images": '``.
+        after (str): What stands behind it.
+    """
+
+    def __init__(self, path: Path, before: str = '', after: str = ''):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.tail = f'\n]{after}\n'.encode()
+        self.file = path.open('wb')
+        self.file.write(f'{before}['.encode())
+        self.end, self.empty = self.file.tell(), True
+        self._finish()
+
+    def add(self, *entries: Any) -> None:
+        """Append, and leave a file that parses."""
+        self.file.seek(self.end)
+        for entry in entries:
+            self.file.write(b'\n' if self.empty else b',\n')
+            self.file.write(json.dumps(entry).encode())
+            self.empty = False
+        self.end = self.file.tell()
+        self._finish()
+
+    def _finish(self) -> None:
+        self.file.write(self.tail)
+        self.file.flush()
+
+    def close(self) -> None:
+        """Nothing is added after it."""
+        self.file.close()
+
+
+class DetectionFiles:
+    """``predictions.json``, a list of COCO results, and ``images.json`` beside it.
+
+    ``pycocotools`` reads them as ``COCO('images.json').loadRes('predictions.json')``.
+    The numbers in the names of the files are the ids of the images if each file has one
+    of its own, as in COCO; otherwise they are counted from 1. The ids of the categories
+    are COCO's if the classes are, otherwise counted from 1.
+
+    Args:
+        folder (Path): Where to write.
+        inferencer (BaseInferencer): mmdetection's.
+        sources (list[Source]): All files that will be predicted.
+    """
+
+    def __init__(
+        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
+    ):
+        from mmdet.datasets import CocoDataset
+        classes = list(inferencer.model.dataset_meta['classes'])
+        of_coco = classes == list(CocoDataset.METAINFO['classes'])
+        self.category_ids = coco_category_ids() if of_coco else [
+            *range(1, len(classes) + 1)]
+        categories = [
+            dict(id=number, name=name) for number, name in zip(self.category_ids, classes)]
+        self.image_ids = _numbers_in_names(sources)
+        self.predictions = GrowingJson(folder / 'predictions.json')
+        self.images = GrowingJson(
+            folder / 'images.json',
+            f'{{"categories": {json.dumps(categories)}, "annotations": [], "images": ',
+            '}')
+
+    def add(self, picture: Picture, prediction: BaseDataElement) -> None:
+        """Write the boxes, and masks if there are any, of an image."""
+        from mmdet.structures.mask import encode_mask_results
+        image_id = self.image_ids.get(picture.source.name, picture.number)
+        found = prediction.pred_instances.cpu().numpy()
+        masks = [
+            dict(mask, counts=mask['counts'].decode())
+            for mask in encode_mask_results(found.masks)] if 'masks' in found else []
+        entries = []
+        for i, (label, score) in enumerate(
+                zip(found.labels.tolist(), found.scores.tolist())):
+            x1, y1, x2, y2 = found.bboxes[i].tolist()
+            entry = dict(
+                image_id=image_id, category_id=self.category_ids[label],
+                bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
+            entries.append(dict(entry, segmentation=masks[i]) if masks else entry)
+        self.images.add(dict(id=image_id, **picture.describe()))
+        self.predictions.add(*entries)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.predictions.close()
+        self.images.close()
+
+
+class SegmentationFiles:
+    """``label_maps/NAME.png``, class indices from 0 with a palette, and a list of them.
+
+    ``predictions.json`` has the names of the classes and, for each image, its label map
+    and the share of its pixels that each class takes.
+
+    Args:
+        folder (Path): Where to write.
+        inferencer (BaseInferencer): mmsegmentation's.
+        sources (list[Source]): All files that will be predicted.
+    """
+
+    def __init__(
+        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
+    ):
+        self.folder = folder
+        meta = inferencer.model.dataset_meta
+        self.classes = list(meta['classes'])
+        if len(self.classes) > MOST_COLOURS:
+            raise UserError(
+                f'{len(self.classes)} classes: a label map with a palette has at most '
+                f'{MOST_COLOURS}')
+        # All of them: Pillow stores as few bits a pixel as the palette needs.
+        self.palette = np.zeros((MOST_COLOURS, 3), np.uint8)
+        self.palette[:len(self.classes)] = meta['palette']
+        self.predictions = GrowingJson(
+            folder / 'predictions.json',
+            f'{{"classes": {json.dumps(self.classes)}, "images": ', '}')
+
+    def add(self, picture: Picture, prediction: BaseDataElement) -> None:
+        """Write the label map of an image."""
+        labels = prediction.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+        source = picture.source
+        name = source.stem if picture.frame is None else f'{source.name}/{picture.frame:06d}'
+        name = f'label_maps/{name}.png'
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        label_map = Image.fromarray(labels)
+        label_map.putpalette(self.palette.ravel().tolist())
+        label_map.save(path)
+        indices, pixels = np.unique(labels, return_counts=True)
+        shares = {
+            self._name_of(i): round(n / labels.size, 6)
+            for i, n in zip(indices.tolist(), pixels.tolist())}
+        self.predictions.add(
+            dict(picture.describe(), label_map=name, share_of_pixels=shares))
+
+    def _name_of(self, index: int) -> str:
+        # A demo's data have fewer classes than its model; any may win.
+        return self.classes[index] if index < len(self.classes) else f'class {index}'
+
+    def close(self) -> None:
+        """Close the file."""
+        self.predictions.close()
+
+
+class ClassificationFiles:
+    """``predictions.json``: for each image its five best classes, the best first.
+
+    Args:
+        folder (Path): Where to write.
+        inferencer (BaseInferencer): mmpretrain's.
+        sources (list[Source]): All files that will be predicted.
+    """
+
+    def __init__(
+        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
+    ):
+        self.classes = inferencer.classes
+        self.predictions = GrowingJson(folder / 'predictions.json')
+
+    def add(self, picture: Picture, prediction: BaseDataElement) -> None:
+        """Write the best classes of an image."""
+        scores = prediction.pred_score
+        values, labels = scores.topk(min(NUM_BEST, len(scores)))
+        best = [
+            dict(label=label, score=score, **self._named(label))
+            for label, score in zip(labels.tolist(), values.tolist())]
+        self.predictions.add(dict(picture.describe(), predictions=best))
+
+    def _named(self, label: int) -> dict:
+        return dict(name=self.classes[label]) if self.classes else {}
+
+    def close(self) -> None:
+        """Close the file."""
+        self.predictions.close()
+
+
+PREDICTION_FILES = dict(
+    seg=SegmentationFiles, det=DetectionFiles, cls=ClassificationFiles)
+
+
+def coco_category_ids() -> list[int]:
+    """The ids of COCO's 80 classes in order: of 1 to 90, ten were never annotated."""
+    never = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+    return [number for number in range(1, 91) if number not in never]
+
+
+def _numbers_in_names(sources: list[Source]) -> dict[str, int]:
+    """By the names of the files; empty unless each has a number of its own."""
+    stems = [source.path.stem for source in sources]
+    if any(source.is_video for source in sources) or not all(
+            stem.isascii() and stem.isdigit() for stem in stems):
+        return {}
+    numbers = {source.name: int(stem) for source, stem in zip(sources, stems)}
+    return numbers if len(set(numbers.values())) == len(numbers) else {}
