@@ -1,6 +1,6 @@
 """Run a toolbox's own script where mmcv has no compiled operators.
 
-Reason: the classic mmdet's ``tools/test.py`` imports ``mmdet.evaluation``, hence
+Reason: mmdet's ``tools/test.py``, of both families, imports ``mmdet.evaluation``, hence
 ``mmcv.ops``, before it reads a config: ``custom_imports`` comes too late there.
 Importing this package first is enough, and that is all that this does::
 

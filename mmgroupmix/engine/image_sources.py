@@ -101,11 +101,11 @@ def find_sources(inputs: Sequence[str], besides: Path) -> list[Source]:
     paths = list(dict.fromkeys(paths))
     root = os.path.commonpath([path.parent for path in paths])
     names = [Path(os.path.relpath(path, root)) for path in paths]
-    stems = Counter(name.with_suffix('') for name in names)
+    stems = [name.with_suffix('') for name in names]
+    taken = Counter(stems)
     return [
-        Source(path, name.as_posix(), (
-            name.with_suffix('') if stems[name.with_suffix('')] == 1 else name).as_posix())
-        for path, name in zip(paths, names)]
+        Source(path, name.as_posix(), (stem if taken[stem] == 1 else name).as_posix())
+        for path, name, stem in zip(paths, names, stems)]
 
 
 def read_pictures(

@@ -1,4 +1,4 @@
-"""Predictions as files: COCO results, label maps with a palette, the best five classes."""
+"""Predictions as files: COCO results, label maps with a palette, the best classes."""
 
 import json
 from pathlib import Path
@@ -76,7 +76,8 @@ class DetectionFiles:
         self.category_ids = coco_category_ids() if of_coco else [
             *range(1, len(classes) + 1)]
         categories = [
-            dict(id=number, name=name) for number, name in zip(self.category_ids, classes)]
+            dict(id=category_id, name=name)
+            for category_id, name in zip(self.category_ids, classes)]
         self.image_ids = _numbers_in_names(sources)
         self.predictions = GrowingJson(folder / 'predictions.json')
         self.images = GrowingJson(
@@ -141,8 +142,9 @@ class SegmentationFiles:
     def add(self, picture: Picture, prediction: BaseDataElement) -> None:
         """Write the label map of an image."""
         labels = prediction.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
-        source = picture.source
-        name = source.stem if picture.frame is None else f'{source.name}/{picture.frame:06d}'
+        name = picture.source.stem
+        if picture.frame is not None:
+            name = f'{picture.source.name}/{picture.frame:06d}'
         name = f'label_maps/{name}.png'
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

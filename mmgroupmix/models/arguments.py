@@ -68,7 +68,8 @@ def check_names(owner: str, given: Iterable[str], allowed: Iterable[str]) -> Non
         if name not in allowed:
             raise UnknownArgumentError(
                 f'{owner} has no argument {name!r}{suggest(name, allowed)}. '
-                f'Its arguments: {", ".join(allowed)}.')
+                f'Its arguments: {", ".join(allowed)}. (One that a config has from its '
+                'base goes with _delete_=True beside type.)')
 
 
 def suggest(given: str, allowed: Iterable[str]) -> str:

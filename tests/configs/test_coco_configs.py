@@ -38,9 +38,9 @@ def predicts_masks(name):
 def test_the_neck_gives_five_maps_and_leaves_no_parameter_without_gradient(name):
     model = build(read(name))
     maps = model.extract_feat(torch.randn(1, 3, 64, 96))
+    strides = [8, 16, 32, 64, 128] if 'retinanet' in name else [4, 8, 16, 32, 64]
     assert [tuple(x.shape[1:]) for x in maps] == [
-        (256, -(-64 // stride), -(-96 // stride))
-        for stride in ((8, 16, 32, 64, 128) if 'retinanet' in name else (4, 8, 16, 32, 64))]
+        (256, -(-64 // stride), -(-96 // stride)) for stride in strides]
     heads = ('bbox_head', 'rpn_head', 'roi_head')
     assert not [key for key in without_gradient(model, maps) if not key.startswith(heads)]
 

@@ -1,4 +1,4 @@
-"""The two other ways in: another toolbox's script, and a person's existing config."""
+"""The other way in: our config by another toolbox's script (theirs: tests/docs)."""
 
 import os
 import subprocess
@@ -66,19 +66,3 @@ def test_mmsegs_own_script_trains_our_config(workspace):
     log = train_with_mmsegs_own_script(config, workspace, 'ours')
     assert 'mIoU' in log
     assert list((workspace / 'ours').glob('*/curves.png'))
-
-
-@pytest.mark.slow
-def test_an_existing_config_needs_only_its_backbone_and_custom_imports(workspace):
-    # Its base names weights of the backbone that is replaced (model.pretrained).
-    theirs = mmseg_file('configs', 'upernet', 'upernet_r50_4xb4-160k_ade20k-512x512.py')
-    config = f'''_base_ = {str(theirs)!r}
-custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)
-{TINY_RUN}
-model['backbone'] = dict(_delete_=True, type='mmgroupmix.GroupMixFormer', arch='m')
-model['decode_head'] = dict(in_channels=[40, 80, 160, 160])
-model['auxiliary_head'] = dict(in_channels=160)
-param_scheduler = []
-'''
-    log = train_with_mmsegs_own_script(config, workspace, 'theirs')
-    assert 'mIoU' in log
