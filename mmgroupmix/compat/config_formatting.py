@@ -9,6 +9,7 @@ import functools
 
 def format_once() -> None:
     """Let yapf answer with its last text when it is asked for the same again."""
+    from mmengine.config import config
     from yapf.yapflib import yapf_api
     original, formatted = yapf_api.FormatCode, {}
     if hasattr(original, '__wrapped__'):
@@ -22,3 +23,5 @@ def format_once() -> None:
         return formatted[text]
 
     yapf_api.FormatCode = format_code
+    if hasattr(config, 'FormatCode'):  # the classic mmengine keeps a name of its own
+        config.FormatCode = format_code

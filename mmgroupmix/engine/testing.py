@@ -150,7 +150,7 @@ def _apply_show_dir(cfg, task, show_dir, overwrite):
         seg='mmseg.SegVisualizationHook', det='mmdet.DetVisualizationHook',
         cls='mmpretrain.VisualizationHook')[task]))
     if task == 'seg':
-        hook['draw'] = True
+        hook.update(draw=True, interval=1)  # the classic hook skips in tests too
         cfg.setdefault('visualizer', dict(type='mmseg.SegLocalVisualizer'))
         cfg.visualizer['save_dir'] = folder
         cfg.visualizer.setdefault('vis_backends', [dict(type='LocalVisBackend')])
