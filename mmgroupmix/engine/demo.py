@@ -10,14 +10,14 @@ from .demo_data import NUM_IMAGES, class_names, use_mini_data
 from .demo_model import drop_missing_pretrained, take_fewer_samples, takes_size
 from .demo_schedule import is_epoch_based, rescale_learning_rate, shorten
 from .image_sizes import MULTIPLE, largest_train_side, shrunk
-from .task import TASK_NAMES, TOOLBOXES, task_of
+from .task import TASK_NAMES, TOOLBOXES, VISUALIZERS, task_of
 
 # Largest side of what the model is fed, in pixels.
 SIDE = dict(seg=64, det=256, cls=64)
 BATCH_SIZE = dict(seg=4, det=2, cls=16)
 # A model bound to a large size gets fewer images at a time, for memory and time.
 BATCH_SIZE_AT_FULL_SIZE = dict(seg=2, det=2, cls=4)
-ITERATIONS = dict(seg=110, det=96, cls=250)
+ITERATIONS = dict(seg=110, det=240, cls=250)
 LOG_INTERVAL = dict(seg=10, det=4, cls=10)
 DRAWN_IMAGES = 6
 SEED = 0
@@ -194,9 +194,7 @@ def _show_progress(cfg, task):
         drawing['classes'] = class_names(cfg, task)
     visualizer = cfg.get('visualizer')
     if not visualizer:
-        visualizer = cfg.visualizer = dict(type=dict(
-            seg='mmseg.SegLocalVisualizer', det='mmdet.DetLocalVisualizer',
-            cls='mmpretrain.UniversalVisualizer')[task])
+        visualizer = cfg.visualizer = dict(type=VISUALIZERS[task])
     backends = visualizer.get('vis_backends') or []
     if not any(type_name(one) == 'LocalVisBackend' for one in backends):
         cfg.visualizer['vis_backends'] = [*backends, dict(type='LocalVisBackend')]

@@ -9,8 +9,8 @@ from .config_tree import as_list, leaf_datasets, replace_leaf_datasets, type_nam
 from .task import TASK_NAMES, outputs_of, predicts_masks
 
 MINI_ROOT = Path('data/mini')
-# Training and validation. A detector's step takes a second or more on two cores.
-NUM_IMAGES = dict(seg=(240, 24), det=(64, 16), cls=(400, 100))
+# Training and validation.
+NUM_IMAGES = dict(seg=(240, 24), det=(240, 24), cls=(400, 100))
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # These need more than images with the task's own annotations.
 UNSUPPORTED_TRANSFORMS = (

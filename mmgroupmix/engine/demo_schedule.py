@@ -12,7 +12,10 @@ WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
 
 # Fine-tuning rates barely move a model that starts from scratch and has a hundred steps:
 # adaptive optimizers (Adam and its kin) get at least this one. Multipliers of parts stay.
-LOWEST_ADAPTIVE_LR = dict(seg=1e-3, det=3e-4, cls=5e-4)
+LOWEST_ADAPTIVE_LR = dict(seg=1e-3, det=5e-4, cls=5e-4)
+# At that rate a dense head without norms (RetinaNet's) ends up predicting background
+# alone, unless the norm of the gradients is limited.
+LARGEST_GRADIENT = dict(det=1.)
 # SGD's rates follow the batch size, which shrinks.
 SGD_LR_FACTOR = dict(seg=1, det=0.25, cls=0.5)
 
@@ -95,6 +98,10 @@ def rescale_learning_rate(cfg, task):
             optimizer['lr'] = old * SGD_LR_FACTOR[task]
         else:
             optimizer['lr'] = max(old, LOWEST_ADAPTIVE_LR[task])
+            raised = optimizer['lr'] > old
+            if raised and task in LARGEST_GRADIENT and not one.get('clip_grad'):
+                one['clip_grad'] = dict(max_norm=LARGEST_GRADIENT[task])
+                changes.append(f'gradients clipped at {LARGEST_GRADIENT[task]:g}')
         if optimizer['lr'] != old:
             changes.append(f'learning rate {old:g} -> {optimizer["lr"]:g}')
     return ', '.join(changes)

@@ -17,8 +17,8 @@ from ..errors import UserError
 IMAGE_SUFFIXES = (
     '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm')
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
-# Containers of some formats state their number of frames from rounded durations.
-FRAMES_OFF = 1
+# Containers of some formats estimate their number of frames.
+LEAST_OF_FRAMES = 0.95
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Source:
     Attributes:
         path (Path): Where it is.
         name (str): Below the common folder of all files, with '/'; no two are equal.
-        stem (str): ``name`` without suffix where this too is unlike all others.
+        stem (str): ``name`` without suffix where that too is unlike all others.
     """
     path: Path
     name: str
@@ -75,13 +75,18 @@ class Picture:
         return dict(file_name=self.source.name, **frame, width=width, height=height)
 
 
-def find_sources(inputs: Sequence[str], besides: Path) -> list[Source]:
+def find_sources(
+    inputs: Sequence[str], outputs: Sequence[Path] = ()
+) -> list[Source]:
     """List the files that a person named.
 
     Args:
         inputs (Sequence[str]): Image or video files, folders (all images below them) or
-            patterns with ``*``, ``?``, ``[...]`` and ``**``.
-        besides (Path): Folder of our own outputs, left out.
+            patterns with ``*``, ``?``, ``[...]`` and ``**``. In folders and patterns,
+            hidden files and those of other kinds are left out; links to folders are not
+            followed.
+        outputs (Sequence[Path]): Folders of former outputs, whose files only count if
+            they are named one by one.
 
     Returns:
         list[Source]: Each file once, in the order given, those of one input sorted.
@@ -89,20 +94,21 @@ def find_sources(inputs: Sequence[str], besides: Path) -> list[Source]:
     Raises:
         UserError: If an input is missing, of another kind, or without images.
     """
+    former = {os.path.abspath(folder) for folder in outputs}
     paths = []
     for one in inputs:
-        for path in _files_of(one):
-            # Not resolved: a link is a file under a name of its own.
-            path = Path(os.path.abspath(path))
-            if Path(os.path.abspath(besides)) not in path.parents:
-                paths.append(path)
-    if not paths:
-        raise UserError(f'{", ".join(inputs)}: nothing but former outputs in {besides}')
+        # Not resolved: a link is a file under a name of its own.
+        found = [Path(os.path.abspath(path)) for path in _files_of(one)]
+        kept = [path for path in found if Path(one).is_file()
+                or former.isdisjoint(map(str, path.parents))]
+        if not kept:
+            raise UserError(f'{one}: only overlays or label maps of a former run')
+        paths += kept
     paths = list(dict.fromkeys(paths))
     root = os.path.commonpath([path.parent for path in paths])
     names = [Path(os.path.relpath(path, root)) for path in paths]
     stems = [name.with_suffix('') for name in names]
-    taken = Counter(stems)
+    taken = Counter([*stems, *names])
     return [
         Source(path, name.as_posix(), (stem if taken[stem] == 1 else name).as_posix())
         for path, name, stem in zip(paths, names, stems)]
@@ -137,38 +143,34 @@ def read_pictures(
 
 def _files_of(given: str) -> list[Path]:
     path = Path(given)
-    if path.is_dir():
-        found = [file for file in path.rglob('*')
-                 if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-        if not found:
-            raise UserError(
-                f'{given}: no images in this folder. Looked for '
-                f'{", ".join(IMAGE_SUFFIXES)}; videos have to be named one by one, or '
-                'by a pattern.')
-        return sorted(found)
     if path.is_file():
-        found = [path]
+        if path.suffix.lower() not in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
+            raise UserError(
+                f'{given}: neither an image nor a video by its name. Known: '
+                f'{", ".join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))}')
+        return [path]
+    if path.is_dir():
+        kinds = IMAGE_SUFFIXES
+        found = [file for file in path.rglob('*') if not any(
+            part.startswith('.') for part in file.relative_to(path).parts)]
+        expected = 'in this folder. Videos have to be named one by one, or by a pattern'
     elif glob.has_magic(given):
-        found = sorted(
-            file for file in map(Path, glob.glob(given, recursive=True))
-            if file.is_file())
-        if not found:
-            raise UserError(f'{given}: no file matches this pattern')
+        kinds = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
+        found = map(Path, glob.glob(given, recursive=True))
+        expected = 'or videos match this pattern'
     else:
         raise UserError(
             f'{given}: no such file or folder. Expected an image, a video, a folder, or '
             'a pattern in quotes such as "photos/*.jpg".')
-    known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
-    for file in found:
-        if file.suffix.lower() not in known:
-            raise UserError(
-                f'{file}: neither an image nor a video by its name. Known: '
-                f'{", ".join(known)}')
+    found = sorted(
+        file for file in found if file.suffix.lower() in kinds and file.is_file())
+    if not found:
+        raise UserError(f'{given}: no images {expected}. Looked for {", ".join(kinds)}.')
     return found
 
 
 def _read_image(path: Path) -> np.ndarray:
-    """As the toolboxes' pipelines do, but refused if anything of the file is missing."""
+    """In colour and turned upright; refused if anything of the file is missing."""
     try:
         with Image.open(path) as picture:
             # OpenCV fills what a truncated file lacks with grey, without a word.
@@ -194,5 +196,5 @@ def _frames(
             break
         yield Picture(source, next(numbers), frame, read, video.fps)
         read += 1
-    if read + FRAMES_OFF < video.frame_cnt:
+    if read < LEAST_OF_FRAMES * video.frame_cnt:
         skip(source.name, f'ends after {read} of {video.frame_cnt} frames')

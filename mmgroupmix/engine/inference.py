@@ -1,8 +1,11 @@
 """The command ``tools/infer.py``."""
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
 
 from ..errors import UserError
-from .image_sources import Picture, find_sources, read_pictures
+from .image_sources import Picture, Source, find_sources, read_pictures
 from .inferencers import build_inferencer
 from .overlays import OverlayFiles, draw
 from .prediction_files import PREDICTION_FILES, GrowingJson
@@ -20,11 +23,17 @@ from .reporting import run_command
 from .work_dir import clear_for_output
 
 SKIPPED_EXIT_CODE = 3
-# So many batches are read ahead to find images of one size.
-WINDOW = 8
+INTERRUPTED_EXIT_CODE = 130
+TERMINATED_EXIT_CODE = 143
+FOLDERS = ('overlays', 'label_maps')
 OUTPUTS = (
-    'predictions.json', 'images.json', 'skipped.json', 'overlays/**/*',
-    'label_maps/**/*')
+    'predictions.json', 'images.json', 'skipped.json',
+    *(f'{folder}/**/*' for folder in FOLDERS))
+# So many batches, but not more bytes, are read ahead to find images of one size.
+WINDOW = 8
+WINDOW_BYTES = 2**28
+# So many images may fail before the first that can be predicted.
+PATIENCE = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,10 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments (Sequence[str], optional): Default: those of the command line.
 
     Returns:
-        int: Exit code: 0, 2 after a :class:`UserError`, 3 if something was skipped.
+        int: Exit code: 0, 2 after a :class:`UserError`, 3 if something was skipped, 130
+        if interrupted.
     """
     args = _parser().parse_args(arguments)
-    return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
+    # As clusters end a job: the files, above all a video, are to be closed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
+    try:
+        return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
+    except KeyboardInterrupt:
+        print('\ninterrupted: what is written is complete', file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
 
 
 def infer(args: argparse.Namespace) -> int:
@@ -53,110 +69,177 @@ def infer(args: argparse.Namespace) -> int:
         UserError: For anything that the person can mend.
     """
     folder = Path(args.out_dir or f'work_dirs/infer/{Path(args.config).stem}')
-    sources = find_sources(args.inputs, folder)
+    sources = find_sources(args.inputs, [folder / name for name in FOLDERS])
     if args.batch_size < 1:
         raise UserError(f'--batch-size {args.batch_size}: expected 1 or more')
-    clear_for_output(str(folder), '--out-dir', OUTPUTS, args.overwrite)
+    _check_out_dir(folder, sources, args.overwrite)
     task, inferencer = build_inferencer(
         args.config, args.checkpoint, args.device, args.cfg_options)
     backbone = getattr(inferencer.model, 'backbone', None)
     if hasattr(backbone, 'fuse'):
         backbone.fuse()
-
-    skipped = _Skipped(folder)
-    files = PREDICTION_FILES[task](folder, inferencer, sources)
-    overlays = OverlayFiles(folder / 'overlays')
-    progress = ProgressBar(sum(source.num_images() for source in sources))
-    num_predicted = 0
     try:
-        pictures = read_pictures(sources, skipped)
-        for batch in _batches(pictures, args.batch_size):
-            pairs = _predict(inferencer, batch, skipped, bool(num_predicted))
-            if not args.no_overlays and pairs:
-                for (picture, _), overlay in zip(
-                        pairs, draw(task, inferencer, *zip(*pairs), args.score_thr)):
-                    overlays.add(picture, overlay)
-            for picture, prediction in pairs:
-                files.add(picture, prediction)
-                progress.update()
-            num_predicted += len(pairs)
-    finally:
-        for output in (overlays, files, skipped):
-            output.close()
-    print(_summary(folder, num_predicted, skipped, args.no_overlays), flush=True)
-    return skipped.number
+        # Not earlier: a command that cannot work removes nothing.
+        clear_for_output(str(folder), '--out-dir', OUTPUTS, args.overwrite)
+        with ExitStack() as stack:
+            run = _Run(args, folder, task, inferencer, sources, stack)
+            for batch in _batches(read_pictures(sources, run.skip), args.batch_size):
+                run.take(batch)
+            run.finish()
+    except OSError as error:
+        raise UserError(
+            f'{error}. What was written to {folder} before is complete.') from error
+    return run.num_skipped
 
 
-class _Skipped:
-    """What could not be predicted: told at once, and kept in ``skipped.json``.
+def _check_out_dir(folder: Path, sources: list[Source], overwrite: bool) -> None:
+    """Refuse what cannot be written to, or holds what would be lost."""
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(
+            f'--out-dir {folder}: {above} is no folder that can be written to')
+    if not overwrite:
+        clear_for_output(str(folder), '--out-dir', OUTPUTS, False)
+    ours = {os.path.abspath(folder / name) for name in FOLDERS}
+    for source in sources:
+        if not ours.isdisjoint(map(str, source.path.parents)):
+            raise UserError(
+                f'{source.path} is an input, and would be replaced as an output. Give '
+                'another --out-dir.')
+
+
+class _Run:
+    """Where a run stands, and where it writes.
 
     Args:
+        args (argparse.Namespace): Parsed options.
         folder (Path): Where to write.
+        task (str): 'seg', 'det' or 'cls'.
+        inferencer (BaseInferencer): That of the task.
+        sources (list[Source]): All files to predict.
+        stack (ExitStack): Closes the files.
     """
 
-    def __init__(self, folder: Path):
-        self.path = folder / 'skipped.json'
-        self.file, self.number = None, 0
+    def __init__(
+        self, args: argparse.Namespace, folder: Path, task: str,
+        inferencer: BaseInferencer, sources: list[Source], stack: ExitStack
+    ):
+        self.folder, self.task, self.inferencer = folder, task, inferencer
+        self.score_thr, self.stack = args.score_thr, stack
+        self.files = PREDICTION_FILES[task](folder, inferencer, sources)
+        stack.callback(self.files.close)
+        self.overlays = None
+        if not args.no_overlays:
+            self.overlays = OverlayFiles(folder / 'overlays')
+            stack.callback(self.overlays.close)
+        self.skipped, self.num_skipped, self.num_predicted = None, 0, 0
+        self.errors, self.told_of_batch = [], False
+        self.progress = ProgressBar(sum(source.num_images() for source in sources))
 
-    def __call__(self, name: str, reason: str) -> None:
-        """Tell, and note, that a file or frame was left out, and why."""
+    def skip(self, name: str, reason: str) -> None:
+        """Tell, and note in ``skipped.json``, that a file or frame was left out."""
         print(f'\nskipped {name}: {reason}', file=sys.stderr, flush=True)
-        self.file = self.file or GrowingJson(self.path)
-        self.file.add(dict(file_name=name, reason=reason))
-        self.number += 1
+        if self.skipped is None:
+            self.skipped = GrowingJson(self.folder / 'skipped.json')
+            self.stack.callback(self.skipped.close)
+        self.skipped.add(dict(file_name=name, reason=reason))
+        self.num_skipped += 1
+        self.progress.update()
 
-    def close(self) -> None:
-        """Close the file, if there is one."""
-        if self.file:
-            self.file.close()
+    def take(self, batch: list[Picture]) -> None:
+        """Predict images of one size, write what comes out, and draw it."""
+        for picture, prediction in self._predict(batch):
+            self.files.add(picture, prediction)
+            self.num_predicted += 1
+            if self.overlays and not self._draw(picture, prediction):
+                continue
+            self.progress.update()
+
+    def _draw(self, picture: Picture, prediction: BaseDataElement) -> bool:
+        try:
+            self.overlays.add(picture, draw(
+                self.task, self.inferencer, picture, prediction, self.score_thr))
+        except (OSError, UserError):
+            raise
+        except Exception as error:
+            # Visualisers and formats have their limits, as with an image of one pixel.
+            self.skip(picture.name, f'predicted, but cannot be drawn: {_told(error)}')
+            return False
+        return True
+
+    def _predict(self, batch: list[Picture]) -> list[tuple[Picture, BaseDataElement]]:
+        """Predict a batch; if that fails, image by image, and skip the one that fails."""
+        try:
+            return list(zip(batch, _forward(self.inferencer, batch), strict=True))
+        except Exception as error:
+            if len(batch) > 1 and not self.told_of_batch:
+                print(
+                    f'\na batch of {len(batch)} failed ({_told(error)}): its images are '
+                    'taken one by one. If all are, give a smaller --batch-size.',
+                    file=sys.stderr, flush=True)
+                self.told_of_batch = True
+        # Outside of the handler, which holds on to the memory of what failed.
+        pairs = []
+        for picture in batch:
+            try:
+                pairs += zip([picture], _forward(self.inferencer, [picture]), strict=True)
+            except Exception as error:
+                self.errors.append(error)
+                self.skip(picture.name, f'cannot be predicted: {_told(error)}')
+        if len(self.errors) >= PATIENCE and not pairs:
+            self._give_up_without_a_success()
+        return pairs
+
+    def _give_up_without_a_success(self) -> None:
+        """Where nothing at all can be predicted, no image is to blame."""
+        if self.errors and not self.num_predicted:
+            raise self.errors[0]
+
+    def finish(self) -> None:
+        """Say where everything is."""
+        self._give_up_without_a_success()
+        lines = [
+            '', '', f'predicted    {self.num_predicted}', f'predictions  {self.folder}']
+        if self.task == 'det':
+            origin = 'in the names of the files' if self.files.image_ids \
+                else 'counted from 1, see images.json'
+            lines.append(f'image ids    {origin}')
+        if self.overlays:
+            lines.append(f'overlays     {self.overlays.folder}')
+        if self.num_skipped:
+            lines.append(
+                f'skipped      {self.num_skipped}, listed in '
+                f'{self.folder / "skipped.json"}')
+        print('\n'.join(lines), flush=True)
 
 
 def _batches(pictures: Iterator[Picture], batch_size: int) -> Iterator[list[Picture]]:
     """Images of one size together, so that none is padded, which changes predictions."""
     # A video stays by itself: its frames go into one file, in their order.
-    for _, some in groupby(pictures, key=lambda one: one.source.is_video and one.source):
-        while window := list(islice(some, WINDOW * batch_size)):
+    for source, some in groupby(
+            pictures, key=lambda one: one.source if one.source.is_video else None):
+        while window := _window(some, batch_size, read_ahead=source is None):
             window.sort(key=_size)  # stable
             for _, alike in groupby(window, key=_size):
                 while batch := list(islice(alike, batch_size)):
                     yield batch
 
 
+def _window(
+    pictures: Iterator[Picture], batch_size: int, read_ahead: bool
+) -> list[Picture]:
+    most = WINDOW * batch_size if read_ahead and batch_size > 1 else batch_size
+    window, num_bytes = [], 0
+    for picture in islice(pictures, most):
+        window.append(picture)
+        num_bytes += picture.image.nbytes
+        if num_bytes > WINDOW_BYTES and len(window) >= batch_size:
+            break
+    return window
+
+
 def _size(picture: Picture) -> tuple[int, int]:
     return picture.image.shape[:2]
-
-
-def _predict(
-    inferencer: BaseInferencer, batch: list[Picture], skipped: _Skipped, go_on: bool
-) -> list[tuple[Picture, BaseDataElement]]:
-    """Predict a batch; if that fails, image by image, and skip the one that fails.
-
-    Args:
-        inferencer (BaseInferencer): The model with its pipeline.
-        batch (list[Picture]): The images.
-        skipped (_Skipped): Told what was left out.
-        go_on (bool): Whether to go on if none can be predicted. Without it, an error
-            that is not an image's is raised as it is.
-
-    Returns:
-        list[tuple[Picture, BaseDataElement]]: Images and what the model says.
-    """
-    try:
-        return list(zip(batch, _forward(inferencer, batch)))
-    except Exception:
-        pass  # One by one, outside of the handler: it would hold on to the memory.
-    pairs, errors = [], []
-    for picture in batch:
-        try:
-            pairs += zip([picture], _forward(inferencer, [picture]))
-        except Exception as error:
-            errors.append((picture, error))
-    if not pairs and not go_on:
-        raise errors[0][1]
-    for picture, error in errors:
-        reason = ' '.join(str(error).split()) or 'without a message'
-        skipped(picture.name, f'cannot be predicted: {type(error).__name__}: {reason}')
-    return pairs
 
 
 def _forward(
@@ -164,20 +247,13 @@ def _forward(
 ) -> list[BaseDataElement]:
     images = [picture.image for picture in batch]
     data, = inferencer.preprocess(images, batch_size=len(images))
-    if not isinstance(data, dict):  # mmdet and mmseg hand the images on beside it
+    if not isinstance(data, dict):  # but for mmpretrain, the images come with it
         _, data = data
     return list(inferencer.forward(data))
 
 
-def _summary(
-    folder: Path, num_predicted: int, skipped: _Skipped, no_overlays: bool
-) -> str:
-    lines = ['', '', f'predicted    {num_predicted}', f'predictions  {folder}']
-    if not no_overlays:
-        lines.append(f'overlays     {folder / "overlays"}')
-    if skipped.number:
-        lines.append(f'skipped      {skipped.number}, listed in {skipped.path}')
-    return '\n'.join(lines)
+def _told(error: Exception) -> str:
+    return f'{type(error).__name__}: {" ".join(str(error).split()) or "no message"}'
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,7 +264,8 @@ def _parser() -> argparse.ArgumentParser:
         '(PNG, class indices from 0, with the palette) in label_maps/; for '
         'classification the five best classes.',
         epilog='Exit status: 0 if all went well, 2 if the command has to be mended, 3 if '
-        'something could not be read or predicted; it is listed in skipped.json then.')
+        'something could not be read, predicted or drawn; it is listed in skipped.json '
+        'then.')
     parser.add_argument('config', help='config file; for a demo, the one in its work dir')
     parser.add_argument('checkpoint', help='what tools/train.py saved')
     parser.add_argument(

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
 
+from ..checkpoints.reading import read_checkpoint
 from ..compat import require_toolbox
 from ..errors import UserError
 from .command_line import read_config
-from .task import TOOLBOXES, outputs_of, task_of
+from .config_tree import leaf_datasets
+from .task import TOOLBOXES, VISUALIZERS, outputs_of, task_of
 
 
 def build_inferencer(
@@ -27,7 +31,8 @@ def build_inferencer(
         tuple[str, BaseInferencer]: 'seg', 'det' or 'cls', and the inferencer.
 
     Raises:
-        UserError: If a file or the toolbox is missing.
+        UserError: If a file, the toolbox or the device is missing, or the checkpoint is
+            another model's.
     """
     if not Path(checkpoint).is_file():
         raise UserError(f'checkpoint not found: {checkpoint}')
@@ -38,21 +43,65 @@ def build_inferencer(
         require_toolbox(TOOLBOXES[task])
     except ImportError as error:
         raise UserError(str(error)) from error
+    device = device or get_device()
+    _check_device(device)
+    weights = read_checkpoint(checkpoint)
+    _prepare(cfg, task)
     build = dict(seg=_segmentation, det=_detection, cls=_classification)[task]
-    return task, build(cfg, str(checkpoint), device)
+    inferencer = build(cfg, str(checkpoint), device)
+    # The inferencers load what fits, and only log the rest.
+    _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
+    return task, inferencer
 
 
-def _segmentation(cfg: Config, checkpoint: str, device: str | None) -> BaseInferencer:
+def _check_device(device: str) -> None:
+    try:
+        wanted = torch.device(device)
+        torch.empty(1, device=wanted)
+    except Exception as error:
+        # What is raised depends on the kind of device.
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f'--device {device}: {reason}. Give cpu, or a device of this machine such as '
+            'cuda:0.') from error
+
+
+def _prepare(cfg: Config, task: str) -> None:
+    """One data set whose pipeline the images pass, and no storage beside our own."""
+    if not cfg.get('test_dataloader'):
+        raise UserError(
+            f'{cfg.filename} has no test_dataloader, whose pipeline prepares the images')
+    # Of a wrapped one, such as ConcatDataset, the inferencers find no pipeline.
+    cfg.test_dataloader.dataset = next(
+        leaf for _, leaf in leaf_datasets(cfg.test_dataloader.dataset))
+    if not cfg.get('visualizer'):
+        cfg.visualizer = dict(type=VISUALIZERS[task])
+    cfg.visualizer.vis_backends = None
+
+
+def _check_weights(model: torch.nn.Module, weights: dict, subject: str) -> None:
+    try:
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        raise UserError(f'{subject}: {error}') from error
+    if missing:
+        more = f' and {len(missing) - 4} more' if len(missing) > 4 else ''
+        raise UserError(
+            f'{subject}: it lacks {", ".join(missing[:4])}{more} of the model. Give the '
+            'config that it was trained with; one is in its work directory.')
+
+
+def _segmentation(cfg: Config, checkpoint: str, device: str) -> BaseInferencer:
     from mmseg.apis import MMSegInferencer
     return MMSegInferencer(cfg, checkpoint, device=device)
 
 
-def _detection(cfg: Config, checkpoint: str, device: str | None) -> BaseInferencer:
+def _detection(cfg: Config, checkpoint: str, device: str) -> BaseInferencer:
     from mmdet.apis import DetInferencer
     return DetInferencer(cfg, checkpoint, device=device)
 
 
-def _classification(cfg: Config, checkpoint: str, device: str | None) -> BaseInferencer:
+def _classification(cfg: Config, checkpoint: str, device: str) -> BaseInferencer:
     from mmpretrain.apis import ImageClassificationInferencer
     inferencer = ImageClassificationInferencer(cfg, checkpoint, device=device)
     if inferencer.classes:

@@ -1,6 +1,5 @@
 """Predictions drawn on their images, by the toolboxes' own visualisers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,34 +12,38 @@ from ..errors import UserError
 from .image_sources import Picture
 from .prediction_files import NUM_BEST
 
-DEFAULT_FPS = 25  # of a video that does not say its own
+# Frames a second that are believed; of videos that say something else, the default.
+FPS = (1, 240)
+DEFAULT_FPS = 25
 # Others become PNG files.
 KEPT_SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 # Classes and scores are written on the image: on a small one they would not fit.
 SHORTEST_SIDE = 320
+LONGEST_SIDE = 2000
 
 
 def draw(
-    task: str, inferencer: BaseInferencer, pictures: Sequence[Picture],
-    predictions: Sequence[BaseDataElement], score_thr: float
-) -> list[np.ndarray]:
-    """Draw boxes and masks, label maps, or the best classes.
+    task: str, inferencer: BaseInferencer, picture: Picture,
+    prediction: BaseDataElement, score_thr: float
+) -> np.ndarray:
+    """Draw boxes and masks, the label map, or the best classes.
 
     Args:
         task (str): 'seg', 'det' or 'cls'.
         inferencer (BaseInferencer): That of the task.
-        pictures (Sequence[Picture]): The images.
-        predictions (Sequence[BaseDataElement]): What the model says about each.
+        picture (Picture): The image.
+        prediction (BaseDataElement): What the model says about it.
         score_thr (float): Boxes with a lower score are not drawn.
 
     Returns:
-        list[np.ndarray]: RGB, (H, W, 3), uint8.
+        np.ndarray: RGB, (H, W, 3), uint8.
     """
-    images = [np.ascontiguousarray(picture.image[..., ::-1]) for picture in pictures]
+    image = np.ascontiguousarray(picture.image[..., ::-1])
     if task == 'cls':
-        return [_with_best_classes(inferencer, *one) for one in zip(images, predictions)]
+        return _with_best_classes(inferencer, image, prediction)
     options = dict(pred_score_thr=score_thr) if task == 'det' else {}
-    return inferencer.visualize(images, predictions, return_vis=True, **options)
+    overlay, = inferencer.visualize([image], [prediction], return_vis=True, **options)
+    return overlay
 
 
 def _with_best_classes(
@@ -51,10 +54,11 @@ def _with_best_classes(
         inferencer.visualizer = UniversalVisualizer()
     scores = prediction.pred_score
     best = scores.topk(min(NUM_BEST, len(scores))).indices
+    shortest, longest = sorted(image.shape[:2])
+    enlarge = shortest < SHORTEST_SIDE < LONGEST_SIDE * shortest / longest
     return inferencer.visualizer.visualize_cls(
         image, prediction.clone().set_pred_label(best), classes=inferencer.classes,
-        resize=SHORTEST_SIDE if min(image.shape[:2]) < SHORTEST_SIDE else None,
-        draw_gt=False)
+        resize=SHORTEST_SIDE if enlarge else None, draw_gt=False)
 
 
 class OverlayFiles:
@@ -86,8 +90,9 @@ class OverlayFiles:
         path = self.folder / f'{picture.source.stem}.mp4'
         path.parent.mkdir(parents=True, exist_ok=True)
         self.source = picture.source
+        fps = picture.fps if FPS[0] <= picture.fps <= FPS[1] else DEFAULT_FPS
         self.video = cv2.VideoWriter(
-            str(path), cv2.VideoWriter_fourcc(*'mp4v'), picture.fps or DEFAULT_FPS, size)
+            str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
         if not self.video.isOpened():
             raise UserError(
                 f'OpenCV cannot write the video {path}. Give --no-overlays, or take an '

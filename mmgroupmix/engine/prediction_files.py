@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from PIL import Image
@@ -20,6 +21,9 @@ MOST_COLOURS = 256
 class GrowingJson:
     """A JSON list in a file, complete after every addition.
 
+    Each is one write to the file. If it fails, as on a full disk, the list ends with the
+    addition before.
+
     Args:
         path (Path): The file.
         before (str): What stands before the list, such as ``'{"images": '``.
@@ -29,24 +33,31 @@ class GrowingJson:
     def __init__(self, path: Path, before: str = '', after: str = ''):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.tail = f'\n]{after}\n'.encode()
-        self.file = path.open('wb')
-        self.file.write(f'{before}['.encode())
-        self.end, self.empty = self.file.tell(), True
-        self._finish()
+        self.file = path.open('wb', buffering=0)
+        self.end, self.empty = 0, True
+        self._write(f'{before}['.encode())
 
     def add(self, *entries: Any) -> None:
         """Append, and leave a file that parses."""
-        self.file.seek(self.end)
-        for entry in entries:
-            self.file.write(b'\n' if self.empty else b',\n')
-            self.file.write(json.dumps(entry).encode())
+        if entries:
+            text = b',\n'.join(json.dumps(entry).encode() for entry in entries)
+            self._write((b'\n' if self.empty else b',\n') + text)
             self.empty = False
-        self.end = self.file.tell()
-        self._finish()
 
-    def _finish(self) -> None:
-        self.file.write(self.tail)
-        self.file.flush()
+    def _write(self, text: bytes) -> None:
+        try:
+            self._write_at_end(text + self.tail)
+        except BaseException:
+            # The space of the tail was ours already.
+            self.file.truncate(self.end)
+            self._write_at_end(self.tail)
+            raise
+        self.end += len(text)
+
+    def _write_at_end(self, rest: bytes) -> None:
+        self.file.seek(self.end)
+        while rest:
+            rest = rest[self.file.write(rest):]
 
     def close(self) -> None:
         """Nothing is added after it."""
@@ -59,7 +70,9 @@ class DetectionFiles:
     ``pycocotools`` reads them as ``COCO('images.json').loadRes('predictions.json')``.
     The numbers in the names of the files are the ids of the images if each file has one
     of its own, as in COCO; otherwise they are counted from 1. The ids of the categories
-    are COCO's if the classes are, otherwise counted from 1.
+    are COCO's if the classes are, otherwise counted from 1. As in mmdetection's results,
+    masks and boxes share their entries: to judge masks by their sizes, drop the boxes
+    first, as ``CocoMetric`` does, since pycocotools takes areas from them.
 
     Args:
         folder (Path): Where to write.
@@ -72,9 +85,11 @@ class DetectionFiles:
     ):
         from mmdet.datasets import CocoDataset
         classes = list(inferencer.model.dataset_meta['classes'])
-        of_coco = classes == list(CocoDataset.METAINFO['classes'])
-        self.category_ids = coco_category_ids() if of_coco else [
-            *range(1, len(classes) + 1)]
+        coco_classes = list(CocoDataset.METAINFO['classes'])
+        # A panoptic model has further classes behind them, of which there are no boxes.
+        self.category_ids = list(range(1, len(classes) + 1))
+        if classes[:len(coco_classes)] == coco_classes:
+            self.category_ids = coco_category_ids()
         categories = [
             dict(id=category_id, name=name)
             for category_id, name in zip(self.category_ids, classes)]
@@ -87,9 +102,17 @@ class DetectionFiles:
 
     def add(self, picture: Picture, prediction: BaseDataElement) -> None:
         """Write the boxes, and masks if there are any, of an image."""
-        from mmdet.structures.mask import encode_mask_results
+        from mmdet.structures.mask import encode_mask_results, mask2bbox
+        if 'pred_instances' not in prediction:
+            raise UserError(
+                'this model predicts panoptic segments only, no boxes or instance masks, '
+                'and there is no file for these here')
         image_id = self.image_ids.get(picture.source.name, picture.number)
-        found = prediction.pred_instances.cpu().numpy()
+        instances = prediction.pred_instances.cpu()
+        if 'masks' in instances and not instances.get('bboxes', torch.zeros(0)).any():
+            # Such as SOLO: masks without boxes.
+            instances.bboxes = mask2bbox(instances.masks)
+        found = instances.numpy()
         masks = [
             dict(mask, counts=mask['counts'].decode())
             for mask in encode_mask_results(found.masks)] if 'masks' in found else []
@@ -127,11 +150,16 @@ class SegmentationFiles:
     ):
         self.folder = folder
         meta = inferencer.model.dataset_meta
+        if not meta.get('classes') or not meta.get('palette'):
+            raise UserError(
+                'the checkpoint does not name its classes and their colours '
+                '(meta.dataset_meta.classes, .palette). Save it with mmengine, or add '
+                'them.')
         self.classes = list(meta['classes'])
         if len(self.classes) > MOST_COLOURS:
             raise UserError(
                 f'{len(self.classes)} classes: a label map with a palette has at most '
-                f'{MOST_COLOURS}')
+                f'{MOST_COLOURS}. Use tools/test.py --out for this model.')
         # All of them: Pillow stores as few bits a pixel as the palette needs.
         self.palette = np.zeros((MOST_COLOURS, 3), np.uint8)
         self.palette[:len(self.classes)] = meta['palette']

@@ -7,6 +7,9 @@ TOOLBOXES = dict(seg='mmseg', det='mmdet', cls='mmpretrain')
 TASK_NAMES = dict(
     seg='semantic segmentation', det='object detection', cls='image classification')
 
+VISUALIZERS = dict(
+    seg='mmseg.SegLocalVisualizer', det='mmdet.DetLocalVisualizer',
+    cls='mmpretrain.UniversalVisualizer')
 SEGMENTOR_KEYS = ('decode_head', )
 DETECTOR_KEYS = ('bbox_head', 'roi_head', 'rpn_head', 'panoptic_head', 'mask_head')
 DETECTION_DATASETS = (

@@ -1,5 +1,6 @@
 """Runs of a few iterations, made once and looked at by many tests."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,12 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIGS = dict(
     seg='mmseg/segformer/segformer_mit-b0_8xb2-160k_ade20k-512x512.py',
     det='mmdet/retinanet/retinanet_r18_fpn_1x_coco.py',
     cls='mmpretrain/resnet/resnet18_8xb32_in1k.py')
+CHECKPOINTS = dict(seg='iter_2.pth', det='epoch_1.pth', cls='epoch_1.pth')
 SHORT = dict(
     seg=['train_cfg.max_iters=2', 'val_dataloader.num_batch_per_epoch=4',
          'default_hooks.logger.interval=1', 'default_hooks.checkpoint.interval=1'],
@@ -38,6 +41,28 @@ def run_tool(tool, *arguments, cwd):
         [sys.executable, str(REPOSITORY / 'tools' / tool), *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, timeout=500,
         env=dict(os.environ, OMP_NUM_THREADS='1'))
+
+
+def config_of_run(task):
+    return Path(f'run_{task}') / CONFIGS[task].rpartition('/')[2]
+
+
+def infer(task, workspace, *arguments):
+    """tools/infer.py with the model of a short run; its config is in its folder."""
+    return run_tool(
+        'infer.py', config_of_run(task), f'run_{task}/{CHECKPOINTS[task]}', *arguments,
+        cwd=workspace)
+
+
+def mini_images(task, workspace):
+    """The validation images of a short run; other tests may have made others."""
+    data = Config.fromfile(workspace / config_of_run(task)).val_dataloader.dataset
+    folder = dict(seg='images/validation', det='val2017', cls='val')[task]
+    return workspace / data.data_root / folder
+
+
+def read_json(path):
+    return json.loads(path.read_text())
 
 
 @pytest.fixture(scope='session')

@@ -134,6 +134,21 @@ def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize('optimizer, lr, given, expected', [
+    ('AdamW', 1e-4, None, dict(max_norm=1.)),
+    ('AdamW', 1e-4, dict(max_norm=0.01), dict(max_norm=0.01)),
+    ('AdamW', 1e-3, None, None),
+    ('SGD', 1e-4, None, None)])
+def test_a_detectors_gradients_are_limited_at_a_raised_rate(
+        optimizer, lr, given, expected):
+    wrapper = dict(optimizer=dict(type=optimizer, lr=lr), clip_grad=given)
+    cfg = Config(dict(optim_wrapper=wrapper))
+    told = rescale_learning_rate(cfg, 'det')
+    assert cfg.optim_wrapper.get('clip_grad') == expected
+    assert ('clipped at 1' in told) == (given != expected)
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize('epochs', [1, 2, 5])
 def test_every_phase_of_a_schedule_begins_before_the_run_ends(epochs):
     cfg = Config.fromfile(shipped_config(
