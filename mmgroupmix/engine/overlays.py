@@ -41,7 +41,8 @@ def draw(
     image = np.ascontiguousarray(picture.image[..., ::-1])
     if task == 'cls':
         return _with_best_classes(inferencer, image, prediction)
-    options = dict(pred_score_thr=score_thr) if task == 'det' else {}
+    # mmseg's own opacity of 0.8 leaves little of the image to see.
+    options = dict(opacity=0.5) if task == 'seg' else dict(pred_score_thr=score_thr)
     overlay, = inferencer.visualize([image], [prediction], return_vis=True, **options)
     return overlay
 
