@@ -15,7 +15,8 @@ EXPERIMENTS = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')])
 TWO_STEPS = ['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2']
 SHORT = dict(
     seg=['train_cfg.max_iters=2', 'val_dataloader.num_batch_per_epoch=4'],
-    det=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=2'],
+    # Every fourth image is drawn, from wherever the training stands.
+    det=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=4'],
     cls=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=1'])
 TASKS = dict(ade20k='seg', voc='seg', cityscapes='seg', coco='det', in1k='cls')
 LEFT = dict(

@@ -19,8 +19,9 @@ CHECKPOINTS = dict(seg='iter_2.pth', det='epoch_1.pth', cls='epoch_1.pth')
 SHORT = dict(
     seg=['train_cfg.max_iters=2', 'val_dataloader.num_batch_per_epoch=4',
          'default_hooks.logger.interval=1', 'default_hooks.checkpoint.interval=1'],
+    # Every fourth image is drawn, from wherever the training stands.
     det=['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2',
-         'val_dataloader.num_batch_per_epoch=2', 'default_hooks.logger.interval=1',
+         'val_dataloader.num_batch_per_epoch=4', 'default_hooks.logger.interval=1',
          'model.test_cfg.score_thr=0.0'],
     cls=['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2',
          'val_dataloader.num_batch_per_epoch=1', 'default_hooks.logger.interval=1'])
