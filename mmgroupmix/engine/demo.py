@@ -7,10 +7,16 @@ the losses, the kind of optimizer and every hook stay.
 from .accelerator import lacks_accelerator
 from .config_tree import SLIDING_WINDOW_KEYS, leaf_datasets, sizes_in, type_name
 from .demo_data import NUM_IMAGES, class_names, use_mini_data
-from .demo_model import drop_missing_pretrained, take_fewer_samples, takes_size
+from .demo_model import drop_missing_pretrained, take_fewer_regions, takes_size
 from .demo_schedule import is_epoch_based, rescale_learning_rate, shorten
 from .image_sizes import MULTIPLE, largest_train_side, shrunk
-from .task import TASK_NAMES, TOOLBOXES, VISUALIZERS, task_of
+from .task import (
+    TASK_NAMES,
+    TOOLBOXES,
+    VISUALIZATION_HOOKS,
+    VISUALIZERS,
+    task_of,
+)
 
 # Largest side of what the model is fed, in pixels.
 SIDE = dict(seg=64, det=256, cls=64)
@@ -50,9 +56,9 @@ def to_demo(cfg, options=None):
     sizes, batch_size = _shrink_sizes(cfg, task)
     changes.append(('sizes', sizes))
     changes.append(('batch', _shrink_batch(cfg, task, batch_size)))
-    samples = take_fewer_samples(cfg)
-    if samples:
-        changes.append(('regions', samples))
+    regions = take_fewer_regions(cfg)
+    if regions:
+        changes.append(('regions', regions))
     if planned:
         changes.append(('schedule', _shorten(cfg, task, planned, options or {})))
         rate = rescale_learning_rate(cfg, task)
@@ -183,9 +189,7 @@ def _show_progress(cfg, task):
     cfg.log_processor = dict(processor, window_size=LOG_INTERVAL[task])
 
     every = max(NUM_IMAGES[task][1] // DRAWN_IMAGES, 1)
-    drawing = hooks.setdefault('visualization', dict(type=dict(
-        seg='mmseg.SegVisualizationHook', det='mmdet.DetVisualizationHook',
-        cls='mmpretrain.VisualizationHook')[task]))
+    drawing = hooks.setdefault('visualization', dict(type=VISUALIZATION_HOOKS[task]))
     switch = 'enable' if task == 'cls' else 'draw'
     drawing[switch] = True
     drawing['interval'] = min(drawing.get('interval', every), every)

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 from .config_tree import type_name, walk
 
 # Regions of an image that the second stage of a detector learns from.
-REGIONS = 64
+NUM_REGIONS = 64
 
 
 def drop_missing_pretrained(cfg):
@@ -47,7 +47,7 @@ def drop_missing_pretrained(cfg):
     return list(dict.fromkeys(dropped))
 
 
-def take_fewer_samples(cfg):
+def take_fewer_regions(cfg):
     """Let a two-stage detector learn from fewer regions of an image, in place.
 
     On a CPU the heads of regions take most of the time, and mini images hold three
@@ -63,9 +63,9 @@ def take_fewer_samples(cfg):
     changes = []
     for _, node in walk(train_cfg.get('rcnn')):
         number = (node.get('sampler') or {}).get('num', 0)
-        if number > REGIONS:
-            node['sampler']['num'] = REGIONS
-            changes.append(f'{number} an image -> {REGIONS}')
+        if number > NUM_REGIONS:
+            node['sampler']['num'] = NUM_REGIONS
+            changes.append(f'{number} an image -> {NUM_REGIONS}')
     return ', '.join(dict.fromkeys(changes))
 
 

@@ -29,10 +29,13 @@ class Source:
         path (Path): Where it is.
         name (str): Below the common folder of all files, with '/'; no two are equal.
         stem (str): ``name`` without suffix where that too is unlike all others.
+        number (int or None): That in the name, as in COCO's, if each of the files is an
+            image with one of its own.
     """
     path: Path
     name: str
     stem: str
+    number: int | None
 
     @property
     def is_video(self) -> bool:
@@ -50,7 +53,7 @@ class Picture:
 
     Attributes:
         source (Source): The file that it is from.
-        number (int): Of all images, from 1.
+        number (int): That of the source, or of all images, from 1.
         image (np.ndarray): BGR, (H, W, 3), uint8.
         frame (int or None): Its number in a video, from 0.
         fps (float or None): Frames a second of that video.
@@ -109,9 +112,11 @@ def find_sources(
     names = [Path(os.path.relpath(path, root)) for path in paths]
     stems = [name.with_suffix('') for name in names]
     taken = Counter([*stems, *names])
+    unlike = [stem if taken[stem] == 1 else name for name, stem in zip(names, stems)]
     return [
-        Source(path, name.as_posix(), (stem if taken[stem] == 1 else name).as_posix())
-        for path, name, stem in zip(paths, names, stems)]
+        Source(path, name.as_posix(), stem.as_posix(), number)
+        for path, name, stem, number in zip(
+            paths, names, unlike, _numbers_in_names(paths))]
 
 
 def read_pictures(
@@ -132,13 +137,22 @@ def read_pictures(
         if source.is_video:
             yield from _frames(source, numbers, skip)
             continue
-        number = next(numbers)
+        number = next(numbers) if source.number is None else source.number
         try:
             yield Picture(source, number, _read_image(source.path))
         except Exception as error:
             # Decoders raise what they like on broken files.
             reason = ' '.join(str(error).split()) or type(error).__name__
             skip(source.name, f'cannot be read: {reason}')
+
+
+def _numbers_in_names(paths: list[Path]) -> list[int] | list[None]:
+    if all(path.stem.isascii() and path.stem.isdigit()
+           and path.suffix.lower() in IMAGE_SUFFIXES for path in paths):
+        numbers = [int(path.stem) for path in paths]
+        if len(set(numbers)) == len(numbers):
+            return numbers
+    return [None] * len(paths)
 
 
 def _files_of(given: str) -> list[Path]:

@@ -125,15 +125,16 @@ class _Run:
         inferencer: BaseInferencer, sources: list[Source], stack: ExitStack
     ):
         self.folder, self.task, self.inferencer = folder, task, inferencer
-        self.score_thr, self.stack = args.score_thr, stack
-        self.files = PREDICTION_FILES[task](folder, inferencer, sources)
+        self.sources, self.stack = sources, stack
+        self.score_thr = args.score_thr
+        self.files = PREDICTION_FILES[task](folder, inferencer)
         stack.callback(self.files.close)
         self.overlays = None
         if not args.no_overlays:
             self.overlays = OverlayFiles(folder / 'overlays')
             stack.callback(self.overlays.close)
         self.skipped, self.num_skipped, self.num_predicted = None, 0, 0
-        self.errors, self.told_of_batch = [], False
+        self.first_error, self.num_errors, self.told_of_batch = None, 0, False
         self.progress = ProgressBar(sum(source.num_images() for source in sources))
 
     def skip(self, name: str, reason: str) -> None:
@@ -148,14 +149,17 @@ class _Run:
 
     def take(self, batch: list[Picture]) -> None:
         """Predict images of one size, write what comes out, and draw it."""
-        for picture, prediction in self._predict(batch):
+        pairs = self._predict(batch)
+        if not pairs and self.num_errors >= PATIENCE:
+            self._give_up_without_a_success()
+        for picture, prediction in pairs:
             self.files.add(picture, prediction)
             self.num_predicted += 1
-            if self.overlays and not self._draw(picture, prediction):
-                continue
-            self.progress.update()
+            if not self.overlays or self._draw(picture, prediction):
+                self.progress.update()
 
     def _draw(self, picture: Picture, prediction: BaseDataElement) -> bool:
+        """Whether it could be drawn; if not, it is told and noted."""
         try:
             self.overlays.add(picture, draw(
                 self.task, self.inferencer, picture, prediction, self.score_thr))
@@ -172,28 +176,26 @@ class _Run:
         try:
             return list(zip(batch, _forward(self.inferencer, batch), strict=True))
         except Exception as error:
-            if len(batch) > 1 and not self.told_of_batch:
-                print(
-                    f'\na batch of {len(batch)} failed ({_told(error)}): its images are '
-                    'taken one by one. If all are, give a smaller --batch-size.',
-                    file=sys.stderr, flush=True)
-                self.told_of_batch = True
-        # Outside of the handler, which holds on to the memory of what failed.
-        pairs = []
-        for picture in batch:
-            try:
-                pairs += zip([picture], _forward(self.inferencer, [picture]), strict=True)
-            except Exception as error:
-                self.errors.append(error)
-                self.skip(picture.name, f'cannot be predicted: {_told(error)}')
-        if len(self.errors) >= PATIENCE and not pairs:
-            self._give_up_without_a_success()
-        return pairs
+            told = _told(error)
+            if len(batch) == 1:
+                # One is enough: a traceback holds on to the tensors of what failed.
+                self.first_error = self.first_error or error
+                self.num_errors += 1
+                self.skip(batch[0].name, f'cannot be predicted: {told}')
+                return []
+        # Outside of the handler, which would hold on to those of the batch.
+        if not self.told_of_batch:
+            print(
+                f'\na batch of {len(batch)} failed ({told}): its images are taken one by '
+                'one. If all are, give a smaller --batch-size.',
+                file=sys.stderr, flush=True)
+            self.told_of_batch = True
+        return [pair for picture in batch for pair in self._predict([picture])]
 
     def _give_up_without_a_success(self) -> None:
         """Where nothing at all can be predicted, no image is to blame."""
-        if self.errors and not self.num_predicted:
-            raise self.errors[0]
+        if self.first_error and not self.num_predicted:
+            raise self.first_error
 
     def finish(self) -> None:
         """Say where everything is."""
@@ -201,9 +203,9 @@ class _Run:
         lines = [
             '', '', f'predicted    {self.num_predicted}', f'predictions  {self.folder}']
         if self.task == 'det':
-            origin = 'in the names of the files' if self.files.image_ids \
-                else 'counted from 1, see images.json'
-            lines.append(f'image ids    {origin}')
+            lines.append('image ids    ' + (
+                'counted from 1, see images.json' if self.sources[0].number is None
+                else 'in the names of the files'))
         if self.overlays:
             lines.append(f'overlays     {self.overlays.folder}')
         if self.num_skipped:

@@ -11,7 +11,7 @@ from mmengine.structures import BaseDataElement
 from PIL import Image
 
 from ..errors import UserError
-from .image_sources import Picture, Source
+from .image_sources import Picture
 
 NUM_BEST = 5
 # A PNG with a palette holds as many.
@@ -68,21 +68,17 @@ class DetectionFiles:
     """``predictions.json``, a list of COCO results, and ``images.json`` beside it.
 
     ``pycocotools`` reads them as ``COCO('images.json').loadRes('predictions.json')``.
-    The numbers in the names of the files are the ids of the images if each file has one
-    of its own, as in COCO; otherwise they are counted from 1. The ids of the categories
-    are COCO's if the classes are, otherwise counted from 1. As in mmdetection's results,
-    masks and boxes share their entries: to judge masks by their sizes, drop the boxes
-    first, as ``CocoMetric`` does, since pycocotools takes areas from them.
+    The ids of the images are the pictures' numbers, those of the categories are COCO's if
+    the classes are, otherwise counted from 1. As in mmdetection's results, masks share
+    their entries with boxes: to judge masks by their sizes, drop the boxes first, as
+    ``CocoMetric`` does, since pycocotools takes areas from them.
 
     Args:
         folder (Path): Where to write.
         inferencer (BaseInferencer): mmdetection's.
-        sources (list[Source]): All files that will be predicted.
     """
 
-    def __init__(
-        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
-    ):
+    def __init__(self, folder: Path, inferencer: BaseInferencer):
         from mmdet.datasets import CocoDataset
         classes = list(inferencer.model.dataset_meta['classes'])
         coco_classes = list(CocoDataset.METAINFO['classes'])
@@ -93,7 +89,6 @@ class DetectionFiles:
         categories = [
             dict(id=category_id, name=name)
             for category_id, name in zip(self.category_ids, classes)]
-        self.image_ids = _numbers_in_names(sources)
         self.predictions = GrowingJson(folder / 'predictions.json')
         self.images = GrowingJson(
             folder / 'images.json',
@@ -107,7 +102,6 @@ class DetectionFiles:
             raise UserError(
                 'this model predicts panoptic segments only, no boxes or instance masks, '
                 'and there is no file for these here')
-        image_id = self.image_ids.get(picture.source.name, picture.number)
         instances = prediction.pred_instances.cpu()
         if 'masks' in instances and not instances.get('bboxes', torch.zeros(0)).any():
             # Such as SOLO: masks without boxes.
@@ -121,10 +115,10 @@ class DetectionFiles:
                 zip(found.labels.tolist(), found.scores.tolist())):
             x1, y1, x2, y2 = found.bboxes[i].tolist()
             entry = dict(
-                image_id=image_id, category_id=self.category_ids[label],
+                image_id=picture.number, category_id=self.category_ids[label],
                 bbox=[x1, y1, x2 - x1, y2 - y1], score=score)
             entries.append(dict(entry, segmentation=masks[i]) if masks else entry)
-        self.images.add(dict(id=image_id, **picture.describe()))
+        self.images.add(dict(id=picture.number, **picture.describe()))
         self.predictions.add(*entries)
 
     def close(self) -> None:
@@ -142,12 +136,9 @@ class SegmentationFiles:
     Args:
         folder (Path): Where to write.
         inferencer (BaseInferencer): mmsegmentation's.
-        sources (list[Source]): All files that will be predicted.
     """
 
-    def __init__(
-        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
-    ):
+    def __init__(self, folder: Path, inferencer: BaseInferencer):
         self.folder = folder
         meta = inferencer.model.dataset_meta
         if not meta.get('classes') or not meta.get('palette'):
@@ -201,12 +192,9 @@ class ClassificationFiles:
     Args:
         folder (Path): Where to write.
         inferencer (BaseInferencer): mmpretrain's.
-        sources (list[Source]): All files that will be predicted.
     """
 
-    def __init__(
-        self, folder: Path, inferencer: BaseInferencer, sources: list[Source]
-    ):
+    def __init__(self, folder: Path, inferencer: BaseInferencer):
         self.classes = inferencer.classes
         self.predictions = GrowingJson(folder / 'predictions.json')
 
@@ -235,13 +223,3 @@ def coco_category_ids() -> list[int]:
     """The ids of COCO's 80 classes in order: of 1 to 90, ten were never annotated."""
     never = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
     return [number for number in range(1, 91) if number not in never]
-
-
-def _numbers_in_names(sources: list[Source]) -> dict[str, int]:
-    """By the names of the files; empty unless each has a number of its own."""
-    stems = [source.path.stem for source in sources]
-    if any(source.is_video for source in sources) or not all(
-            stem.isascii() and stem.isdigit() for stem in stems):
-        return {}
-    numbers = {source.name: int(stem) for source, stem in zip(sources, stems)}
-    return numbers if len(set(numbers.values())) == len(numbers) else {}

@@ -10,6 +10,9 @@ TASK_NAMES = dict(
 VISUALIZERS = dict(
     seg='mmseg.SegLocalVisualizer', det='mmdet.DetLocalVisualizer',
     cls='mmpretrain.UniversalVisualizer')
+VISUALIZATION_HOOKS = dict(
+    seg='mmseg.SegVisualizationHook', det='mmdet.DetVisualizationHook',
+    cls='mmpretrain.VisualizationHook')
 SEGMENTOR_KEYS = ('decode_head', )
 DETECTOR_KEYS = ('bbox_head', 'roi_head', 'rpn_head', 'panoptic_head', 'mask_head')
 DETECTION_DATASETS = (

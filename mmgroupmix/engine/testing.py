@@ -11,7 +11,7 @@ from .command_line import build_runner, common_parser, is_main_rank, load_config
 from .config_tree import as_list, leaf_datasets, type_name
 from .preflight import check_data, check_sizes
 from .reporting import run_command
-from .task import task_of
+from .task import VISUALIZATION_HOOKS, VISUALIZERS, task_of
 from .unreadable_files import name_unreadable_files
 from .work_dir import clear_for_output
 
@@ -146,12 +146,10 @@ def _apply_show_dir(cfg, task, show_dir, overwrite):
             overwrite)
     folder = os.path.abspath(show_dir)
     hooks = cfg.setdefault('default_hooks', {})
-    hook = hooks.setdefault('visualization', dict(type=dict(
-        seg='mmseg.SegVisualizationHook', det='mmdet.DetVisualizationHook',
-        cls='mmpretrain.VisualizationHook')[task]))
+    hook = hooks.setdefault('visualization', dict(type=VISUALIZATION_HOOKS[task]))
     if task == 'seg':
         hook.update(draw=True, interval=1)  # the classic hook skips in tests too
-        cfg.setdefault('visualizer', dict(type='mmseg.SegLocalVisualizer'))
+        cfg.setdefault('visualizer', dict(type=VISUALIZERS[task]))
         cfg.visualizer['save_dir'] = folder
         cfg.visualizer.setdefault('vis_backends', [dict(type='LocalVisBackend')])
     elif task == 'det':

@@ -141,11 +141,7 @@ MASK_RCNN = {
     'roi_head.bbox_head.num_classes': 3, 'roi_head.mask_roi_extractor.out_channels': 32,
     'roi_head.mask_head.in_channels': 32, 'roi_head.mask_head.conv_out_channels': 32,
     'roi_head.mask_head.num_classes': 3}
-DEVICES = [
-    'cpu',
-    pytest.param('cuda', marks=[
-        pytest.mark.gpu,
-        pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')])]
+DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
 
 @pytest.mark.parametrize('device', DEVICES)

@@ -12,11 +12,7 @@ from mmgroupmix.compat import mmcv_operators
 SIZE = (3, 2)
 SCALE = 0.5
 CASES = list(itertools.product((True, False), (0, 2), ('avg', 'max')))
-DEVICES = [
-    'cpu',
-    pytest.param('cuda', marks=[
-        pytest.mark.gpu,
-        pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')])]
+DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
 
 def naive_roi_align(features, rois, sampling_ratio, mode, aligned):

@@ -195,7 +195,7 @@ def test_masks_are_written_so_that_pycocotools_reads_them(with_boxes, tmp_path):
         masks=torch.from_numpy(masks)))
     inferencer = SimpleNamespace(
         model=SimpleNamespace(dataset_meta=dict(classes=('cat', 'dog'))))
-    files = DetectionFiles(tmp_path / 'out', inferencer, sources)
+    files = DetectionFiles(tmp_path / 'out', inferencer)
     for picture in read_pictures(sources, fail):
         files.add(picture, prediction)
     files.close()
