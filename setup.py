@@ -29,8 +29,8 @@ class BuildWithMim(build_py):
                 (target / name).symlink_to(os.path.relpath(source, target))
             elif source.is_dir():
                 shutil.copytree(
-                    source, target / name,
-                    ignore=shutil.ignore_patterns('__pycache__'))
+                    source, target / name, ignore=shutil.ignore_patterns('__pycache__')
+                )
             else:
                 shutil.copy(source, target / name)
 
@@ -56,13 +56,22 @@ setup(
     extras_require={
         # The maintained distributions (modules mmengine, mmcv, mmdet, mmseg, mmpretrain).
         'onedl': [
-            'onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmdetection>=3.5.1',
-            'onedl-mmsegmentation>=1.4.2', 'onedl-mmpretrain>=1.3.6'
+            'onedl-mmengine>=0.10.12',
+            'onedl-mmcv>=2.3.6',
+            'onedl-mmdetection>=3.5.1',
+            'onedl-mmsegmentation>=1.4.2',
+            'onedl-mmpretrain>=1.3.6',
         ],
         # The classic distributions of the same modules: never beside the ones above.
         'classic': [
-            'mmengine>=0.10.7', 'mmcv-lite>=2.1.0,<2.2', 'mmdet>=3.3.0',
-            'mmsegmentation>=1.2.2', 'mmpretrain>=1.2.0', 'setuptools<81', 'ftfy', 'regex'
+            'mmengine>=0.10.7',
+            'mmcv-lite>=2.1.0,<2.2',
+            'mmdet>=3.3.0',
+            'mmsegmentation>=1.2.2',
+            'mmpretrain>=1.2.0',
+            'setuptools<81',
+            'ftfy',
+            'regex',
         ],
         'demo': ['scikit-learn'],
         'test': ['pytest', 'pytest-timeout', 'scikit-learn', 'timm'],

@@ -1,9 +1,10 @@
 """EAMLP-19 on ImageNet-1K. The paper reports 79.4 top-1."""
+
 _base_ = [
-    '_base_/classifier_eamlp.py',
-    '_base_/imagenet_batch_512.py',
-    '_base_/schedule_310e.py',
-    '_base_/mmpretrain_runtime_ema.py',
+    '_base_/models/classifier_eamlp.py',
+    '_base_/datasets/imagenet_batch_512.py',
+    '_base_/schedules/schedule_310e.py',
+    '_base_/runtimes/mmpretrain_ema.py',
 ]
 model = dict(backbone=dict(arch='19'), head=dict(in_channels=448))
 optim_wrapper = dict(optimizer=dict(weight_decay=0.065))

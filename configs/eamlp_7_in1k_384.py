@@ -1,21 +1,27 @@
 """EAMLP-7 fine-tuned at 384 px, as DeiT is: no recipe given. The paper: 71.7 top-1."""
+
 _base_ = [
-    '_base_/classifier_eamlp.py',
-    '_base_/imagenet_384.py',
-    '_base_/schedule_30e.py',
-    '_base_/mmpretrain_runtime_ema.py',
+    '_base_/models/classifier_eamlp.py',
+    '_base_/datasets/imagenet_384.py',
+    '_base_/schedules/schedule_30e.py',
+    '_base_/runtimes/mmpretrain_ema.py',
 ]
 checkpoint = 'pretrained/eamlp_7.pth'
 model = dict(
     backbone=dict(
-        arch='7',
-        img_size=384,
-        init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
+        arch='7', img_size=384, init_cfg=dict(type='Pretrained', checkpoint=checkpoint)
+    ),
     head=dict(
         in_channels=256,
         # `override` finds the classifier under its published name, head.weight.
         init_cfg=[
-            dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.),
-            dict(type='Pretrained', checkpoint=checkpoint, prefix='head',
-                 override=dict(name='fc')),
-        ]))
+            dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
+            dict(
+                type='Pretrained',
+                checkpoint=checkpoint,
+                prefix='head',
+                override=dict(name='fc'),
+            ),
+        ],
+    ),
+)

@@ -1,16 +1,18 @@
 """EANet with ResNet-101 on Pascal VOC, the second step. The paper: 84.0 test mIoU."""
+
 _base_ = [
-    '_base_/eanet.py',
-    '_base_/voc12_trainval.py',
-    '_base_/schedule_45k_sgd.py',
-    '_base_/mmseg_runtime.py',
+    '_base_/models/eanet.py',
+    '_base_/datasets/voc12_trainval.py',
+    '_base_/schedules/schedule_45k_sgd.py',
+    '_base_/runtimes/mmseg.py',
 ]
 model = dict(
-    data_preprocessor=dict(size={{_base_.crop_size}}), backbone=dict(init_cfg=None))
+    data_preprocessor=dict(size={{_base_.crop_size}}), backbone=dict(init_cfg=None)
+)
 # What eanet_r101_voc.py leaves.
 load_from = 'work_dirs/eanet_r101_voc/iter_45000.pth'
 # The paper does not give a learning rate for this step: that of the first, anew.
 param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0., by_epoch=False, begin=0, end=15000),
+    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=15000),
 ]
 train_cfg = dict(max_iters=15000)

@@ -1,12 +1,15 @@
 """Mask R-CNN with GroupMixFormer-M on COCO, 3x. The paper has no figure for it."""
+
 _base_ = [
-    '_base_/mask_rcnn_gmf.py',
-    '_base_/coco_masks_multi_scale.py',
-    '_base_/schedule_3x_gmf.py',
-    '_base_/mmdet_runtime.py',
+    '_base_/models/mask_rcnn_gmf.py',
+    '_base_/datasets/coco_masks_multi_scale.py',
+    '_base_/schedules/schedule_3x_gmf.py',
+    '_base_/runtimes/mmdet.py',
 ]
 model = dict(
     backbone=dict(
-        arch='m', init_cfg=dict(checkpoint='pretrained/groupmixformer_mobile.pth')),
-    neck=dict(in_channels=[40, 80, 160, 160]))
+        arch='m', init_cfg=dict(checkpoint='pretrained/groupmixformer_mobile.pth')
+    ),
+    neck=dict(in_channels=[40, 80, 160, 160]),
+)
 optim_wrapper = dict(optimizer=dict(weight_decay=0.05))

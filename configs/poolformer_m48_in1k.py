@@ -1,9 +1,10 @@
 """PoolFormer-M48 on ImageNet-1K. The paper reports 82.5 top-1."""
+
 _base_ = [
-    '_base_/classifier_poolformer.py',
-    '_base_/imagenet.py',
-    '_base_/schedule_300e.py',
-    '_base_/mmpretrain_runtime.py',
+    '_base_/models/classifier_poolformer.py',
+    '_base_/datasets/imagenet.py',
+    '_base_/schedules/schedule_300e.py',
+    '_base_/runtimes/mmpretrain.py',
 ]
 model = dict(backbone=dict(arch='m48'), head=dict(in_channels=768))
 val_dataloader = dict(dataset=dict(pipeline={{_base_.crop_95_pipeline}}))

@@ -1,8 +1,9 @@
 """PoolFormer-S24 on ImageNet-1K. The paper reports 80.3 top-1."""
+
 _base_ = [
-    '_base_/classifier_poolformer.py',
-    '_base_/imagenet.py',
-    '_base_/schedule_300e.py',
-    '_base_/mmpretrain_runtime.py',
+    '_base_/models/classifier_poolformer.py',
+    '_base_/datasets/imagenet.py',
+    '_base_/schedules/schedule_300e.py',
+    '_base_/runtimes/mmpretrain.py',
 ]
 model = dict(backbone=dict(arch='s24'))

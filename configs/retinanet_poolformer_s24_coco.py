@@ -1,13 +1,17 @@
 """RetinaNet with PoolFormer-S24 on COCO, 1x. The paper reports 38.9 box AP."""
+
 _base_ = [
-    '_base_/retinanet_poolformer.py',
-    '_base_/coco.py',
-    '_base_/schedule_1x.py',
-    '_base_/mmdet_runtime.py',
+    '_base_/models/retinanet_poolformer.py',
+    '_base_/datasets/coco.py',
+    '_base_/schedules/schedule_1x.py',
+    '_base_/runtimes/mmdet.py',
 ]
 model = dict(
     backbone=dict(
         arch='s24',
         init_cfg=dict(
             checkpoint='https://github.com/sail-sg/poolformer/releases/download/v1.0/'
-            'poolformer_s24.pth.tar')))
+            'poolformer_s24.pth.tar'
+        ),
+    )
+)

@@ -1,11 +1,14 @@
 """Semantic FPN with GroupMixFormer-S on ADE20K. The paper gives no figure for it."""
+
 _base_ = [
-    '_base_/sem_fpn_gmf.py',
-    '_base_/ade20k.py',
-    '_base_/schedule_80k.py',
-    '_base_/mmseg_runtime.py',
+    '_base_/models/sem_fpn_gmf.py',
+    '_base_/datasets/ade20k.py',
+    '_base_/schedules/schedule_80k.py',
+    '_base_/runtimes/mmseg.py',
 ]
 model = dict(
     backbone=dict(
-        arch='s', init_cfg=dict(checkpoint='pretrained/groupmixformer_small.pth')),
-    neck=dict(in_channels=[80, 160, 320, 320]))
+        arch='s', init_cfg=dict(checkpoint='pretrained/groupmixformer_small.pth')
+    ),
+    neck=dict(in_channels=[80, 160, 320, 320]),
+)

@@ -1,12 +1,15 @@
 """UperNet with GroupMixFormer-M on ADE20K. Not in the paper: the one for laptops."""
+
 _base_ = [
-    '_base_/upernet_gmf.py',
-    '_base_/ade20k.py',
-    '_base_/schedule_160k.py',
-    '_base_/mmseg_runtime.py',
+    '_base_/models/upernet_gmf.py',
+    '_base_/datasets/ade20k.py',
+    '_base_/schedules/schedule_160k.py',
+    '_base_/runtimes/mmseg.py',
 ]
 model = dict(
     backbone=dict(
-        arch='m', init_cfg=dict(checkpoint='pretrained/groupmixformer_mobile.pth')),
+        arch='m', init_cfg=dict(checkpoint='pretrained/groupmixformer_mobile.pth')
+    ),
     decode_head=dict(in_channels=[40, 80, 160, 160]),
-    auxiliary_head=dict(in_channels=160))
+    auxiliary_head=dict(in_channels=160),
+)

@@ -1,12 +1,15 @@
 """UperNet with GroupMixFormer-T on ADE20K. The paper reports no figure for this size."""
+
 _base_ = [
-    '_base_/upernet_gmf.py',
-    '_base_/ade20k.py',
-    '_base_/schedule_160k.py',
-    '_base_/mmseg_runtime.py',
+    '_base_/models/upernet_gmf.py',
+    '_base_/datasets/ade20k.py',
+    '_base_/schedules/schedule_160k.py',
+    '_base_/runtimes/mmseg.py',
 ]
 model = dict(
     backbone=dict(
-        arch='t', init_cfg=dict(checkpoint='pretrained/groupmixformer_tiny.pth')),
+        arch='t', init_cfg=dict(checkpoint='pretrained/groupmixformer_tiny.pth')
+    ),
     decode_head=dict(in_channels=[80, 160, 200, 240]),
-    auxiliary_head=dict(in_channels=200))
+    auxiliary_head=dict(in_channels=200),
+)

@@ -12,6 +12,7 @@ from . import compat  # isort: skip  before anything that imports a toolbox
 compat.apply()
 
 with compat.explained_import_failures('mmgroupmix'):
-    from . import engine, models  # noqa: E402
+    from . import engine, models
+    from .models import convert_state_dict
 
-__all__ = ['__version__', 'compat', 'engine', 'models']
+__all__ = ['__version__', 'compat', 'convert_state_dict', 'engine', 'models']

@@ -11,14 +11,20 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import Registry
 
 MODELS = Registry(
-    'model', parent=ROOT_MODELS, scope='mmgroupmix', locations=['mmgroupmix.models'])
+    'model', parent=ROOT_MODELS, scope='mmgroupmix', locations=['mmgroupmix.models']
+)
 
 HOOKS = Registry(
-    'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine'])
+    'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+)
 
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(
-    'optimizer wrapper constructor', parent=ROOT_CONSTRUCTORS, scope='mmgroupmix',
-    locations=['mmgroupmix.engine'])
+    'optimizer wrapper constructor',
+    parent=ROOT_CONSTRUCTORS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine'],
+)
 
 TOKEN_MIXERS = Registry(
-    'token mixer', scope='mmgroupmix', locations=['mmgroupmix.models.token_mixers'])
+    'token mixer', scope='mmgroupmix', locations=['mmgroupmix.models.token_mixers']
+)

@@ -22,29 +22,56 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp('wheel')
     source = folder / 'source'
     source.mkdir()
-    for name in ('mmgroupmix', 'configs', 'tools', 'setup.py', 'setup.cfg', 'README.md',
-                 'requirements.txt', 'MANIFEST.in', 'model-index.yml'):
+    for name in (
+        'mmgroupmix',
+        'configs',
+        'tools',
+        'setup.py',
+        'setup.cfg',
+        'README.md',
+        'requirements.txt',
+        'MANIFEST.in',
+        'model-index.yml',
+    ):
         (source / name).symlink_to(REPOSITORY / name)
     subprocess.run(
-        [sys.executable, '-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '-q',
-         '-w', folder, source], check=True, capture_output=True, text=True)
+        [
+            sys.executable,
+            '-m',
+            'pip',
+            'wheel',
+            '--no-deps',
+            '--no-build-isolation',
+            '-q',
+            '-w',
+            folder,
+            source,
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return zipfile.ZipFile(next(folder.glob('*.whl')))
 
 
 def required(wheel):
     """What the wheel asks for: requirements, those of extras with their marker."""
     metadata = next(n for n in wheel.namelist() if n.endswith('METADATA'))
-    return [line.partition(':')[2].strip()
-            for line in wheel.read(metadata).decode().splitlines()
-            if line.startswith('Requires-Dist')]
+    return [
+        line.partition(':')[2].strip()
+        for line in wheel.read(metadata).decode().splitlines()
+        if line.startswith('Requires-Dist')
+    ]
 
 
 @pytest.mark.slow
 def test_configs_tools_and_model_index_are_reachable_from_the_package(wheel):
     names = set(wheel.namelist())
-    expected = [path.relative_to(REPOSITORY)
-                for folder in ('configs', 'tools')
-                for path in (REPOSITORY / folder).rglob('*.py')]
+    expected = [
+        path.relative_to(REPOSITORY)
+        for folder in ('configs', 'tools')
+        for path in (REPOSITORY / folder).rglob('*.py')
+    ]
     assert len(expected) > 10
     for path in [*expected, 'model-index.yml']:
         assert f'mmgroupmix/.mim/{path}' in names
@@ -61,10 +88,12 @@ def test_no_required_distribution_fights_with_an_mmcv_that_is_there(wheel):
 def test_the_model_index_names_every_config():
     index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
     configs = {model['Config'] for model in index['Models']}
-    assert configs == {f'configs/{path.name}'
-                       for path in (REPOSITORY / 'configs').glob('*.py')}
+    assert configs == {
+        f'configs/{path.name}' for path in (REPOSITORY / 'configs').glob('*.py')
+    }
     assert {model['Name'] for model in index['Models']} == {
-        Path(config).stem for config in configs}
+        Path(config).stem for config in configs
+    }
 
 
 def pins(name):
@@ -89,7 +118,8 @@ def pins(name):
 def test_the_pinned_files_are_exact_and_have_one_opencv():
     for name in PINNED.values():
         assert [n for n in pins(name) if n.startswith('opencv')] == [
-            'opencv-python-headless']
+            'opencv-python-headless'
+        ]
 
 
 @pytest.mark.smoke
@@ -111,21 +141,29 @@ def test_the_pinned_versions_are_of_those_that_the_extra_asks_for(family, wheel)
     assert len(asked) >= 5
     for requirement in asked:
         assert requirement.specifier.contains(
-            pinned[canonicalize_name(requirement.name)]), requirement
+            pinned[canonicalize_name(requirement.name)]
+        ), requirement
 
 
 @pytest.mark.smoke
 @pytest.mark.skipif(not shutil.which('make'), reason='make is not installed')
-@pytest.mark.parametrize('options, environment, file', [
-    ([], 'new', 'requirements.txt'),
-    (['FAMILY=onedl'], 'new', 'requirements.txt'),
-    (['FAMILY=classic'], 'new-classic', 'requirements-classic.txt'),
-])
+@pytest.mark.parametrize(
+    'options, environment, file',
+    [
+        ([], 'new', 'requirements.txt'),
+        (['FAMILY=onedl'], 'new', 'requirements.txt'),
+        (['FAMILY=classic'], 'new-classic', 'requirements-classic.txt'),
+    ],
+)
 def test_make_gives_each_family_an_environment_of_its_own(options, environment, file):
     told = subprocess.run(
-        ['make', '--dry-run', 'test', 'VENV=new', *options], cwd=REPOSITORY,
+        ['make', '--dry-run', 'test', 'VENV=new', *options],
+        cwd=REPOSITORY,
         # Not the environment, with the options of a make that runs this.
-        env=dict(PATH=os.environ['PATH']), check=True, capture_output=True,
-        text=True).stdout
+        env=dict(PATH=os.environ['PATH']),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     assert f'{environment}/bin/pip install --no-deps -r {file}\n' in told
     assert f'{environment}/bin/python -m pytest tests\n' in told

@@ -6,33 +6,26 @@ As the paper of external attention does (arXiv 2105.02358), by default on a map 
 """
 
 import argparse
-import os.path as osp
-import sys
 
+import _checkout  # noqa: F401  this checkout, before another installed copy
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-# A checkout works without being installed, and before another installed copy.
-sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
-
-from mmgroupmix.models.layers.external_attention_block import (  # noqa: E402
-    ExternalAttentionBlock,
-)
-from mmgroupmix.models.layers.self_attention_block import (  # noqa: E402
-    SelfAttentionBlock,
-)
+from mmgroupmix.models.blocks.external_attention_block import ExternalAttentionBlock
+from mmgroupmix.models.blocks.self_attention_block import SelfAttentionBlock
 
 SIZE = (512, 128)  # the paper's: channels, and pixels along each side
 PAPER = (
     ('the paper: external attention', '0.55', '9.2'),
-    ('the paper: self-attention', '1.00', '292'))
-WHAT_DIFFERS = '''
+    ('the paper: self-attention', '1.00', '292'),
+)
+WHAT_DIFFERS = """
 The first row is the block of the published code, with 64 entries in each of two
 memories. No way of counting was found that gives all four of the paper's numbers. Its
 self-attention is 4 x 512 x 512 weights in units of 2^20, with these multiply-adds.
 Nearest to its external attention come 2 x 512 x 512 weights of the convolutions and
-64 x 512 of both memories together: 0.557 M and 9.13 G.'''
+64 x 512 of both memories together: 0.557 M and 9.13 G."""
 
 
 def main() -> None:
@@ -42,14 +35,19 @@ def main() -> None:
         blocks = {
             'external attention, S = 64': ExternalAttentionBlock(args.channels),
             '  one memory for keys and values': ExternalAttentionBlock(
-                args.channels, tied=True),
+                args.channels, tied=True
+            ),
             '  S = 32': ExternalAttentionBlock(args.channels, num_memories=32),
             'self-attention': SelfAttentionBlock(args.channels),
         }
         image = torch.empty(size)
     rows = [
-        (name, f'{sum(p.numel() for p in block.parameters()) / 1e6:.3f}',
-         f'{multiply_adds(block, image) / 1e9:.2f}') for name, block in blocks.items()
+        (
+            name,
+            f'{sum(p.numel() for p in block.parameters()) / 1e6:.3f}',
+            f'{multiply_adds(block, image) / 1e9:.2f}',
+        )
+        for name, block in blocks.items()
     ]
     of_paper = (args.channels, args.side) == SIZE
     print(f'Blocks with their convolutions, at {" x ".join(map(str, size))}:')

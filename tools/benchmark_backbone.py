@@ -5,19 +5,15 @@ process does. Needs timm.
 """
 
 import argparse
-import os.path as osp
 import statistics
-import sys
 import time
 
+import _checkout  # noqa: F401  this checkout, before another installed copy
 import timm
 import torch
 
-# A checkout works without being installed, and before another installed copy.
-sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
-
-import mmgroupmix  # noqa: E402,F401  registers the backbones
-from mmgroupmix.registry import MODELS  # noqa: E402
+import mmgroupmix  # noqa: F401  registers the backbones
+from mmgroupmix.registry import MODELS
 
 
 def main() -> None:
@@ -44,13 +40,17 @@ def main() -> None:
     ratios = [a / b for a, b in zip(*times.values())]
     quartiles = statistics.quantiles(ratios, n=4)
     state = 'unfused' if args.unfused else 'fused'
-    print(f'{args.model} {args.arch} ({state}) over {args.reference}: '
-          f'median ratio {quartiles[1]:.3f} (quartiles {quartiles[0]:.3f} '
-          f'{quartiles[2]:.3f}) of {args.runs} interleaved runs')
+    print(
+        f'{args.model} {args.arch} ({state}) over {args.reference}: '
+        f'median ratio {quartiles[1]:.3f} (quartiles {quartiles[0]:.3f} '
+        f'{quartiles[2]:.3f}) of {args.runs} interleaved runs'
+    )
     for model, measured in times.items():
         print(f'  {type(model).__name__}: median {statistics.median(measured):.4f} s')
-    print(f'  batch {args.batch} at {args.size}, float32, {args.threads} threads, '
-          f'{args.device}, torch {torch.__version__}, timm {timm.__version__}')
+    print(
+        f'  batch {args.batch} at {args.size}, float32, {args.threads} threads, '
+        f'{args.device}, torch {torch.__version__}, timm {timm.__version__}'
+    )
 
 
 def parse_args() -> argparse.Namespace:

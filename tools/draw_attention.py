@@ -4,13 +4,11 @@ For an EANet (or a model WithExternalAttention): the map of each row. For an EAM
 maps of all heads of the last block, for each row.
 """
 
-import os.path as osp
 import sys
 
-# A checkout works without being installed, and before another installed copy.
-sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+import _checkout  # noqa: F401  this checkout, before another installed copy
 
-from mmgroupmix.engine.drawing_attention import main  # noqa: E402
+from mmgroupmix.apis.draw_attention import main
 
 if __name__ == '__main__':
     sys.exit(main())

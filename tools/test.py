@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Evaluate a model of mmdet, mmseg or mmpretrain; ``--help`` lists the options."""
 
-import os.path as osp
 import sys
 
-# A checkout works without being installed, and before another installed copy.
-sys.path.insert(0, osp.dirname(osp.dirname(osp.abspath(__file__))))
+import _checkout  # noqa: F401  this checkout, before another installed copy
 
-from mmgroupmix.engine.testing import main  # noqa: E402
+from mmgroupmix.apis.test import main
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -1,9 +1,10 @@
 """FCN with ResNet-50 and EA on VOC, 30k iterations. The paper: 77.4 val mIoU."""
+
 _base_ = [
-    '../_base_/eanet.py',
-    '../_base_/voc12_aug.py',
-    '../_base_/schedule_45k_sgd.py',
-    '../_base_/mmseg_runtime.py',
+    '../_base_/models/eanet.py',
+    '../_base_/datasets/voc12_aug.py',
+    '../_base_/schedules/schedule_45k_sgd.py',
+    '../_base_/runtimes/mmseg.py',
 ]
 model = dict(
     data_preprocessor=dict(size={{_base_.crop_size}}),
@@ -13,11 +14,13 @@ model = dict(
         strides=(1, 2, 2, 1),
         dilations=(1, 1, 1, 2),
         multi_grid=(1, 4, 8),
-        init_cfg=dict(checkpoint='mmgroupmix://resnet50_v1s')))
+        init_cfg=dict(checkpoint='mmgroupmix://resnet50_v1s'),
+    ),
+)
 # 4 devices make the paper's 12.
 train_dataloader = dict(batch_size=3)
 auto_scale_lr = dict(base_batch_size=12)
 param_scheduler = [
-    dict(type='PolyLR', power=0.9, eta_min=0., by_epoch=False, begin=0, end=30000),
+    dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=30000),
 ]
 train_cfg = dict(max_iters=30000)

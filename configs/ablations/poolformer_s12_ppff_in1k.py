@@ -1,4 +1,5 @@
 """PoolFormer-S12 with spatial FCs in stages 3 and 4. The paper: 77.9 top-1."""
+
 _base_ = '../poolformer_s12_in1k.py'
 model = dict(
     backbone=dict(
@@ -7,6 +8,8 @@ model = dict(
             'Pooling',
             dict(type='SpatialFC', num_tokens=196),
             dict(type='SpatialFC', num_tokens=49),
-        ]))
+        ]
+    )
+)
 val_dataloader = dict(dataset=dict(pipeline={{_base_.crop_95_pipeline}}))
 test_dataloader = val_dataloader

@@ -1,4 +1,5 @@
 """PoolFormer-S12 with attention in stage 4. The paper reports 78.3 top-1."""
+
 _base_ = '../poolformer_s12_in1k.py'
 model = dict(
     backbone=dict(
@@ -9,6 +10,8 @@ model = dict(
             'SelfAttention',
         ],
         norm_cfg=dict(type='LN', eps=1e-5),
-        position_embeddings=[None, None, None, (7, 7)]))
+        position_embeddings=[None, None, None, (7, 7)],
+    )
+)
 val_dataloader = dict(dataset=dict(pipeline={{_base_.crop_95_pipeline}}))
 test_dataloader = val_dataloader

@@ -1,4 +1,5 @@
 """PoolFormer-S12 with a spatial FC in stage 4. The paper reports 77.5 top-1."""
+
 _base_ = '../poolformer_s12_in1k.py'
 model = dict(
     backbone=dict(
@@ -7,4 +8,6 @@ model = dict(
             'Pooling',
             'Pooling',
             dict(type='SpatialFC', num_tokens=49),
-        ]))
+        ]
+    )
+)

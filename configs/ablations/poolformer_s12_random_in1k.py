@@ -1,4 +1,5 @@
 """PoolFormer-S12 mixing tokens by frozen random matrices. The paper: 75.8 top-1."""
+
 _base_ = '../poolformer_s12_in1k.py'
 model = dict(
     backbone=dict(
@@ -7,4 +8,6 @@ model = dict(
             dict(type='RandomMixing', num_tokens=784),
             dict(type='RandomMixing', num_tokens=196),
             dict(type='RandomMixing', num_tokens=49),
-        ]))
+        ]
+    )
+)

@@ -1,8 +1,7 @@
-"""Checkpoints: published files (and ours) into the models of this package."""
+"""Checkpoint files and key maps: names, shapes and tensors, without any model."""
 
 from ..errors import CheckpointError
-from .conversion import convert_state_dict
 from .eanet import convert_eanet
 from .reading import read_checkpoint
 
-__all__ = ['CheckpointError', 'convert_eanet', 'convert_state_dict', 'read_checkpoint']
+__all__ = ['CheckpointError', 'convert_eanet', 'read_checkpoint']

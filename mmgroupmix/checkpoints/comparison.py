@@ -33,9 +33,10 @@ def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> 
         if key in given and given[key].shape != expected[key].shape
     ]
     parts = [
-        _grouped('Missing', [
-            k for k in expected if k not in given and not is_counter(k)]),
-        _grouped('Left over', [k for k in given if k not in expected]),
+        _format_group(
+            'Missing', [k for k in expected if k not in given and not is_counter(k)]
+        ),
+        _format_group('Left over', [k for k in given if k not in expected]),
     ]
     if shapes:
         more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
@@ -53,15 +54,15 @@ def is_output_norm(key: str) -> bool:
     return key.startswith('out_norms.')
 
 
-def with_fresh_parts(
+def with_newly_initialized(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What is given, and the model's own tensors of :func:`fresh_parts`."""
-    parts = tuple(fresh_parts(expected, given))
+    """What is given, and the model's own tensors of :func:`newly_initialized`."""
+    parts = tuple(newly_initialized(expected, given))
     return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
 
 
-def fresh_parts(
+def newly_initialized(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> list[str]:
     """The parts, by the start of their names, that dense prediction starts anew.
@@ -78,9 +79,11 @@ def differing_arguments(
 ) -> list[str]:
     """The arguments that two backbones of the same sizes were built with differently."""
     keys = [
-        key for key in {**expected, **given}
-        if key not in expected or key not in given and not is_counter(key)
-        or key in given and expected[key].shape != given[key].shape
+        key
+        for key in {**expected, **given}
+        if key not in expected
+        or (key not in given and not is_counter(key))
+        or (key in given and expected[key].shape != given[key].shape)
     ]
     found = {
         next((name for name, part in _ARGUMENTS.items() if re.search(part, key)), None)
@@ -89,7 +92,7 @@ def differing_arguments(
     return [] if None in found else [name for name in _ARGUMENTS if name in found]
 
 
-def _grouped(title: str, keys: list[str]) -> str:
+def _format_group(title: str, keys: list[str]) -> str:
     """'Missing: 40 tensors in stages.0 (30), stem (10).'"""
     if not keys:
         return ''
@@ -97,7 +100,8 @@ def _grouped(title: str, keys: list[str]) -> str:
         return f'{title}: {", ".join(keys)}.'
     groups = Counter(
         '.'.join(key.split('.')[:2]) if key.startswith('stages') else key.split('.')[0]
-        for key in keys)
+        for key in keys
+    )
     listed = ', '.join(f'{name} ({count})' for name, count in groups.most_common(8))
     more = ', ...' if len(groups) > 8 else ''
     return f'{title}: {len(keys)} tensors in {listed}{more}.'

@@ -9,61 +9,50 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..errors import CheckpointError
-
 NAME = 'EAMLP'
 #: A key of the token mixer or of the tokens-to-token module; the paper mixes the two.
 SIGNATURES = (
-    'blocks.0.attn.trans_dims.weight', 'tokens_to_token.attention1.attn.linear_0.weight')
-
-#: What storing in bfloat16 may cost a sine, and more than float16 costs it.
-POSITION_TOLERANCE = 4e-3
+    'blocks.0.attn.trans_dims.weight',
+    'tokens_to_token.attention1.attn.linear_0.weight',
+)
 
 _LAYERS = dict(
-    trans_dims='expand', q_linear='reduce', linear_0='memory_key',
-    linear_1='memory_value')
+    trans_dims='expand', q_linear='reduce', linear_0='memory_key', linear_1='memory_value'
+)
 #: Applied one after the other.
-_RENAMES = [(re.compile(pattern), replacement) for pattern, replacement in (
-    (r'^tokens_to_token\.attention([12])\.',
-     lambda match: f'tokens_to_token.encoders.{int(match[1]) - 1}.'),
-    (r'^(tokens_to_token\.encoders\.\d\.)attn\.(\w+)',
-     lambda match: f'{match[1]}attention.{_LAYERS.get(match[2], match[2])}'),
-    (r'^(blocks\.\d+\.)attn\.(\w+)',
-     lambda match: f'{match[1]}token_mixer.{_LAYERS.get(match[2], match[2])}'),
-    (r'^norm\.', 'final_norm.'),
-    (r'^head\.(weight|bias)$', r'head.fc.\1'),
-)]
+_RENAMES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (
+            r'^tokens_to_token\.attention([12])\.',
+            lambda match: f'tokens_to_token.encoders.{int(match[1]) - 1}.',
+        ),
+        (
+            r'^(tokens_to_token\.encoders\.\d\.)attn\.(\w+)',
+            lambda match: f'{match[1]}attention.{_LAYERS.get(match[2], match[2])}',
+        ),
+        (
+            r'^(blocks\.\d+\.)attn\.(\w+)',
+            lambda match: f'{match[1]}token_mixer.{_LAYERS.get(match[2], match[2])}',
+        ),
+        (r'^norm\.', 'final_norm.'),
+        (r'^head\.(weight|bias)$', r'head.fc.\1'),
+    )
+]
 
 
 def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Published names in, ours out; the classifier as ``head.fc.*``.
 
-    A key that the published models do not have keeps its name.
-
-    Raises:
-        CheckpointError: If its positions are not the fixed ones.
+    A key that the published models do not have keeps its name. Positions become
+    ``position.table``, (1 + N, C), which :class:`EAMLP` compares with what it computes.
     """
     tensors = dict(published)
-    if 'pos_embed' in tensors:
-        check_positions(tensors.pop('pos_embed'))
-    return {_rename(key): value for key, value in tensors.items()}
-
-
-def check_positions(positions: Tensor) -> None:
-    """Raise a CheckpointError unless these are the sines that this package computes.
-
-    Args:
-        positions (Tensor): (1, 1 + N, C), the class token's first.
-    """
-    from ..models.layers.position import sinusoid_table  # the models import this package
-    expected = sinusoid_table(*positions.shape[-2:])
-    difference = (positions.float().cpu() - expected).abs().max()
-    if not difference <= POSITION_TOLERANCE:
-        raise CheckpointError(
-            f'pos_embed {tuple(positions.shape)} of this EAMLP is not the sinusoid table '
-            'of the published models, which this package computes by itself (the largest '
-            f'difference is {difference:.3g}): learnt positions cannot be loaded. Give a '
-            'published file, or train with fixed positions.')
+    positions = tensors.pop('pos_embed', None)
+    ours = {_rename(key): value for key, value in tensors.items()}
+    if positions is not None:
+        ours['position.table'] = positions.flatten(0, -2)
+    return ours
 
 
 def _rename(key: str) -> str:

@@ -19,8 +19,7 @@ BLOCK_PREFIX = 'attention_block.'
 #: ImageNet weights of ResNets whose stem is twice as wide as usual, 64, 64 and 128
 #: channels, as EANet's: GluonCV's "v1s", in the copies and under the names of timm.
 WIDE_STEM_RESNETS = {
-    f'mmgroupmix://{name}':
-    'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
+    f'mmgroupmix://{name}': 'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
     f'gluon_{name}-{digest}.pth'
     for name, digest in (('resnet50_v1s', '1762acc0'), ('resnet101_v1s', '60fe0cc1'))
 }
@@ -28,11 +27,19 @@ WIDE_STEM_RESNETS = {
 _EXTRACTOR = 'extractor.'
 _IN_BLOCK = (('conv2.0.', 'conv2.'), ('conv2.1.', 'norm.'))
 _IN_HEAD = (
-    ('fc0.', 'conv_in.'), ('linu.', BLOCK_PREFIX), ('fc1.0.', 'conv_out.'),
-    ('fc2.', 'conv_seg.'))
+    ('fc0.', 'conv_in.'),
+    ('linu.', BLOCK_PREFIX),
+    ('fc1.0.', 'conv_out.'),
+    ('fc2.', 'conv_seg.'),
+)
 # What the published model takes out of its ResNet, by its place in a list.
 _IN_EXTRACTOR = {
-    '0': 'conv1', '1': 'bn1', '4': 'layer1', '5': 'layer2', '6': 'layer3', '7': 'layer4'
+    '0': 'conv1',
+    '1': 'bn1',
+    '4': 'layer1',
+    '5': 'layer2',
+    '6': 'layer3',
+    '7': 'layer4',
 }
 
 
@@ -64,24 +71,26 @@ def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
         raise CheckpointError(
             'This state dict is no whole EANet: it has nothing below '
             f'{", ".join(missing)}; its names are {", ".join(list(tensors)[:3])}, .... '
-            'Fetch the file again; a head alone loads by the load_state_dict of EAHead.')
+            'Fetch the file again; a head alone loads by the load_state_dict of EAHead.'
+        )
     backbone = {}
     for key, value in tensors.items():
         if key.startswith(_EXTRACTOR):
-            place, _, rest = key[len(_EXTRACTOR):].partition('.')
+            place, _, rest = key[len(_EXTRACTOR) :].partition('.')
             backbone[f'{_IN_EXTRACTOR.get(place, place)}.{rest}'] = value
     head = convert_head(tensors)
     block = {
-        k[len(BLOCK_PREFIX):]: v for k, v in head.items() if k.startswith(BLOCK_PREFIX)
+        k[len(BLOCK_PREFIX) :]: v for k, v in head.items() if k.startswith(BLOCK_PREFIX)
     }
     parts = {
         'backbone.': convert_wide_stem(backbone),
         HEAD_PREFIX: {k: v for k, v in head.items() if not k.startswith(BLOCK_PREFIX)},
-        HEAD_PREFIX + BLOCK_PREFIX: convert_block(block, tied)
+        HEAD_PREFIX + BLOCK_PREFIX: convert_block(block, tied),
     }
     return {
         prefix + key: value
-        for prefix, tensors in parts.items() for key, value in tensors.items()
+        for prefix, tensors in parts.items()
+        for key, value in tensors.items()
     }
 
 
@@ -98,11 +107,13 @@ def convert_head(given: Mapping) -> dict[str, Tensor]:
     tensors = unwrap(given)
     if any(key.startswith(HEAD_PREFIX) for key in tensors):
         tensors = {
-            k[len(HEAD_PREFIX):]: v for k, v in tensors.items()
+            k[len(HEAD_PREFIX) :]: v
+            for k, v in tensors.items()
             if k.startswith(HEAD_PREFIX)
         }
     return {
-        _replace_start(key, _IN_HEAD): value for key, value in tensors.items()
+        _replace_start(key, _IN_HEAD): value
+        for key, value in tensors.items()
         if not key.startswith(_EXTRACTOR)
     }
 
@@ -132,8 +143,10 @@ def convert_wide_stem(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A ResNet whose stem is ``conv1`` and ``bn1``, in the names of a ResNetV1c."""
     stem = re.compile(r'conv1\.(\d+\.)')
     return {
-        stem.sub(r'stem.\1', key) if stem.match(key) else _replace_start(
-            key, (('bn1.', 'stem.7.'), )): value for key, value in given.items()
+        stem.sub(r'stem.\1', key)
+        if stem.match(key)
+        else _replace_start(key, (('bn1.', 'stem.7.'),)): value
+        for key, value in given.items()
     }
 
 
@@ -156,13 +169,13 @@ def load_from_mmgroupmix(
     """
     if filename not in WIDE_STEM_RESNETS:
         raise CheckpointError(
-            f'There are no weights {filename}. There are '
-            f'{", ".join(WIDE_STEM_RESNETS)}.')
+            f'There are no weights {filename}. There are {", ".join(WIDE_STEM_RESNETS)}.'
+        )
     return convert_wide_stem(read_checkpoint(WIDE_STEM_RESNETS[filename]))
 
 
 def _replace_start(name: str, replacements: tuple[tuple[str, str], ...]) -> str:
     for start, replacement in replacements:
         if name.startswith(start):
-            return replacement + name[len(start):]
+            return replacement + name[len(start) :]
     return name

@@ -22,28 +22,31 @@ SIGNATURES = (
 _BLOCK = r'(?:poolformer\.)?encoder\.block\.(\d+)\.(\d+)\.'
 _EMBEDDING = r'(?:poolformer\.)?encoder\.patch_embeddings\.'
 _OUR_BLOCK = r'stages.\1.blocks.\2.'
-_RENAMES = [(re.compile(pattern), replacement) for pattern, replacement in (
-    # the paper's and mmpretrain's, whose `network` is placed before
-    (r'patch_embed\.proj\.', 'stem.'),
-    (r'(stages\.\d+\.blocks\.\d+\.)layer_scale_([12])$', r'\1layer_scale\2'),
-    (r'norm([0246])\.', lambda match: f'out_norms.{int(match[1]) // 2}.'),
-    (r'head\.(weight|bias)$', r'head.fc.\1'),
-    # timm's
-    (r'stem\.conv\.', 'stem.'),
-    (r'stages\.(\d+)\.downsample\.conv\.', r'stages.\1.embedding.'),
-    (r'(stages\.\d+\.blocks\.\d+\.layer_scale[12])\.scale$', r'\1'),
-    (r'head\.norm\.', 'final_norm.'),
-    # Hugging Face's
-    (_EMBEDDING + r'0\.projection\.', 'stem.'),
-    (_EMBEDDING + r'(\d+)\.projection\.', r'stages.\1.embedding.'),
-    (_BLOCK + r'layer_scale_([12])$', _OUR_BLOCK + r'layer_scale\3'),
-    (_BLOCK + r'before_norm\.', _OUR_BLOCK + 'norm1.'),
-    (_BLOCK + r'after_norm\.', _OUR_BLOCK + 'norm2.'),
-    (_BLOCK + r'output\.conv([12])\.', _OUR_BLOCK + r'mlp.fc\3.'),
-    (r'classifier\.', 'head.fc.'),
-    # several
-    (r'norm\.', 'final_norm.'),
-)]
+_RENAMES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        # the paper's and mmpretrain's, whose `network` is placed before
+        (r'patch_embed\.proj\.', 'stem.'),
+        (r'(stages\.\d+\.blocks\.\d+\.)layer_scale_([12])$', r'\1layer_scale\2'),
+        (r'norm([0246])\.', lambda match: f'out_norms.{int(match[1]) // 2}.'),
+        (r'head\.(weight|bias)$', r'head.fc.\1'),
+        # timm's
+        (r'stem\.conv\.', 'stem.'),
+        (r'stages\.(\d+)\.downsample\.conv\.', r'stages.\1.embedding.'),
+        (r'(stages\.\d+\.blocks\.\d+\.layer_scale[12])\.scale$', r'\1'),
+        (r'head\.norm\.', 'final_norm.'),
+        # Hugging Face's
+        (_EMBEDDING + r'0\.projection\.', 'stem.'),
+        (_EMBEDDING + r'(\d+)\.projection\.', r'stages.\1.embedding.'),
+        (_BLOCK + r'layer_scale_([12])$', _OUR_BLOCK + r'layer_scale\3'),
+        (_BLOCK + r'before_norm\.', _OUR_BLOCK + 'norm1.'),
+        (_BLOCK + r'after_norm\.', _OUR_BLOCK + 'norm2.'),
+        (_BLOCK + r'output\.conv([12])\.', _OUR_BLOCK + r'mlp.fc\3.'),
+        (r'classifier\.', 'head.fc.'),
+        # several
+        (r'norm\.', 'final_norm.'),
+    )
+]
 _NETWORK = re.compile(r'network\.(\d+)\.(.*)')
 
 

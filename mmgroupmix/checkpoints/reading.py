@@ -20,8 +20,15 @@ from ..errors import CheckpointError, CheckpointNotFoundError
 
 #: Levels under which training scripts keep the weights, by preference.
 OUTER_LEVELS = (
-    'state_dict', 'model', 'net', 'model_state_dict', 'module', 'model_ema',
-    'state_dict_ema', 'ema_state_dict')
+    'state_dict',
+    'model',
+    'net',
+    'model_state_dict',
+    'module',
+    'model_ema',
+    'state_dict_ema',
+    'ema_state_dict',
+)
 PREFIXES = ('module.', '_orig_mod.')
 
 
@@ -46,20 +53,21 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
     if '://' in str(checkpoint):
         try:
             if str(checkpoint).startswith(('http://', 'https://')):
-                return read_checkpoint(_fetched(str(checkpoint)))
-            loaded = CheckpointLoader.load_checkpoint(
-                str(checkpoint), map_location='cpu')
+                return read_checkpoint(_download(str(checkpoint)))
+            loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
         except CheckpointError:
             raise
         except Exception as error:
             raise CheckpointError(
                 f'Cannot fetch {checkpoint}: {error}. Fetch it by hand, and give the '
-                'place of the file.') from error
+                'place of the file.'
+            ) from error
         return unwrap(loaded, f'{checkpoint}')
     raise CheckpointNotFoundError(
         f'No checkpoint at {checkpoint}. Put the published file there, give its place '
         'as backbone.init_cfg.checkpoint, or train from random weights with '
-        'init_cfg=None.')
+        'init_cfg=None.'
+    )
 
 
 def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
@@ -79,11 +87,13 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
     if isinstance(loaded, _Placeholder):
         raise CheckpointError(
             f'{origin} holds a pickled {type(loaded).__name__} object, which is code, '
-            'not weights: save its state_dict() where that code is at hand.')
+            'not weights: save its state_dict() where that code is at hand.'
+        )
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
             f'{origin} holds a {type(loaded).__name__}, not the weights of a model: '
-            'expected a dict of names and tensors.')
+            'expected a dict of names and tensors.'
+        )
     for level in OUTER_LEVELS:
         if isinstance(loaded.get(level), Mapping):
             return unwrap(loaded[level], origin)
@@ -92,19 +102,22 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
         keys = ', '.join(map(str, list(loaded)[:8])) or 'nothing'
         raise CheckpointError(
             f'{origin} holds no tensors: expected names and tensors, at the top or below '
-            f'one of {", ".join(OUTER_LEVELS)}; found {keys}.')
-    return without_wrappers(tensors)
+            f'one of {", ".join(OUTER_LEVELS)}; found {keys}.'
+        )
+    return strip_wrapper_prefixes(tensors)
 
 
-def without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_wrapper_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Names without the prefixes of data parallel and compiled modules."""
     for prefix in PREFIXES:
         if tensors and all(key.startswith(prefix) for key in tensors):
-            return without_wrappers({k[len(prefix):]: v for k, v in tensors.items()})
+            return strip_wrapper_prefixes(
+                {k[len(prefix) :]: v for k, v in tensors.items()}
+            )
     return dict(tensors)
 
 
-def _fetched(address: str) -> Path:
+def _download(address: str) -> Path:
     """The file of a web address, in PyTorch's cache; fetched once for all processes."""
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
     path = folder / Path(urlparse(address).path).name
@@ -130,7 +143,8 @@ def _load(path: Path) -> object:
         raise CheckpointError(_unreadable(path, error)) from error
     try:
         return torch.load(
-            path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE)
+            path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE
+        )
     except Exception as error:
         raise CheckpointError(_unreadable(path, error)) from error
 
@@ -141,7 +155,8 @@ def _load_safetensors(path: Path) -> object:
     except ImportError as error:
         raise CheckpointError(
             f'Reading {path} needs the package safetensors: pip install safetensors, or '
-            'fetch the .bin file beside it.') from error
+            'fetch the .bin file beside it.'
+        ) from error
     try:
         return load_file(path)
     except Exception as error:
@@ -156,12 +171,16 @@ def _unreadable(path: Path, error: Exception) -> str:
     elif head.lstrip()[:1] == b'<':
         what = 'a web page, probably an error of the download: fetch the file again'
     else:
-        what = 'not a checkpoint, or truncated: compare its size with its source, or ' \
-               'fetch it again'
+        what = (
+            'not a checkpoint, or truncated: compare its size with its source, or '
+            'fetch it again'
+        )
     reason = str(error).partition('\n')[0]
-    return (f'Cannot read {path} ({path.stat().st_size} bytes): it is {what}. Expected '
-            'a file that torch.save or safetensors wrote. '
-            f'({type(error).__name__}: {reason})')
+    return (
+        f'Cannot read {path} ({path.stat().st_size} bytes): it is {what}. Expected '
+        'a file that torch.save or safetensors wrote. '
+        f'({type(error).__name__}: {reason})'
+    )
 
 
 class _Placeholder(dict):
@@ -188,8 +207,10 @@ class _Placeholder(dict):
 
 
 _SAFE = {
-    ('collections', 'OrderedDict'), ('torch', 'Size'),
-    ('torch._utils', '_rebuild_tensor_v2'), ('torch._utils', '_rebuild_parameter'),
+    ('collections', 'OrderedDict'),
+    ('torch', 'Size'),
+    ('torch._utils', '_rebuild_tensor_v2'),
+    ('torch._utils', '_rebuild_parameter'),
 }
 
 
@@ -198,12 +219,15 @@ class _InertUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str):
         is_dtype = module == 'torch' and isinstance(
-            getattr(torch, name, None), torch.dtype)
+            getattr(torch, name, None), torch.dtype
+        )
         if is_dtype or (module, name) in _SAFE:
             return super().find_class(module, name)
-        return type(name, (_Placeholder, ), dict(__module__=module))
+        return type(name, (_Placeholder,), dict(__module__=module))
 
 
 _INERT_PICKLE = SimpleNamespace(
-    __name__='inert_pickle', Unpickler=_InertUnpickler,
-    load=lambda file, **options: _InertUnpickler(file, **options).load())
+    __name__='inert_pickle',
+    Unpickler=_InertUnpickler,
+    load=lambda file, **options: _InertUnpickler(file, **options).load(),
+)

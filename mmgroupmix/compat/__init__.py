@@ -20,8 +20,12 @@ from .mmcv_ext import install_stand_in
 from .toolboxes import explained_import_failures, require_toolbox
 
 __all__ = [
-    'apply', 'explained_import_failures', 'format_once', 'prepare_distributed',
-    'require_toolbox']
+    'apply',
+    'explained_import_failures',
+    'format_once',
+    'prepare_distributed',
+    'require_toolbox',
+]
 
 
 def apply() -> None:

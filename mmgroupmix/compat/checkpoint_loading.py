@@ -10,17 +10,28 @@ as before.
 Remove when the oldest mmengine that is supported declares them itself.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from pickle import UnpicklingError
-from typing import Callable, List
 
 import numpy as np
 import torch
 
 # The number types that a log value or a metric may have.
 _SCALAR_TYPES = (
-    'bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64',
-    'float16', 'float32', 'float64')
+    'bool',
+    'int8',
+    'int16',
+    'int32',
+    'int64',
+    'uint8',
+    'uint16',
+    'uint32',
+    'uint64',
+    'float16',
+    'float32',
+    'float64',
+)
 
 
 def allow_mmengine_checkpoints() -> None:
@@ -46,12 +57,14 @@ def _statistic_of_history_buffer(owner: type, name: str) -> Callable:
     forbidden: with it a file could reach any object from any other.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
+
     # A buffer registers its statistics when the first one is made: not yet, in a new
     # process that resumes.
     if owner is not HistoryBuffer or name not in HistoryBuffer()._statistics_methods:
         raise UnpicklingError(
             'a checkpoint may ask only for the statistics of HistoryBuffer, not for '
-            f'{name!r} of {owner!r}')
+            f'{name!r} of {owner!r}'
+        )
     return getattr(HistoryBuffer, name)
 
 
@@ -61,14 +74,17 @@ _statistic_of_history_buffer.__qualname__ = 'getattr'
 
 
 @lru_cache(maxsize=1)
-def _numpy_globals() -> List[Callable]:
+def _numpy_globals() -> list[Callable]:
     """What numpy 1 and 2 name in a pickled array or scalar, whichever is installed."""
     multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
     functions = [
         _renamed(function, f'{package}.multiarray', name)
         for package in ('numpy.core', 'numpy._core')
         for name, function in (
-            ('_reconstruct', multiarray._reconstruct), ('scalar', multiarray.scalar))]
+            ('_reconstruct', multiarray._reconstruct),
+            ('scalar', multiarray.scalar),
+        )
+    ]
     dtype_classes = [type(np.dtype(name)) for name in _SCALAR_TYPES]
     return [*functions, np.ndarray, np.dtype, *dtype_classes]
 

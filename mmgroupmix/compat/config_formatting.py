@@ -11,6 +11,7 @@ def format_once() -> None:
     """Let yapf answer with its last text when it is asked for the same again."""
     from mmengine.config import config
     from yapf.yapflib import yapf_api
+
     original, formatted = yapf_api.FormatCode, {}
     if hasattr(original, '__wrapped__'):
         return

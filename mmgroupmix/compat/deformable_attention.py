@@ -9,7 +9,7 @@ Source: Zhu et al., Deformable DETR, equation 3.
 Part of ``mmcv_ext`` and removed with it.
 """
 
-from typing import Iterator, Tuple
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,12 @@ from torch import Tensor
 
 
 def deformable_attention(
-        value: Tensor, spatial_shapes: Tensor, level_starts: Tensor, locations: Tensor,
-        weights: Tensor) -> Tensor:
+    value: Tensor,
+    spatial_shapes: Tensor,
+    level_starts: Tensor,
+    locations: Tensor,
+    weights: Tensor,
+) -> Tensor:
     """Add up weighted bilinear samples of every level's feature map.
 
     Args:
@@ -37,13 +41,19 @@ def deformable_attention(
     output = value.new_zeros(batch, queries, heads * value.size(3))
     for level, cells, shape in _levels(spatial_shapes, level_starts):
         output += _attend(
-            value[:, cells], shape, locations[:, :, :, level], weights[:, :, :, level])
+            value[:, cells], shape, locations[:, :, :, level], weights[:, :, :, level]
+        )
     return output
 
 
 def deformable_attention_backward(
-        value: Tensor, spatial_shapes: Tensor, level_starts: Tensor, locations: Tensor,
-        weights: Tensor, grad_output: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+    value: Tensor,
+    spatial_shapes: Tensor,
+    level_starts: Tensor,
+    locations: Tensor,
+    weights: Tensor,
+    grad_output: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Differentiate :func:`deformable_attention`.
 
     Args:
@@ -54,17 +64,22 @@ def deformable_attention_backward(
     Returns:
         The gradients with respect to ``value``, ``locations`` and ``weights``.
     """
-    gradients = tuple(
-        torch.zeros_like(tensor) for tensor in (value, locations, weights))
+    gradients = tuple(torch.zeros_like(tensor) for tensor in (value, locations, weights))
     grad_value, grad_locations, grad_weights = gradients
     for level, cells, shape in _levels(spatial_shapes, level_starts):
         inputs = [
-            tensor.detach().requires_grad_() for tensor in
-            (value[:, cells], locations[:, :, :, level], weights[:, :, :, level])]
+            tensor.detach().requires_grad_()
+            for tensor in (
+                value[:, cells],
+                locations[:, :, :, level],
+                weights[:, :, :, level],
+            )
+        ]
         with torch.enable_grad():
             output = _attend(inputs[0], shape, *inputs[1:])
         of_value, of_locations, of_weights = torch.autograd.grad(
-            output, inputs, grad_output)
+            output, inputs, grad_output
+        )
         grad_value[:, cells] += of_value
         grad_locations[:, :, :, level] = of_locations
         grad_weights[:, :, :, level] = of_weights
@@ -72,8 +87,8 @@ def deformable_attention_backward(
 
 
 def _levels(
-        spatial_shapes: Tensor, level_starts: Tensor
-) -> Iterator[Tuple[int, slice, Tuple[int, int]]]:
+    spatial_shapes: Tensor, level_starts: Tensor
+) -> Iterator[tuple[int, slice, tuple[int, int]]]:
     """Number, cells and (height, width) of each level."""
     levels = zip(spatial_shapes.tolist(), level_starts.tolist())
     for level, ((height, width), start) in enumerate(levels):
@@ -81,14 +96,15 @@ def _levels(
 
 
 def _attend(
-        value: Tensor, shape: Tuple[int, int], locations: Tensor,
-        weights: Tensor) -> Tensor:
+    value: Tensor, shape: tuple[int, int], locations: Tensor, weights: Tensor
+) -> Tensor:
     """Attend to one level: (B, H * W, M, C) sampled at (B, Q, M, P, 2)."""
     batch, _, heads, channels = value.shape
     maps = value.permute(0, 2, 3, 1).reshape(batch * heads, channels, *shape)
     grid = 2 * locations.transpose(1, 2).flatten(0, 1) - 1  # (B * M, Q, P, 2)
     samples = F.grid_sample(
-        maps, grid, mode='bilinear', padding_mode='zeros', align_corners=False)
+        maps, grid, mode='bilinear', padding_mode='zeros', align_corners=False
+    )
     weights = weights.transpose(1, 2).flatten(0, 1)  # (B * M, Q, P)
     attended = (samples * weights[:, None]).sum(dim=-1)  # (B * M, C, Q)
     attended = attended.unflatten(0, (batch, heads)).flatten(1, 2)

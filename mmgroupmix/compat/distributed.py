@@ -10,7 +10,7 @@ Remove when mmengine's ``init_dist`` and ``Runner.wrap_model`` look at the devic
 
 import datetime
 import os
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 import torch.distributed as torch_distributed
 from torch.nn.parallel import DistributedDataParallel
@@ -42,6 +42,7 @@ def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
         RuntimeError: If the process was not started by ``torchrun``.
     """
     from mmengine.device import get_device
+
     if launcher != 'pytorch' or get_device() != 'cpu':
         return False
     missing = [name for name in _TORCHRUN_VARIABLES if name not in os.environ]
@@ -49,7 +50,8 @@ def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
         raise RuntimeError(
             f"launcher='pytorch' needs the environment that torchrun sets, of which "
             f'{", ".join(missing)} is missing; start with `torchrun '
-            '--nproc_per_node=PROCESSES SCRIPT ...` or use launcher=none')
+            '--nproc_per_node=PROCESSES SCRIPT ...` or use launcher=none'
+        )
     if not torch_distributed.is_initialized():
         torch_distributed.init_process_group('gloo', timeout=_timeout(cfg))
     _wrap_on_cpu(cfg)
@@ -63,9 +65,11 @@ def _wrap_on_cpu(cfg: 'Config') -> None:
         cfg.model_wrapper_cfg = dict(
             type='DeviceAwareDistributedDataParallel',
             broadcast_buffers=False,
-            find_unused_parameters=cfg.get('find_unused_parameters', False))
+            find_unused_parameters=cfg.get('find_unused_parameters', False),
+        )
         return
     from mmengine.registry import MODEL_WRAPPERS
+
     kind = wrapper.get('type', 'MMDistributedDataParallel')
     if isinstance(kind, str):
         kind = MODEL_WRAPPERS.get(kind)
@@ -73,6 +77,6 @@ def _wrap_on_cpu(cfg: 'Config') -> None:
         wrapper.device_ids = None
 
 
-def _timeout(cfg: 'Config') -> Optional[datetime.timedelta]:
+def _timeout(cfg: 'Config') -> datetime.timedelta | None:
     seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
     return None if seconds is None else datetime.timedelta(seconds=seconds)

@@ -6,8 +6,6 @@ hardly ever ask for the maximum, so memory matters more here than speed.
 Part of ``mmcv_ext`` and removed with it.
 """
 
-from typing import Tuple
-
 import torch
 from torch import Tensor
 
@@ -15,9 +13,13 @@ NO_SAMPLE = -1  # as the coordinate of a bin's maximum
 
 
 def max_roi_align(
-        features: Tensor, rois: Tensor, output_size: Tuple[int, int],
-        spatial_scale: float, sampling_ratio: int,
-        aligned: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    features: Tensor,
+    rois: Tensor,
+    output_size: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Take the largest bilinear sample of every bin.
 
     Args:
@@ -49,7 +51,8 @@ def max_roi_align(
 
     batch_indices = rois[:, 0].long().tolist()
     for k, (batch, (columns, rows)) in enumerate(
-            zip(batch_indices, grids.long().tolist())):
+        zip(batch_indices, grids.long().tolist())
+    ):
         if columns <= 0 or rows <= 0:
             continue
         xs = _sample_positions(starts[k, 0], bins[k, 0], width, columns)
@@ -66,8 +69,12 @@ def max_roi_align(
 
 
 def max_roi_align_backward(
-        grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor,
-        input_shape: torch.Size) -> Tensor:
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    input_shape: torch.Size,
+) -> Tensor:
     """Send every bin's gradient to the four neighbours of its winning sample.
 
     Args:
@@ -115,7 +122,7 @@ def _bilinear_grid(plane: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
     return samples * (y_inside[:, None] & x_inside)
 
 
-def _neighbours(positions: Tensor, size: int) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+def _neighbours(positions: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The cells around each position, the upper one's weight, and whether it counts.
 
     A position up to one cell outside takes the border's value; one farther out counts

@@ -14,10 +14,10 @@ Remove when mmcv is published with operators for the torch that this package req
 """
 
 import sys
+from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Callable, Optional
 
 STAND_IN_FOR = 'mmcv._ext'
 
@@ -44,20 +44,19 @@ class StandInModule(ModuleType):
 
 
 class _LastResortFinder(MetaPathFinder):
-
-    def find_spec(self, fullname, path=None, target=None) -> Optional[ModuleSpec]:
+    def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
         if fullname != STAND_IN_FOR:
             return None
         return ModuleSpec(fullname, _StandInLoader(), origin=__name__)
 
 
 class _StandInLoader(Loader):
-
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return StandInModule(spec.name, doc=__doc__)
 
     def exec_module(self, module: ModuleType) -> None:
         from . import mmcv_operators
+
         for name in mmcv_operators.__all__:
             setattr(module, name, getattr(mmcv_operators, name))
 
@@ -72,7 +71,8 @@ def _unavailable(name: str) -> Callable:
             'wheel that OpenMMLab built for your torch and CUDA '
             '(`pip install -U openmim && mim install "mmcv>=2.0.0"`) or build it from '
             'its source tree against the torch that is installed '
-            '(`MMCV_WITH_OPS=1 FORCE_CUDA=1 pip install --no-build-isolation .`).')
+            '(`MMCV_WITH_OPS=1 FORCE_CUDA=1 pip install --no-build-isolation .`).'
+        )
 
     operator.__name__ = operator.__qualname__ = name
     return operator

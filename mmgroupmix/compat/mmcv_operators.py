@@ -17,9 +17,15 @@ from .deformable_attention import deformable_attention, deformable_attention_bac
 from .max_roi_align import max_roi_align, max_roi_align_backward
 
 __all__ = [
-    'get_compiler_version', 'get_compiling_cuda_version', 'ms_deform_attn_backward',
-    'ms_deform_attn_forward', 'nms', 'roi_align_backward', 'roi_align_forward',
-    'sigmoid_focal_loss_backward', 'sigmoid_focal_loss_forward'
+    'get_compiler_version',
+    'get_compiling_cuda_version',
+    'ms_deform_attn_backward',
+    'ms_deform_attn_forward',
+    'nms',
+    'roi_align_backward',
+    'roi_align_forward',
+    'sigmoid_focal_loss_backward',
+    'sigmoid_focal_loss_forward',
 ]
 
 MAX_POOLING = 0  # `pool_mode` of RoIAlign; 1 is average pooling
@@ -52,10 +58,18 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def roi_align_forward(
-        input: Tensor, rois: Tensor, output: Tensor, argmax_y: Tensor,
-        argmax_x: Tensor, aligned_height: int, aligned_width: int,
-        spatial_scale: float, sampling_ratio: int, pool_mode: int,
-        aligned: bool) -> None:
+    input: Tensor,
+    rois: Tensor,
+    output: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Pool each region of interest into a grid of bins, by bilinear samples.
 
     Args:
@@ -76,22 +90,41 @@ def roi_align_forward(
     features, regions = input.to(dtype), rois.to(dtype)
     if pool_mode == MAX_POOLING:
         values, ys, xs = max_roi_align(
-            features, regions, (aligned_height, aligned_width), spatial_scale,
-            sampling_ratio, aligned)
+            features,
+            regions,
+            (aligned_height, aligned_width),
+            spatial_scale,
+            sampling_ratio,
+            aligned,
+        )
         argmax_y.copy_(ys)
         argmax_x.copy_(xs)
     else:
         values = _torchvision_operators().roi_align(
-            features, regions, spatial_scale, aligned_height, aligned_width,
-            sampling_ratio, aligned)
+            features,
+            regions,
+            spatial_scale,
+            aligned_height,
+            aligned_width,
+            sampling_ratio,
+            aligned,
+        )
     output.copy_(values)
 
 
 def roi_align_backward(
-        grad_output: Tensor, rois: Tensor, argmax_y: Tensor, argmax_x: Tensor,
-        grad_input: Tensor, aligned_height: int, aligned_width: int,
-        spatial_scale: float, sampling_ratio: int, pool_mode: int,
-        aligned: bool) -> None:
+    grad_output: Tensor,
+    rois: Tensor,
+    argmax_y: Tensor,
+    argmax_x: Tensor,
+    grad_input: Tensor,
+    aligned_height: int,
+    aligned_width: int,
+    spatial_scale: float,
+    sampling_ratio: int,
+    pool_mode: int,
+    aligned: bool,
+) -> None:
     """Add the gradient with respect to the feature map to ``grad_input``.
 
     Args:
@@ -104,18 +137,30 @@ def roi_align_backward(
     gradient, regions = grad_output.to(dtype), rois.to(dtype)
     if pool_mode == MAX_POOLING:
         result = max_roi_align_backward(
-            gradient, regions, argmax_y.to(dtype), argmax_x.to(dtype),
-            grad_input.shape)
+            gradient, regions, argmax_y.to(dtype), argmax_x.to(dtype), grad_input.shape
+        )
     else:
         result = _torchvision_operators()._roi_align_backward(
-            gradient, regions, spatial_scale, aligned_height, aligned_width,
-            *grad_input.shape, sampling_ratio, aligned)
+            gradient,
+            regions,
+            spatial_scale,
+            aligned_height,
+            aligned_width,
+            *grad_input.shape,
+            sampling_ratio,
+            aligned,
+        )
     grad_input.add_(result)
 
 
 def sigmoid_focal_loss_forward(
-        input: Tensor, target: Tensor, weight: Tensor, output: Tensor, gamma: float,
-        alpha: float) -> None:
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    output: Tensor,
+    gamma: float,
+    alpha: float,
+) -> None:
     """Write the focal loss of every logit, each class being a binary decision.
 
     Args:
@@ -139,8 +184,13 @@ def sigmoid_focal_loss_forward(
 
 
 def sigmoid_focal_loss_backward(
-        input: Tensor, target: Tensor, weight: Tensor, grad_input: Tensor, gamma: float,
-        alpha: float) -> None:
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    grad_input: Tensor,
+    gamma: float,
+    alpha: float,
+) -> None:
     """Write the derivative of :func:`sigmoid_focal_loss_forward` by every logit.
 
     Args:
@@ -158,9 +208,13 @@ def sigmoid_focal_loss_backward(
 
 
 def ms_deform_attn_forward(
-        value: Tensor, value_spatial_shapes: Tensor, value_level_start_index: Tensor,
-        sampling_locations: Tensor, attention_weights: Tensor,
-        im2col_step: int) -> Tensor:
+    value: Tensor,
+    value_spatial_shapes: Tensor,
+    value_level_start_index: Tensor,
+    sampling_locations: Tensor,
+    attention_weights: Tensor,
+    im2col_step: int,
+) -> Tensor:
     """Add up weighted bilinear samples of every level's feature map.
 
     Args:
@@ -178,16 +232,27 @@ def ms_deform_attn_forward(
     """
     dtype = _computing_dtype(value)
     output = deformable_attention(
-        value.to(dtype), value_spatial_shapes, value_level_start_index,
-        sampling_locations.to(dtype), attention_weights.to(dtype))
+        value.to(dtype),
+        value_spatial_shapes,
+        value_level_start_index,
+        sampling_locations.to(dtype),
+        attention_weights.to(dtype),
+    )
     return output.to(value.dtype)
 
 
 def ms_deform_attn_backward(
-        value: Tensor, value_spatial_shapes: Tensor, value_level_start_index: Tensor,
-        sampling_locations: Tensor, attention_weights: Tensor, grad_output: Tensor,
-        grad_value: Tensor, grad_sampling_loc: Tensor, grad_attn_weight: Tensor,
-        im2col_step: int) -> None:
+    value: Tensor,
+    value_spatial_shapes: Tensor,
+    value_level_start_index: Tensor,
+    sampling_locations: Tensor,
+    attention_weights: Tensor,
+    grad_output: Tensor,
+    grad_value: Tensor,
+    grad_sampling_loc: Tensor,
+    grad_attn_weight: Tensor,
+    im2col_step: int,
+) -> None:
     """Add to or write the gradients of :func:`ms_deform_attn_forward`.
 
     Args:
@@ -201,9 +266,13 @@ def ms_deform_attn_backward(
     """
     dtype = _computing_dtype(value)
     of_value, of_locations, of_weights = deformable_attention_backward(
-        value.to(dtype), value_spatial_shapes, value_level_start_index,
-        sampling_locations.to(dtype), attention_weights.to(dtype),
-        grad_output.to(dtype))
+        value.to(dtype),
+        value_spatial_shapes,
+        value_level_start_index,
+        sampling_locations.to(dtype),
+        attention_weights.to(dtype),
+        grad_output.to(dtype),
+    )
     grad_value.add_(of_value)
     grad_sampling_loc.copy_(of_locations)
     grad_attn_weight.copy_(of_weights)
@@ -240,11 +309,13 @@ def _computing_dtype(tensor: Tensor) -> torch.dtype:
 def _torchvision_operators():
     try:
         import torchvision  # noqa: F401  registers torch.ops.torchvision
+
         torch.ops.torchvision.roi_align
     except (ImportError, AttributeError, RuntimeError) as error:
         raise ImportError(
             'NMS and RoIAlign come from torchvision here, since mmcv was installed '
             f'without compiled operators, but torchvision does not work: {error}. '
             'Install torch and torchvision together, from the same index, in releases '
-            'that belong together: `pip install torch torchvision`.') from error
+            'that belong together: `pip install torch torchvision`.'
+        ) from error
     return torch.ops.torchvision

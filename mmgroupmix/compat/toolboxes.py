@@ -10,9 +10,9 @@ second family.
 
 import importlib
 import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Iterator
 
 _TOOLBOXES = ('mmdet', 'mmseg', 'mmpretrain')
 _PUBLISHED_TWICE = (*_TOOLBOXES, 'mmcv', 'mmengine')
@@ -20,25 +20,34 @@ _PUBLISHED_TWICE = (*_TOOLBOXES, 'mmcv', 'mmengine')
 _INSTALL = (
     'Install one of the two families, never both into one environment: the maintained '
     'one with `pip install "mmgroupmix[onedl]"`, or the classic one with '
-    '`pip install "mmgroupmix[classic]"`.')
+    '`pip install "mmgroupmix[classic]"`.'
+)
 
 # A pattern in the error's text, and the advice.
 _KNOWN_FAILURES = (
-    (r'lib(GL|gthread|glib|SM|Xext|Xrender)[-\w.]*\.so',
-     'OpenCV was installed with its windows, for which this machine lacks graphics '
-     'libraries. Replace it: `pip uninstall -y opencv-python && pip install '
-     '--force-reinstall --no-deps opencv-python-headless`.'),
-    (r'pkg_resources',
-     'setuptools 81 and later lack pkg_resources, which the classic family imports: '
-     '`pip install "setuptools<81"`.'),
-    (r'operator torchvision::\w+ does not exist',
-     'torchvision was built for another torch. Install both together, from the same '
-     'index: `pip install --force-reinstall torch torchvision`.'),
-    (r'(MMCV|MMEngine)==\S+ is .*incompatible',
-     'The installed packages belong to different families or releases; uninstall them '
-     'first: `pip uninstall -y mmengine mmcv mmcv-lite mmdet mmsegmentation mmpretrain '
-     'onedl-mmengine onedl-mmcv onedl-mmdetection onedl-mmsegmentation '
-     f'onedl-mmpretrain`. {_INSTALL}'),
+    (
+        r'lib(GL|gthread|glib|SM|Xext|Xrender)[-\w.]*\.so',
+        'OpenCV was installed with its windows, for which this machine lacks graphics '
+        'libraries. Replace it: `pip uninstall -y opencv-python && pip install '
+        '--force-reinstall --no-deps opencv-python-headless`.',
+    ),
+    (
+        r'pkg_resources',
+        'setuptools 81 and later lack pkg_resources, which the classic family imports: '
+        '`pip install "setuptools<81"`.',
+    ),
+    (
+        r'operator torchvision::\w+ does not exist',
+        'torchvision was built for another torch. Install both together, from the same '
+        'index: `pip install --force-reinstall torch torchvision`.',
+    ),
+    (
+        r'(MMCV|MMEngine)==\S+ is .*incompatible',
+        'The installed packages belong to different families or releases; uninstall them '
+        'first: `pip uninstall -y mmengine mmcv mmcv-lite mmdet mmsegmentation mmpretrain '
+        'onedl-mmengine onedl-mmcv onedl-mmdetection onedl-mmsegmentation '
+        f'onedl-mmpretrain`. {_INSTALL}',
+    ),
 )
 
 
@@ -58,7 +67,8 @@ def require_toolbox(name: str) -> ModuleType:
     """
     if name not in _TOOLBOXES:
         raise ValueError(
-            f'unknown toolbox {name!r}, expected one of {", ".join(_TOOLBOXES)}')
+            f'unknown toolbox {name!r}, expected one of {", ".join(_TOOLBOXES)}'
+        )
     with explained_import_failures(name):
         # Some releases of the toolboxes import it only where they need it.
         importlib.import_module('mmcv')
@@ -85,6 +95,5 @@ def explained_import_failures(name: str) -> Iterator[None]:
             raise ImportError(f'{subject} is not installed. {_INSTALL}') from error
         for pattern, advice in _KNOWN_FAILURES:
             if re.search(pattern, str(error)):
-                raise ImportError(
-                    f'{name} does not import: {error}\n{advice}') from error
+                raise ImportError(f'{name} does not import: {error}\n{advice}') from error
         raise

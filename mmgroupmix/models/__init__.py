@@ -1,3 +1,5 @@
+"""Backbones, blocks, token mixers and heads."""
+
 from . import decode_heads, token_mixers
 from .backbones import (
     EAMLP,
@@ -6,17 +8,43 @@ from .backbones import (
     PoolFormer,
     WithExternalAttention,
 )
-from .layers.block import MetaFormerBlock
-from .layers.external_attention_block import ExternalAttentionBlock
-from .token_mixers import *  # noqa: F403  every mixer, by its own list
+from .blocks import ExternalAttentionBlock, MetaFormerBlock
+from .conversion import convert_state_dict
+from .token_mixers import (
+    DepthwiseConv,
+    ExternalAttention,
+    GroupMixAttention,
+    Identity,
+    MultiHeadExternalAttention,
+    Pooling,
+    RandomMixing,
+    SelfAttention,
+    SpatialFC,
+)
 
 __all__ = [
-    'EAMLP', 'ExternalAttentionBlock', 'GroupMixFormer', 'MetaFormer', 'MetaFormerBlock',
-    'PoolFormer', 'WithExternalAttention', *token_mixers.__all__
+    'EAMLP',
+    'DepthwiseConv',
+    'ExternalAttention',
+    'ExternalAttentionBlock',
+    'GroupMixAttention',
+    'GroupMixFormer',
+    'Identity',
+    'MetaFormer',
+    'MetaFormerBlock',
+    'MultiHeadExternalAttention',
+    'PoolFormer',
+    'Pooling',
+    'RandomMixing',
+    'SelfAttention',
+    'SpatialFC',
+    'WithExternalAttention',
+    'convert_state_dict',
+    'token_mixers',
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> type:
     # It imports mmsegmentation, hence only where it is asked for.
     if name == 'EAHead':
         return decode_heads.EAHead

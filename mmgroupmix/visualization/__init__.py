@@ -1,1 +1,1 @@
-
+"""Pictures of what models attend to."""

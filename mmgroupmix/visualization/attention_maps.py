@@ -60,20 +60,21 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     if not mixers:
         raise UserError(
             f'{type(model).__name__} has no ExternalAttention and no '
-            'MultiHeadExternalAttention to draw (an EAMLP\'s tokens-to-token module is '
+            "MultiHeadExternalAttention to draw (an EAMLP's tokens-to-token module is "
             'not). Give the config of an EANet, of an EAMLP with its own mixer or of a '
-            'model WithExternalAttention.')
+            'model WithExternalAttention.'
+        )
     record, mixer = AttentionRecord(), mixers[-1]
 
     def keep_image(backbone: nn.Module, inputs: tuple) -> None:
         record.num_passes += 1
-        record.image = shown(inputs[0][0], model.data_preprocessor)
+        record.image = denormalize(inputs[0][0], model.data_preprocessor)
 
     def keep_attention(mixer: nn.Module, inputs: tuple) -> None:
         tokens = inputs[0]
         height, width = record.row_size or tokens.shape[1:-1]
         attention = mixer.attend(tokens[:1]).flatten(0, -3)  # (heads, N, S)
-        attention = attention[:, -height * width:]  # without a class token before
+        attention = attention[:, -height * width :]  # without a class token before
         record.attention = attention.unflatten(1, (height, width)).float().cpu()
 
     def keep_size(module: nn.Module, inputs: tuple, tokens: Tensor) -> None:
@@ -81,7 +82,8 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
 
     hooks = [
         model.backbone.register_forward_pre_hook(keep_image),
-        mixer.register_forward_pre_hook(keep_attention)]
+        mixer.register_forward_pre_hook(keep_attention),
+    ]
     if isinstance(model.backbone, EAMLP):
         hooks.append(model.backbone.tokens_to_token.register_forward_hook(keep_size))
     try:
@@ -91,7 +93,7 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
             hook.remove()
 
 
-def shown(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
+def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
     """The (3, H, W) input of a backbone as it was before normalisation, (H, W, 3) RGB."""
     image = image.detach().float().cpu()
     mean = getattr(data_preprocessor, 'mean', None)
@@ -100,7 +102,8 @@ def shown(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
         image = image * std + mean.cpu().view(-1, 1, 1)
     # mmdet's and mmseg's preprocessors say it by one name, mmpretrain's by another.
     is_rgb = getattr(data_preprocessor, '_channel_conversion', None) or getattr(
-        data_preprocessor, 'to_rgb', False)
+        data_preprocessor, 'to_rgb', False
+    )
     image = image if is_rgb else image.flip(0)
     return image.clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
@@ -124,16 +127,25 @@ def draw_attention_maps(
     outside = [row for row in rows if not 0 <= row < num_memories]
     if outside or not rows:
         raise UserError(
-            f'rows {list(rows)}: expected rows of Mk from 0 to {num_memories - 1}.')
+            f'rows {list(rows)}: expected rows of Mk from 0 to {num_memories - 1}.'
+        )
     image = ('image', record.image)
-    maps = [[
-        (f'row {row}' if heads == 1 else f'row {row}, head {head}',
-         overlaid(record.image, record.attention[head, :, :, row]))
-        for head in range(heads)
-    ] for row in rows]
+    maps = [
+        [
+            (
+                f'row {row}' if heads == 1 else f'row {row}, head {head}',
+                blend_heatmap(record.image, record.attention[head, :, :, row]),
+            )
+            for head in range(heads)
+        ]
+        for row in rows
+    ]
     # The heads of a row begin a new line, behind the image.
-    groups = [[image, *(panel for row in maps for panel in row)]] if heads == 1 else [
-        [image, *row] for row in maps]
+    groups = (
+        [[image, *(panel for row in maps for panel in row)]]
+        if heads == 1
+        else [[image, *row] for row in maps]
+    )
     columns = min(len(groups[0]), COLUMNS)
     panels = []
     for group in groups:
@@ -141,10 +153,12 @@ def draw_attention_maps(
     # pyplot is left alone: it would keep every figure and choose a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     lines = len(panels) // columns
     aspect = record.image.shape[0] / record.image.shape[1]
     figure = Figure(
-        figsize=(1.8 * columns, (1.8 * aspect + 0.3) * lines), layout='constrained')
+        figsize=(1.8 * columns, (1.8 * aspect + 0.3) * lines), layout='constrained'
+    )
     FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, panels):
         axes.axis('off')
@@ -154,11 +168,13 @@ def draw_attention_maps(
     figure.savefig(out_file, dpi=120)
 
 
-def overlaid(image: np.ndarray, attention: Tensor) -> np.ndarray:
+def blend_heatmap(image: np.ndarray, attention: Tensor) -> np.ndarray:
     """(h, w) attention as colours, from blue to red, over an (H, W, 3) image."""
     from matplotlib import colormaps
+
     attention = F.interpolate(
-        attention[None, None], image.shape[:2], mode='bilinear', align_corners=False)
+        attention[None, None], image.shape[:2], mode='bilinear', align_corners=False
+    )
     low, high = torch.aminmax(attention)
     scaled = ((attention - low) / (high - low).clamp_min(1e-12))[0, 0].numpy()
     colours = colormaps['jet'](scaled)[..., :3] * 255

@@ -41,8 +41,9 @@ def shapes(tensors):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('wrap', [
-    lambda file: file, lambda file: dict(net=file, step=45000)])
+@pytest.mark.parametrize(
+    'wrap', [lambda file: file, lambda file: dict(net=file, step=45000)]
+)
 def test_a_whole_published_file_is_the_model_of_the_voc_config(wrap):
     converted = convert_eanet(wrap(published_eanet()))
     model = build(read('eanet_r101_voc'), 'meta')
@@ -51,26 +52,27 @@ def test_a_whole_published_file_is_the_model_of_the_voc_config(wrap):
 
 @pytest.mark.smoke
 def test_tensors_of_equal_shape_keep_their_places():
-    file = {key: torch.tensor(float(i)).expand(value.shape)
-            for i, (key, value) in enumerate(published_eanet().items())}
+    file = {
+        key: torch.tensor(float(i)).expand(value.shape)
+        for i, (key, value) in enumerate(published_eanet().items())
+    }
     converted = convert_eanet(file)
     for theirs, ours in {
-            'extractor.0.3.weight': 'backbone.stem.3.weight',
-            'extractor.0.4.bias': 'backbone.stem.4.bias',
-            'extractor.1.weight': 'backbone.stem.7.weight',
-            'extractor.1.bias': 'backbone.stem.7.bias',
-            'extractor.6.22.bn2.running_var': 'backbone.layer3.22.bn2.running_var',
-            'extractor.7.0.downsample.1.bias': 'backbone.layer4.0.downsample.1.bias',
-            'fc0.bn.weight': 'decode_head.conv_in.bn.weight',
-            'fc1.0.bn.bias': 'decode_head.conv_out.bn.bias',
-            'linu.conv1.weight': 'decode_head.attention_block.conv1.weight',
-            'linu.conv2.0.weight': 'decode_head.attention_block.conv2.weight',
-            'linu.conv2.1.running_mean': 'decode_head.attention_block.norm.running_mean',
-            'linu.linear_0.weight':
-                'decode_head.attention_block.attention.memory_key',
-            'linu.linear_1.weight':
-                'decode_head.attention_block.attention.memory_value',
-            'fc2.bias': 'decode_head.conv_seg.bias'}.items():
+        'extractor.0.3.weight': 'backbone.stem.3.weight',
+        'extractor.0.4.bias': 'backbone.stem.4.bias',
+        'extractor.1.weight': 'backbone.stem.7.weight',
+        'extractor.1.bias': 'backbone.stem.7.bias',
+        'extractor.6.22.bn2.running_var': 'backbone.layer3.22.bn2.running_var',
+        'extractor.7.0.downsample.1.bias': 'backbone.layer4.0.downsample.1.bias',
+        'fc0.bn.weight': 'decode_head.conv_in.bn.weight',
+        'fc1.0.bn.bias': 'decode_head.conv_out.bn.bias',
+        'linu.conv1.weight': 'decode_head.attention_block.conv1.weight',
+        'linu.conv2.0.weight': 'decode_head.attention_block.conv2.weight',
+        'linu.conv2.1.running_mean': 'decode_head.attention_block.norm.running_mean',
+        'linu.linear_0.weight': 'decode_head.attention_block.attention.memory_key',
+        'linu.linear_1.weight': 'decode_head.attention_block.attention.memory_value',
+        'fc2.bias': 'decode_head.conv_seg.bias',
+    }.items():
         assert converted[ours].unique() == file[theirs].unique(), ours
 
 
@@ -95,10 +97,12 @@ def test_half_a_file_is_refused(left_out):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('config, depth', [
-    ('eanet_r101_voc', 101), ('ablations/fcn_r50_ea_voc', 50)])
+@pytest.mark.parametrize(
+    'config, depth', [('eanet_r101_voc', 101), ('ablations/fcn_r50_ea_voc', 50)]
+)
 def test_the_weights_that_a_config_starts_from_fit_its_backbone(
-        config, depth, monkeypatch, tmp_path):
+    config, depth, monkeypatch, tmp_path
+):
     asked = []
 
     def download(address, path):
@@ -112,13 +116,15 @@ def test_the_weights_that_a_config_starts_from_fit_its_backbone(
     assert f'resnet{depth}_v1s' in asked[0]
     backbone = build(cfg, 'meta').backbone
     classifier = {'fc.weight', 'fc.bias'}
-    assert shapes({k: v for k, v in loaded.items() if k not in classifier}) == \
-        shapes(backbone.state_dict())
+    assert shapes({k: v for k, v in loaded.items() if k not in classifier}) == shapes(
+        backbone.state_dict()
+    )
 
 
 @pytest.mark.smoke
 def test_the_addresses_are_those_that_timm_knows():
     from mmgroupmix.checkpoints.eanet import WIDE_STEM_RESNETS
+
     for name, address in WIDE_STEM_RESNETS.items():
         model = name.removeprefix('mmgroupmix://').replace('_v1s', 's.gluon_in1k')
         assert timm.models.get_pretrained_cfg(model).url == address

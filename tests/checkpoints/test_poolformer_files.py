@@ -6,12 +6,12 @@ import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
-from mmgroupmix.checkpoints import CheckpointError, convert_state_dict, read_checkpoint
-from mmgroupmix.models import GroupMixFormer, PoolFormer
+from mmgroupmix.checkpoints import CheckpointError, read_checkpoint
+from mmgroupmix.models import GroupMixFormer, PoolFormer, convert_state_dict
 
 from ..conftest import DATA
 
-LAST = dict(out_indices=(3, ), final_norm=True)
+LAST = dict(out_indices=(3,), final_norm=True)
 
 
 @pytest.fixture(scope='module')
@@ -30,6 +30,7 @@ def expected(published):
 def timms(published):
     timm = pytest.importorskip('timm')
     from timm.models.metaformer import checkpoint_filter_fn
+
     model = timm.create_model('poolformer_s12')
     model.load_state_dict(checkpoint_filter_fn(published, model))
     return model.state_dict()
@@ -37,11 +38,15 @@ def timms(published):
 
 def mmpretrains(published):
     from mmpretrain.models import PoolFormer as Theirs
+
     names = Theirs('s12').state_dict()
     theirs = {
-        f'backbone.{name}': published[name.replace('norm6.', 'norm.')] for name in names}
-    return {'state_dict': theirs | {
-        f'head.fc.{kind}': published[f'head.{kind}'] for kind in ('weight', 'bias')}}
+        f'backbone.{name}': published[name.replace('norm6.', 'norm.')] for name in names
+    }
+    return {
+        'state_dict': theirs
+        | {f'head.fc.{kind}': published[f'head.{kind}'] for kind in ('weight', 'bias')}
+    }
 
 
 def hugging_faces(published):
@@ -53,11 +58,17 @@ def hugging_faces(published):
         kind = parts[-1]
         if parts[0] == 'patch_embeddings':
             stage = int(parts[1])
-            old = f'network.{2 * stage - 1}.proj.{kind}' if stage else \
-                f'patch_embed.proj.{kind}'
+            old = (
+                f'network.{2 * stage - 1}.proj.{kind}'
+                if stage
+                else f'patch_embed.proj.{kind}'
+            )
         elif parts[0] == 'block':
-            part = {'before_norm': f'norm1.{kind}', 'after_norm': f'norm2.{kind}',
-                    'output': f'mlp.fc{parts[-2][-1]}.{kind}'}.get(parts[3], parts[3])
+            part = {
+                'before_norm': f'norm1.{kind}',
+                'after_norm': f'norm2.{kind}',
+                'output': f'mlp.fc{parts[-2][-1]}.{kind}',
+            }.get(parts[3], parts[3])
             old = f'network.{2 * int(parts[1])}.{parts[2]}.{part}'
         else:
             old = name.replace('classifier', 'head')
@@ -69,13 +80,16 @@ def hugging_faces(published):
 SCHEMES = {
     'the paper': dict,
     'the paper, data parallel': lambda published: {
-        f'module.{k}': v for k, v in published.items()},
+        f'module.{k}': v for k, v in published.items()
+    },
     'timm': timms,
     'mmpretrain': mmpretrains,
     'Hugging Face': hugging_faces,
     'Hugging Face, without classifier': lambda published: {
-        k.removeprefix('poolformer.'): v for k, v in hugging_faces(published).items()
-        if 'classifier' not in k},
+        k.removeprefix('poolformer.'): v
+        for k, v in hugging_faces(published).items()
+        if 'classifier' not in k
+    },
 }
 
 
@@ -84,8 +98,9 @@ SCHEMES = {
 def test_a_classifier_loads_whole(published, expected, tmp_path, scheme):
     path = tmp_path / 'file.pth'
     torch.save(SCHEMES[scheme](published), path)
-    backbone = PoolFormer('s12', **LAST, init_cfg=dict(
-        type='Pretrained', checkpoint=str(path)))
+    backbone = PoolFormer(
+        's12', **LAST, init_cfg=dict(type='Pretrained', checkpoint=str(path))
+    )
     backbone.init_weights()
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, expected[name]), name
@@ -94,13 +109,15 @@ def test_a_classifier_loads_whole(published, expected, tmp_path, scheme):
 @pytest.mark.smoke
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_for_dense_prediction_the_norms_of_the_outputs_start_new(
-        published, expected, scheme):
+    published, expected, scheme
+):
     backbone = PoolFormer('s12')
     backbone.load_state_dict(SCHEMES[scheme](published))
     for name, value in backbone.state_dict().items():
         if name.startswith('out_norms.'):
             assert torch.equal(
-                value, torch.full_like(value, float(name.endswith('weight')))), name
+                value, torch.full_like(value, float(name.endswith('weight')))
+            ), name
         else:
             assert torch.equal(value, expected[name]), name
 
@@ -116,19 +133,24 @@ def test_the_classifier_is_kept_for_mmpretrain(published, scheme):
 
 @pytest.mark.smoke
 def test_a_published_detector_loads_with_the_norms_of_its_outputs(
-        published, poolformer_golden, tmp_path):
+    published, poolformer_golden, tmp_path
+):
     norms = poolformer_golden.dense_state_dict()
     detector = torch.nn.Module()
     detector.backbone = PoolFormer('s12')
     detector.neck = torch.nn.Linear(2, 2)
-    theirs = {f'backbone.{k}': v for k, v in {**published, **norms}.items()
-              if not k.startswith(('norm.', 'head.'))}
+    theirs = {
+        f'backbone.{k}': v
+        for k, v in {**published, **norms}.items()
+        if not k.startswith(('norm.', 'head.'))
+    }
     neck = {'neck.weight': torch.ones(2, 2), 'neck.bias': torch.ones(2)}
     torch.save({'state_dict': theirs | neck}, tmp_path / 'file.pth')
     load_checkpoint(detector, str(tmp_path / 'file.pth'), strict=True)
     for stage in range(4):
         assert torch.equal(
-            detector.backbone.out_norms[stage].weight, norms[f'norm{2 * stage}.weight'])
+            detector.backbone.out_norms[stage].weight, norms[f'norm{2 * stage}.weight']
+        )
 
 
 @pytest.mark.smoke
@@ -155,8 +177,12 @@ def test_the_hybrids_load_with_their_attention_and_position_embedding(published)
         hybrid[f'{mixer}.proj.weight'] = torch.randn(512, 512)
         hybrid[f'{mixer}.proj.bias'] = torch.randn(512)
     backbone = PoolFormer(
-        's12', ['Pooling', 'Pooling', 'Pooling', 'SelfAttention'], **LAST,
-        norm_cfg=dict(type='LN'), position_embeddings=(None, None, None, (7, 7)))
+        's12',
+        ['Pooling', 'Pooling', 'Pooling', 'SelfAttention'],
+        **LAST,
+        norm_cfg=dict(type='LN'),
+        position_embeddings=(None, None, None, (7, 7)),
+    )
     backbone.load_state_dict(hybrid)
     last = backbone.stages[3]
     place = hybrid['network.6.pos_embed'][0, :, 2, 5]
@@ -171,7 +197,8 @@ def test_the_hybrids_load_with_their_attention_and_position_embedding(published)
 def test_conversion_of_a_hybrid_says_that_its_mixers_are_others(published):
     hybrid = published | {
         f'network.6.{block}.token_mixer.fc.weight': torch.ones(49, 49)
-        for block in range(2)}
+        for block in range(2)
+    }
     with pytest.raises(CheckpointError, match="'s12' with other token_mixers.*as it is"):
         convert_state_dict(hybrid)
 
@@ -185,14 +212,21 @@ def test_a_file_without_layer_scale_is_a_poolformer_too(published):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(in_channels=4), 'other in_channels than'),
-    (dict(mlp_ratios=2), 'other mlp_ratios than'),
-    (dict(norm_cfg=None), 'other norm_cfg than'),
-    (dict(norm_cfg=dict(type='BN')), 'other norm_cfg than'),
-    (dict(token_mixers='DepthwiseConv'), 'other token_mixers than'),
-    (dict(position_embeddings=((56, 56), None, None, None)), 'other position_embeddings'),
-], ids=str)
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(in_channels=4), 'other in_channels than'),
+        (dict(mlp_ratios=2), 'other mlp_ratios than'),
+        (dict(norm_cfg=None), 'other norm_cfg than'),
+        (dict(norm_cfg=dict(type='BN')), 'other norm_cfg than'),
+        (dict(token_mixers='DepthwiseConv'), 'other token_mixers than'),
+        (
+            dict(position_embeddings=((56, 56), None, None, None)),
+            'other position_embeddings',
+        ),
+    ],
+    ids=str,
+)
 def test_another_setting_of_the_same_architecture_is_named(published, arguments, told):
     with pytest.raises(CheckpointError, match=told):
         PoolFormer('s12', **arguments, **LAST).load_state_dict(published)
@@ -233,15 +267,17 @@ class Code:
     """What training scripts pickle beside the weights."""
 
     def __reduce__(self):
-        return print, ('code of the checkpoint ran', )
+        return print, ('code of the checkpoint ran',)
 
 
 @pytest.mark.smoke
 def test_a_file_given_by_its_address_is_fetched_once_and_not_run(
-        tmp_path, monkeypatch, capsys):
+    tmp_path, monkeypatch, capsys
+):
     from functools import partial
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
     from threading import Thread
+
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
     monkeypatch.setenv('no_proxy', '127.0.0.1')
     trained = PoolFormer(SMALL)
@@ -272,9 +308,13 @@ def test_safetensors_are_read(published, expected, tmp_path):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arch, told', [
-    ('s24', r"published PoolFormer 's12'; expected was PoolFormer 's24'"),
-    ('m36', r"published PoolFormer 's12'; expected was PoolFormer 'm36'")])
+@pytest.mark.parametrize(
+    'arch, told',
+    [
+        ('s24', r"published PoolFormer 's12'; expected was PoolFormer 's24'"),
+        ('m36', r"published PoolFormer 's12'; expected was PoolFormer 'm36'"),
+    ],
+)
 def test_another_architecture_is_named(published, arch, told):
     with pytest.raises(CheckpointError, match=told):
         PoolFormer(arch, **LAST).load_state_dict(published)
@@ -284,7 +324,8 @@ def test_another_architecture_is_named(published, arch, told):
 
 @pytest.mark.smoke
 def test_a_file_of_another_backbone_of_the_package_is_named(
-        published, groupmixformer_golden):
+    published, groupmixformer_golden
+):
     with pytest.raises(CheckpointError, match="PoolFormer 's12'.*GroupMixFormer 'tiny'"):
         GroupMixFormer('t').load_state_dict(published)
     with pytest.raises(CheckpointError, match="GroupMixFormer 'tiny'.*PoolFormer 's12'"):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from mmengine.runner import load_checkpoint
 
-from mmgroupmix.checkpoints import CheckpointError, convert_state_dict, read_checkpoint
+from mmgroupmix.checkpoints import CheckpointError, read_checkpoint
 from mmgroupmix.errors import UserError
-from mmgroupmix.models import GroupMixFormer
+from mmgroupmix.models import GroupMixFormer, convert_state_dict
 
 
 @pytest.fixture(scope='module')
@@ -40,7 +40,7 @@ class TrainingConfig:
     """What training scripts pickle beside the weights."""
 
     def __reduce__(self):
-        return print, ('code of the checkpoint ran', )
+        return print, ('code of the checkpoint ran',)
 
 
 WRAPPINGS = {
@@ -51,15 +51,19 @@ WRAPPINGS = {
     'module prefix': lambda sd: {f'module.{k}': v for k, v in sd.items()},
     'backbone prefix': lambda sd: {
         **{f'backbone.{k}': v for k, v in sd.items() if not k.startswith('head')},
-        'decode_head.conv_seg.weight': torch.zeros(3)},
+        'decode_head.conv_seg.weight': torch.zeros(3),
+    },
     'compiled': lambda sd: {f'_orig_mod.module.{k}': v for k, v in sd.items()},
     'ema': lambda sd: {'model_ema': sd, 'keyed': {pathlib.PurePosixPath('a'): 1}},
     'backbone of data parallel': lambda sd: {
-        f'backbone.module.{k}': v for k, v in sd.items()},
+        f'backbone.module.{k}': v for k, v in sd.items()
+    },
     'without classifier': lambda sd: {
-        k: v for k, v in sd.items() if not k.startswith(('head', 'norm4'))},
+        k: v for k, v in sd.items() if not k.startswith(('head', 'norm4'))
+    },
     'without counters': lambda sd: {
-        k: v for k, v in sd.items() if not k.endswith('num_batches_tracked')},
+        k: v for k, v in sd.items() if not k.endswith('num_batches_tracked')
+    },
 }
 
 
@@ -107,7 +111,7 @@ def test_conversion_knows_the_published_layout(published):
     for segment in range(5):
         for part in range(3):
             new, old = (segment * 3 + part) * width, part * 80 + segment * width
-            assert torch.equal(qkv[new:new + width], theirs[old:old + width])
+            assert torch.equal(qkv[new : new + width], theirs[old : old + width])
     assert set(ours) == set(GroupMixFormer('t').state_dict())
 
 
@@ -118,15 +122,25 @@ def test_the_classifier_is_kept_for_mmpretrain(published):
     assert torch.equal(ours['head.fc.bias'], published['head.bias'])
     assert torch.equal(ours['backbone.final_norm.weight'], published['norm4.weight'])
     from mmpretrain.registry import MODELS
-    classifier = MODELS.build(dict(
-        type='ImageClassifier',
-        backbone=dict(
-            type='mmgroupmix.GroupMixFormer', arch='t', out_indices=(3, ),
-            final_norm=True),
-        neck=dict(type='GlobalAveragePooling'),
-        head=dict(
-            type='LinearClsHead', num_classes=1000, in_channels=240,
-            loss=dict(type='CrossEntropyLoss'))))
+
+    classifier = MODELS.build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(
+                type='mmgroupmix.GroupMixFormer',
+                arch='t',
+                out_indices=(3,),
+                final_norm=True,
+            ),
+            neck=dict(type='GlobalAveragePooling'),
+            head=dict(
+                type='LinearClsHead',
+                num_classes=1000,
+                in_channels=240,
+                loss=dict(type='CrossEntropyLoss'),
+            ),
+        )
+    )
     classifier.load_state_dict(ours)
 
 
@@ -142,8 +156,10 @@ def test_objects_beside_the_weights_are_not_run(published, tmp_path, capsys):
 def test_the_old_file_format_loads_too(published, expected, tmp_path):
     path = tmp_path / 'file.pth'
     torch.save(
-        {'model': published, 'config': TrainingConfig()}, path,
-        _use_new_zipfile_serialization=False)
+        {'model': published, 'config': TrainingConfig()},
+        path,
+        _use_new_zipfile_serialization=False,
+    )
     assert_loaded(pretrained(path), expected)
 
 
@@ -162,11 +178,14 @@ def test_another_architecture_is_named(published, tmp_path):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('keys, told', [
-    ({'layer1.0.conv1.weight': torch.zeros(1)}, 'a ResNet'),
-    ({'blocks.0.attn.qkv.weight': torch.zeros(1)}, 'Vision Transformer'),
-    ({'a.weight': torch.zeros(1), 'b.weight': torch.zeros(1)}, 'unknown model'),
-])
+@pytest.mark.parametrize(
+    'keys, told',
+    [
+        ({'layer1.0.conv1.weight': torch.zeros(1)}, 'a ResNet'),
+        ({'blocks.0.attn.qkv.weight': torch.zeros(1)}, 'Vision Transformer'),
+        ({'a.weight': torch.zeros(1), 'b.weight': torch.zeros(1)}, 'unknown model'),
+    ],
+)
 def test_another_model_is_named(tmp_path, keys, told):
     path = tmp_path / 'file.pth'
     torch.save(keys, path)
@@ -201,8 +220,9 @@ def test_a_classifier_in_place_of_a_whole_segmentor_is_refused(published, tmp_pa
 @pytest.mark.smoke
 def test_a_part_may_load_when_asked_for_by_name(published):
     backbone = GroupMixFormer('t')
-    part = {k: v for k, v in convert_state_dict(published).items()
-            if k.startswith('stem.')}
+    part = {
+        k: v for k, v in convert_state_dict(published).items() if k.startswith('stem.')
+    }
     missing, unexpected = backbone.load_state_dict(part, strict=False)
     assert torch.equal(backbone.stem[0].conv.weight, part['stem.0.conv.weight'])
     assert len(missing) > 1000
@@ -228,12 +248,15 @@ def test_conversion_refuses_what_is_not_whole(published):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('cfg, told', [
-    (dict(type='Pretrained'), 'names no file'),
-    (dict(type='Pretrained', checkpoint=None), 'names no file'),
-    ([dict(type='Pretrained', checkpoint='nowhere.pth')], 'nowhere.pth'),
-    (dict(type='Pretrained', checkpoint='no-such-scheme://x'), 'Cannot fetch'),
-])
+@pytest.mark.parametrize(
+    'cfg, told',
+    [
+        (dict(type='Pretrained'), 'names no file'),
+        (dict(type='Pretrained', checkpoint=None), 'names no file'),
+        ([dict(type='Pretrained', checkpoint='nowhere.pth')], 'nowhere.pth'),
+        (dict(type='Pretrained', checkpoint='no-such-scheme://x'), 'Cannot fetch'),
+    ],
+)
 def test_a_setting_that_names_no_file_is_explained(cfg, told):
     with pytest.raises(UserError, match=told):
         GroupMixFormer('m', init_cfg=cfg).init_weights()
@@ -266,12 +289,15 @@ def test_a_truncated_file_is_said_to_be_one(published, tmp_path):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('content, told', [
-    (b'<!DOCTYPE html><html>', 'a web page'),
-    (b'version https://git-lfs.github.com/spec/v1\noid', 'Git LFS'),
-    (b'\x89PNG\r\n', 'not a checkpoint'),
-    (b'', 'not a checkpoint'),
-])
+@pytest.mark.parametrize(
+    'content, told',
+    [
+        (b'<!DOCTYPE html><html>', 'a web page'),
+        (b'version https://git-lfs.github.com/spec/v1\noid', 'Git LFS'),
+        (b'\x89PNG\r\n', 'not a checkpoint'),
+        (b'', 'not a checkpoint'),
+    ],
+)
 def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path, content, told):
     path = tmp_path / 'file.pth'
     path.write_bytes(content)
@@ -280,8 +306,9 @@ def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path, content, told):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('content, told', [
-    ([1, 2], 'holds a list'), ({'epoch': 3}, 'no tensors.*epoch')])
+@pytest.mark.parametrize(
+    'content, told', [([1, 2], 'holds a list'), ({'epoch': 3}, 'no tensors.*epoch')]
+)
 def test_a_file_without_weights_is_refused(tmp_path, content, told):
     path = tmp_path / 'file.pth'
     torch.save(content, path)

@@ -29,12 +29,17 @@ from torch.utils.cpp_extension import BuildExtension, CppExtension
 
 MODULE = '_ext'  # as in mmcv, so that a whole mmcv's module can take its place
 SOURCES = [
-    'pytorch/nms.cpp', 'pytorch/cpu/nms.cpp', 'pytorch/roi_align.cpp',
-    'pytorch/cpu/roi_align.cpp', 'pytorch/focal_loss.cpp', 'pytorch/ms_deform_attn.cpp',
-    'pytorch/info.cpp']
+    'pytorch/nms.cpp',
+    'pytorch/cpu/nms.cpp',
+    'pytorch/roi_align.cpp',
+    'pytorch/cpu/roi_align.cpp',
+    'pytorch/focal_loss.cpp',
+    'pytorch/ms_deform_attn.cpp',
+    'pytorch/info.cpp',
+]
 INCLUDES = ['common', 'common/cuda']
 
-KERNELS = r'''
+KERNELS = r"""
 #include <cmath>
 #include <cfloat>
 #include "pytorch_cpp_helper.hpp"
@@ -128,11 +133,11 @@ REGISTER_DEVICE_IMPL(sigmoid_focal_loss_forward_impl, CPU, focal_loss);
 REGISTER_DEVICE_IMPL(sigmoid_focal_loss_backward_impl, CPU, focal_loss_gradient);
 REGISTER_DEVICE_IMPL(ms_deform_attn_impl_forward, CPU, attention);
 REGISTER_DEVICE_IMPL(ms_deform_attn_impl_backward, CPU, attention_gradient);
-'''
+"""
 
 # Declarations and names of arguments are those of mmcv's own pybind.cpp, which would
 # ask for every other operator too.
-BINDING = r'''
+BINDING = r"""
 #include <torch/extension.h>
 #include "pytorch_cpp_helper.hpp"
 
@@ -190,7 +195,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         py::arg("grad_output"), py::arg("grad_value"), py::arg("grad_sampling_loc"),
         py::arg("grad_attn_weight"), py::arg("im2col_step"));
 }
-'''
+"""
 
 
 def compile_operators(mmcv_folder: Path, output_folder: Path) -> Path:
@@ -212,7 +217,8 @@ def compile_operators(mmcv_folder: Path, output_folder: Path) -> Path:
     if missing:
         raise FileNotFoundError(
             'expected the folder of an unpacked source distribution of mmcv; '
-            f'{mmcv_folder} lacks {", ".join(missing)}')
+            f'{mmcv_folder} lacks {", ".join(missing)}'
+        )
     output_folder = output_folder.resolve()
     output_folder.mkdir(parents=True, exist_ok=True)
     for name, code in dict(kernels=KERNELS, binding=BINDING).items():
@@ -220,19 +226,30 @@ def compile_operators(mmcv_folder: Path, output_folder: Path) -> Path:
         sources[-1].write_text(code)
     setup(
         name=MODULE,
-        ext_modules=[CppExtension(
-            MODULE, [str(source) for source in sources],
-            include_dirs=[str(csrc / folder) for folder in INCLUDES])],
+        ext_modules=[
+            CppExtension(
+                MODULE,
+                [str(source) for source in sources],
+                include_dirs=[str(csrc / folder) for folder in INCLUDES],
+            )
+        ],
         cmdclass=dict(build_ext=BuildExtension.with_options(use_ninja=False)),
         script_args=[
-            '--quiet', 'build_ext', '--build-lib', str(output_folder),
-            '--build-temp', str(output_folder / 'objects')])
+            '--quiet',
+            'build_ext',
+            '--build-lib',
+            str(output_folder),
+            '--build-temp',
+            str(output_folder / 'objects'),
+        ],
+    )
     return output_folder / (MODULE + sysconfig.get_config_var('EXT_SUFFIX'))
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument('mmcv_folder', type=Path)
     parser.add_argument('output_folder', type=Path)
     arguments = parser.parse_args()

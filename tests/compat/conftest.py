@@ -23,10 +23,18 @@ def run_python(tmp_path):
         # The first entry is the directory of a script, which has no say here.
         paths = [os.getcwd(), *(path for path in sys.path if path)]
         process = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True,
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
             timeout=120,
-            env={**os.environ, 'OMP_NUM_THREADS': '1',
-                 'PYTHONPATH': os.pathsep.join(paths), **environment})
+            env={
+                **os.environ,
+                'OMP_NUM_THREADS': '1',
+                'PYTHONPATH': os.pathsep.join(paths),
+                **environment,
+            },
+        )
         if check:
             assert process.returncode == 0, process.stderr
         return process
@@ -37,10 +45,10 @@ def run_python(tmp_path):
 @pytest.fixture
 def compat_alone():
     """Code that imports and applies ``compat`` without the rest of the package."""
-    return f'''
+    return f"""
 import sys, types
 sys.modules['mmgroupmix'] = types.ModuleType('mmgroupmix')
 sys.modules['mmgroupmix'].__path__ = [{osp.dirname(osp.dirname(compat.__file__))!r}]
 from mmgroupmix import compat
 compat.apply()
-'''
+"""

@@ -34,7 +34,8 @@ def compiled():
     if not path:
         pytest.skip(
             'no compiled mmcv: run compile_mmcv_operators.py, which is beside this test, '
-            'and set MMCV_COMPILED_EXT to the path that it prints')
+            'and set MMCV_COMPILED_EXT to the path that it prints'
+        )
     loader = ExtensionFileLoader('_ext', path)
     module = module_from_spec(spec_from_loader('_ext', loader))
     loader.exec_module(module)
@@ -60,6 +61,7 @@ def generators(number):
 
 def random_boxes(kind, number, generator):
     """(N, 4) corners: of single objects, of groups of guesses, or of whole pixels."""
+
     def normal():
         return torch.randn(number, 2, generator=generator)
 
@@ -188,40 +190,72 @@ def pool(operators, features, rois, grad_output, pool_mode, **arguments):
     """Output, y and x of the maxima, gradient of the features."""
     maxima = grad_output.shape if pool_mode == 0 else 0
     output, argmax_y, argmax_x = (
-        features.new_zeros(shape) for shape in (grad_output.shape, maxima, maxima))
+        features.new_zeros(shape) for shape in (grad_output.shape, maxima, maxima)
+    )
     gradient = torch.zeros_like(features)
     arguments.update(
-        pool_mode=pool_mode, aligned_height=output.size(2), aligned_width=output.size(3))
-    call(operators.roi_align_forward,
-         features, rois, output, argmax_y, argmax_x, **arguments)
-    call(operators.roi_align_backward,
-         grad_output, rois, argmax_y, argmax_x, gradient, **arguments)
+        pool_mode=pool_mode, aligned_height=output.size(2), aligned_width=output.size(3)
+    )
+    call(
+        operators.roi_align_forward,
+        features,
+        rois,
+        output,
+        argmax_y,
+        argmax_x,
+        **arguments,
+    )
+    call(
+        operators.roi_align_backward,
+        grad_output,
+        rois,
+        argmax_y,
+        argmax_x,
+        gradient,
+        **arguments,
+    )
     return [output, argmax_y, argmax_x, gradient]
 
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 @pytest.mark.parametrize('pool_mode', [0, 1], ids=['max', 'avg'])
-@pytest.mark.parametrize('kind', [
-    'inside', 'across the border', 'outside', 'without extent', 'smaller than a cell',
-    'larger than the image'])
+@pytest.mark.parametrize(
+    'kind',
+    [
+        'inside',
+        'across the border',
+        'outside',
+        'without extent',
+        'smaller than a cell',
+        'larger than the image',
+    ],
+)
 def test_roi_align_and_its_gradient_agree(kind, pool_mode, dtype, device, compiled):
     # mmcv rounds the scale to float32, so that others than powers of 2 differ by 1e-8
     # in float64.
     scales = [1.0, 0.5, 1 / 16] + [0.3] * (dtype == torch.float32)
     cases = itertools.product(
-        scales, (0, 1, 2), (True, False), ((7, 7), (3, 2), (1, 1)), generators(2))
+        scales, (0, 1, 2), (True, False), ((7, 7), (3, 2), (1, 1)), generators(2)
+    )
     for scale, sampling_ratio, aligned, size, generator in cases:
         height, width = torch.randint(2, 30, (2,), generator=generator).tolist()
         features = torch.randn(2, 3, height, width, generator=generator)
         extent = torch.tensor([width, height]) / scale
         inputs = [
-            tensor.to(device, dtype) for tensor in
-            (features, random_regions(kind, 5, extent, generator),
-             torch.randn(5, 3, *size, generator=generator))]
+            tensor.to(device, dtype)
+            for tensor in (
+                features,
+                random_regions(kind, 5, extent, generator),
+                torch.randn(5, 3, *size, generator=generator),
+            )
+        ]
         arguments = dict(
-            spatial_scale=scale, sampling_ratio=sampling_ratio, aligned=aligned,
-            pool_mode=pool_mode)
+            spatial_scale=scale,
+            sampling_ratio=sampling_ratio,
+            aligned=aligned,
+            pool_mode=pool_mode,
+        )
         expected = pool(compiled, *inputs, **arguments)
         results = pool(mmcv_operators, *inputs, **arguments)
         if pool_mode == 0:
@@ -251,10 +285,20 @@ def test_focal_loss_and_its_gradient_agree(gamma, alpha, weighted, device, compi
         results = []
         for operators in (compiled, mmcv_operators):
             loss, gradient = (torch.empty_like(inputs[0]) for _ in range(2))
-            call(operators.sigmoid_focal_loss_forward,
-                 *inputs, loss, gamma=gamma, alpha=alpha)
-            call(operators.sigmoid_focal_loss_backward,
-                 *inputs, gradient, gamma=gamma, alpha=alpha)
+            call(
+                operators.sigmoid_focal_loss_forward,
+                *inputs,
+                loss,
+                gamma=gamma,
+                alpha=alpha,
+            )
+            call(
+                operators.sigmoid_focal_loss_backward,
+                *inputs,
+                gradient,
+                gamma=gamma,
+                alpha=alpha,
+            )
             results.append((loss, gradient))
         (expected_loss, expected_gradient), (loss, gradient) = results
         # In the loss mmcv's exponential is one of float32.
@@ -267,26 +311,39 @@ def test_focal_loss_and_its_gradient_agree(gamma, alpha, weighted, device, compi
 def test_deformable_attention_and_its_gradients_agree(dtype, device, compiled):
     for generator in generators(100):
         levels, heads, channels, queries = torch.randint(
-            1, 6, (4,), generator=generator).tolist()
+            1, 6, (4,), generator=generator
+        ).tolist()
         shapes = torch.randint(1, 20, (levels, 2), generator=generator)
         cells = shapes.prod(dim=1)
         sizes = (2, queries, heads, levels, 4)
         inputs = [
-            tensor.to(device, dtype) for tensor in
-            (torch.randn(2, cells.sum(), heads, channels, generator=generator),
-             1.6 * torch.rand(*sizes, 2, generator=generator) - 0.3,
-             torch.rand(sizes, generator=generator))]
+            tensor.to(device, dtype)
+            for tensor in (
+                torch.randn(2, cells.sum(), heads, channels, generator=generator),
+                1.6 * torch.rand(*sizes, 2, generator=generator) - 0.3,
+                torch.rand(sizes, generator=generator),
+            )
+        ]
         value, locations, weights = inputs
         grad_output = torch.randn(2, queries, heads * channels, generator=generator)
-        arguments = [value, shapes.to(device), (cells.cumsum(0) - cells).to(device),
-                     locations, weights]
+        arguments = [
+            value,
+            shapes.to(device),
+            (cells.cumsum(0) - cells).to(device),
+            locations,
+            weights,
+        ]
         results = []
         for operators in (compiled, mmcv_operators):
-            attended = call(
-                operators.ms_deform_attn_forward, *arguments, im2col_step=64)
+            attended = call(operators.ms_deform_attn_forward, *arguments, im2col_step=64)
             gradients = [torch.zeros_like(tensor) for tensor in inputs]
-            call(operators.ms_deform_attn_backward, *arguments,
-                 grad_output.to(attended), *gradients, im2col_step=64)
+            call(
+                operators.ms_deform_attn_backward,
+                *arguments,
+                grad_output.to(attended),
+                *gradients,
+                im2col_step=64,
+            )
             results.append([attended, *gradients])
         tolerance = dict(rtol=1e-4, atol=1e-3) if dtype == torch.float32 else {}
         for expected, result in zip(*results):

@@ -14,13 +14,14 @@ from mmgroupmix.compat.checkpoint_loading import allow_mmengine_checkpoints
 
 pytestmark = pytest.mark.skipif(
     not hasattr(torch.serialization, 'add_safe_globals'),
-    reason='this torch has no declarations of safe classes')
+    reason='this torch has no declarations of safe classes',
+)
 
 
 @pytest.mark.smoke
 def test_a_new_process_reads_the_history_that_another_wrote(tmp_path, run_python):
     history = HistoryBuffer()
-    history.update(3.)
+    history.update(3.0)
     file = tmp_path / 'checkpoint.pth'
     torch.save(dict(message_hub=dict(loss=history)), file)
     process = run_python(f"""
@@ -32,7 +33,6 @@ print('current', content['message_hub']['loss'].current())
 
 
 class LinearModel(BaseModel):
-
     def __init__(self):
         super().__init__()
         self.linear = torch.nn.Linear(2, 1)
@@ -63,15 +63,22 @@ def test_a_run_is_saved_loaded_and_resumed(tmp_path):
 
     def train(epochs, resume):
         runner = Runner(
-            LinearModel(), str(tmp_path), log_level='ERROR', resume=resume,
+            LinearModel(),
+            str(tmp_path),
+            log_level='ERROR',
+            resume=resume,
             experiment_name=f'until_{epochs}',
             train_dataloader=dict(
-                dataset=data, batch_size=1, num_workers=0,
+                dataset=data,
+                batch_size=1,
+                num_workers=0,
                 sampler=dict(type='DefaultSampler', shuffle=False),
-                collate_fn=dict(type='default_collate')),
+                collate_fn=dict(type='default_collate'),
+            ),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.1)),
-            param_scheduler=dict(type='CosineAnnealingLR', T_max=4))
+            param_scheduler=dict(type='CosineAnnealingLR', T_max=4),
+        )
         runner.train()
         return runner
 
@@ -94,8 +101,9 @@ def test_a_history_buffer_keeps_its_values_and_statistics(tmp_path):
     assert loaded.statistics('mean') == 3
 
 
-@pytest.mark.parametrize('dtype', ['bool', 'int32', 'int64', 'uint8', 'float32',
-                                   'float64'])
+@pytest.mark.parametrize(
+    'dtype', ['bool', 'int32', 'int64', 'uint8', 'float32', 'float64']
+)
 def test_numpy_scalars_and_arrays_load(dtype, tmp_path):
     scalar, array = np.dtype(dtype).type(1), np.ones((2, 3), dtype=dtype)
     loaded = load(saved(tmp_path, [scalar, array]))
@@ -144,7 +152,6 @@ def test_other_classes_are_still_refused(tmp_path):
 def test_functions_are_still_refused(tmp_path):
 
     class Calling:
-
         def __reduce__(self):
             return eval, ('1 + 1',)
 
@@ -152,9 +159,15 @@ def test_functions_are_still_refused(tmp_path):
         load(saved(tmp_path, Calling()))
 
 
-@pytest.mark.parametrize('owner, name', [
-    (HistoryBuffer, '__init__'), (HistoryBuffer, '__subclasses__'),
-    (np.ndarray, 'tofile'), (torch.Tensor, 'mean')])
+@pytest.mark.parametrize(
+    'owner, name',
+    [
+        (HistoryBuffer, '__init__'),
+        (HistoryBuffer, '__subclasses__'),
+        (np.ndarray, 'tofile'),
+        (torch.Tensor, 'mean'),
+    ],
+)
 def test_getattr_reaches_nothing_but_the_statistics(owner, name, tmp_path):
     file = saved(tmp_path, Reaching(owner, name))
     with pytest.raises(pickle.UnpicklingError, match='only for the statistics'):

@@ -15,7 +15,8 @@ LEARNING_RATE = 0.01
 SAMPLES = [[float(i), 1.0, -i * i] for i in range(4)]
 
 pytestmark = pytest.mark.skipif(
-    not torch.distributed.is_available(), reason='this torch is not distributed')
+    not torch.distributed.is_available(), reason='this torch is not distributed'
+)
 
 
 @pytest.fixture
@@ -25,12 +26,22 @@ def on_cpu(monkeypatch):
 
 def train_two_processes(run_python, work_dir, norm):
     run_python(
-        ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2',
-         str(SCRIPT), str(work_dir), norm, str(LEARNING_RATE)],
-        CUDA_VISIBLE_DEVICES='-1', GLOO_SOCKET_IFNAME='lo')
+        [
+            '-m',
+            'torch.distributed.run',
+            '--standalone',
+            '--nproc_per_node=2',
+            str(SCRIPT),
+            str(work_dir),
+            norm,
+            str(LEARNING_RATE),
+        ],
+        CUDA_VISIBLE_DEVICES='-1',
+        GLOO_SOCKET_IFNAME='lo',
+    )
     return [
-        torch.load(work_dir / f'rank_{rank}.pth', weights_only=True)
-        for rank in range(2)]
+        torch.load(work_dir / f'rank_{rank}.pth', weights_only=True) for rank in range(2)
+    ]
 
 
 def test_two_processes_step_by_the_average_of_their_gradients(run_python, tmp_path):
@@ -58,17 +69,17 @@ def test_sync_batch_norm_becomes_batch_norm(run_python, tmp_path):
 @pytest.mark.smoke
 @pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
 def test_other_launchers_are_left_alone(launcher, on_cpu):
-    cfg = Config(dict(model=dict()))
+    cfg = Config(dict(model={}))
     assert not prepare_distributed(cfg, launcher)
-    assert cfg.to_dict() == dict(model=dict())
+    assert cfg.to_dict() == dict(model={})
     assert not torch.distributed.is_initialized()
 
 
 def test_a_machine_with_an_accelerator_is_left_alone(monkeypatch):
     monkeypatch.setattr(mmengine.device, 'get_device', lambda: 'cuda')
-    cfg = Config(dict(model=dict()))
+    cfg = Config(dict(model={}))
     assert not prepare_distributed(cfg, 'pytorch')
-    assert cfg.to_dict() == dict(model=dict())
+    assert cfg.to_dict() == dict(model={})
 
 
 @pytest.mark.smoke
@@ -76,14 +87,19 @@ def test_without_torchrun_the_error_says_how_to_start(on_cpu, monkeypatch):
     monkeypatch.setenv('RANK', '0')
     monkeypatch.delenv('MASTER_ADDR', raising=False)
     with pytest.raises(RuntimeError, match='MASTER_ADDR.*torchrun --nproc_per_node'):
-        prepare_distributed(Config(dict()), 'pytorch')
+        prepare_distributed(Config({}), 'pytorch')
 
 
 @pytest.fixture
 def single_process_group(monkeypatch, on_cpu):
     variables = dict(
-        RANK='0', LOCAL_RANK='0', WORLD_SIZE='1', MASTER_ADDR='localhost',
-        MASTER_PORT='0', GLOO_SOCKET_IFNAME='lo')
+        RANK='0',
+        LOCAL_RANK='0',
+        WORLD_SIZE='1',
+        MASTER_ADDR='localhost',
+        MASTER_PORT='0',
+        GLOO_SOCKET_IFNAME='lo',
+    )
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     store = torch.distributed.HashStore()
@@ -93,11 +109,13 @@ def single_process_group(monkeypatch, on_cpu):
 
 
 def test_a_data_parallel_wrapper_of_the_user_is_kept(single_process_group):
-    cfg = Config(dict(
-        model_wrapper_cfg=dict(type='MMDistributedDataParallel', static_graph=True)))
+    cfg = Config(
+        dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel', static_graph=True))
+    )
     assert prepare_distributed(cfg, 'pytorch')
     assert cfg.model_wrapper_cfg.to_dict() == dict(
-        type='MMDistributedDataParallel', static_graph=True, device_ids=None)
+        type='MMDistributedDataParallel', static_graph=True, device_ids=None
+    )
 
 
 def test_a_wrapper_without_devices_is_not_given_any(single_process_group):

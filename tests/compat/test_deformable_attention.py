@@ -20,6 +20,7 @@ def mmcv_attention():
     """mmcv's module of the attention, on top of the stand-in."""
     pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
     from mmcv.ops import multi_scale_deform_attn
+
     if not isinstance(multi_scale_deform_attn.ext_module, StandInModule):
         pytest.skip('this mmcv has compiled operators')
     return multi_scale_deform_attn
@@ -32,11 +33,10 @@ def naive_attention(value, shapes, starts, locations, weights):
     for b, q, m in itertools.product(range(batch), range(queries), range(heads)):
         total = value.new_zeros(value.size(3))
         for level, (height, width) in enumerate(shapes.tolist()):
-            plane = value[b, starts[level]:, m]
+            plane = value[b, starts[level] :, m]
             for p in range(points):
                 x, y = locations[b, q, m, level, p]
-                sample = bilinear(plane, height, width, y * height - 0.5,
-                                  x * width - 0.5)
+                sample = bilinear(plane, height, width, y * height - 0.5, x * width - 0.5)
                 total = total + weights[b, q, m, level, p] * sample
         attended.append(total)
     return torch.stack(attended).view(batch, queries, -1)
@@ -57,23 +57,37 @@ def example(dtype=torch.float64, device='cpu', batch=BATCH, queries=QUERIES):
     generator = torch.Generator().manual_seed(0)
     shape = (batch, queries, HEADS, len(SHAPES), POINTS)
     value = torch.randn(
-        batch, 16, HEADS, CHANNELS, generator=generator, dtype=torch.float64)
-    locations = 1.6 * torch.rand(
-        *shape, 2, generator=generator, dtype=torch.float64) - 0.3
+        batch, 16, HEADS, CHANNELS, generator=generator, dtype=torch.float64
+    )
+    locations = (
+        1.6 * torch.rand(*shape, 2, generator=generator, dtype=torch.float64) - 0.3
+    )
     weights = torch.rand(shape, generator=generator, dtype=torch.float64)
     return [tensor.to(device, dtype) for tensor in (value, locations, weights)]
 
 
 def forward(value, locations, weights, shapes=SHAPES, starts=STARTS):
     return mmcv_operators.ms_deform_attn_forward(
-        value, shapes.to(value.device), starts.to(value.device), locations, weights,
-        im2col_step=64)
+        value,
+        shapes.to(value.device),
+        starts.to(value.device),
+        locations,
+        weights,
+        im2col_step=64,
+    )
 
 
 def backward(value, locations, weights, grad_output, gradients):
     mmcv_operators.ms_deform_attn_backward(
-        value, SHAPES.to(value.device), STARTS.to(value.device), locations, weights,
-        grad_output, *gradients, im2col_step=64)
+        value,
+        SHAPES.to(value.device),
+        STARTS.to(value.device),
+        locations,
+        weights,
+        grad_output,
+        *gradients,
+        im2col_step=64,
+    )
 
 
 @pytest.mark.smoke
@@ -97,24 +111,30 @@ def test_attention_and_its_gradients_follow_the_definition(device):
 def test_attention_passes_gradcheck_through_mmcv(mmcv_attention):
     inputs = [tensor.requires_grad_() for tensor in example()]
     assert torch.autograd.gradcheck(
-        lambda value, locations, weights:
+        lambda value, locations, weights: (
             mmcv_attention.MultiScaleDeformableAttnFunction.apply(
-                value, SHAPES, STARTS, locations, weights, 64),
-        inputs)
+                value, SHAPES, STARTS, locations, weights, 64
+            )
+        ),
+        inputs,
+    )
 
 
 def test_attention_equals_what_mmcv_computes_on_the_cpu(mmcv_attention):
     inputs = [tensor.requires_grad_() for tensor in example(torch.float32)]
     value, locations, weights = inputs
     expected = mmcv_attention.multi_scale_deformable_attn_pytorch(
-        value, SHAPES, locations, weights)
+        value, SHAPES, locations, weights
+    )
     attended = mmcv_attention.MultiScaleDeformableAttnFunction.apply(
-        value, SHAPES, STARTS, locations, weights, 64)
+        value, SHAPES, STARTS, locations, weights, 64
+    )
     torch.testing.assert_close(attended, expected)
     cotangent = torch.randn_like(expected)
     torch.testing.assert_close(
         torch.autograd.grad(attended, inputs, cotangent),
-        torch.autograd.grad(expected, inputs, cotangent))
+        torch.autograd.grad(expected, inputs, cotangent),
+    )
 
 
 @pytest.mark.gpu
@@ -122,8 +142,13 @@ def test_attention_equals_what_mmcv_computes_on_the_cpu(mmcv_attention):
 def test_a_layer_of_mmcv_computes_on_the_gpu_what_it_does_on_the_cpu(mmcv_attention):
     torch.manual_seed(0)
     layer = mmcv_attention.MultiScaleDeformableAttention(
-        embed_dims=16, num_heads=HEADS, num_levels=len(SHAPES), num_points=POINTS,
-        dropout=0.0, batch_first=True)
+        embed_dims=16,
+        num_heads=HEADS,
+        num_levels=len(SHAPES),
+        num_points=POINTS,
+        dropout=0.0,
+        batch_first=True,
+    )
     query, value = torch.randn(BATCH, QUERIES, 16), torch.randn(BATCH, 16, 16)
     points = torch.rand(BATCH, QUERIES, len(SHAPES), 2)
     results = []
@@ -131,9 +156,12 @@ def test_a_layer_of_mmcv_computes_on_the_gpu_what_it_does_on_the_cpu(mmcv_attent
         layer = layer.to(device)
         layer.zero_grad()
         attended = layer(
-            query.to(device), value=value.to(device),
-            reference_points=points.to(device), spatial_shapes=SHAPES.to(device),
-            level_start_index=STARTS.to(device))
+            query.to(device),
+            value=value.to(device),
+            reference_points=points.to(device),
+            spatial_shapes=SHAPES.to(device),
+            level_start_index=STARTS.to(device),
+        )
         attended.square().sum().backward()
         gradients = [parameter.grad.cpu() for parameter in layer.parameters()]
         results.append([attended.detach().cpu(), *gradients])
@@ -159,7 +187,8 @@ def test_half_precision_is_the_float32_result_rounded(dtype, device):
     for gradient, target in zip(gradients, expected_gradients):
         assert gradient.dtype == dtype
         torch.testing.assert_close(
-            gradient, target.to(dtype), rtol=tolerance, atol=tolerance)
+            gradient, target.to(dtype), rtol=tolerance, atol=tolerance
+        )
 
 
 def test_the_gradient_of_the_value_is_added_and_the_others_are_written():
@@ -179,7 +208,8 @@ def test_levels_are_found_by_their_starts():
     moved = torch.cat([value[:, 12:], value[:, :12]], dim=1)
     torch.testing.assert_close(
         forward(moved, locations, weights, starts=torch.tensor([4, 0])),
-        forward(value, locations, weights))
+        forward(value, locations, weights),
+    )
 
 
 @pytest.mark.parametrize('device', DEVICES)

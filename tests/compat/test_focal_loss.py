@@ -15,7 +15,7 @@ def plain_focal_loss(logits, target, gamma, alpha, weight=None):
     p = logits.sigmoid()
     p_t = p * positive + (1 - p) * (1 - positive)
     alpha_t = alpha * positive + (1 - alpha) * (1 - positive)
-    loss = -alpha_t * (1 - p_t)**gamma * p_t.log()
+    loss = -alpha_t * (1 - p_t) ** gamma * p_t.log()
     if weight is not None:
         padded = torch.cat([weight, weight.new_ones(1)])
         loss = loss * padded[target][:, None]
@@ -46,8 +46,8 @@ def test_loss_and_gradient_equal_the_plain_formula(reduction, weighted, device):
     torch.testing.assert_close(loss, expected)
 
     cotangent = torch.randn_like(expected)
-    expected_gradient, = torch.autograd.grad(expected, logits, cotangent)
-    gradient, = torch.autograd.grad(loss, logits, cotangent)
+    (expected_gradient,) = torch.autograd.grad(expected, logits, cotangent)
+    (gradient,) = torch.autograd.grad(loss, logits, cotangent)
     torch.testing.assert_close(gradient, expected_gradient)
 
 
@@ -59,33 +59,38 @@ def test_half_precision_is_the_full_result_rounded(dtype, device):
     output, gradient = torch.empty_like(logits), torch.empty_like(logits)
     none = logits.new_empty(0)
     mmcv_operators.sigmoid_focal_loss_forward(
-        logits, target, none, output, gamma=2.0, alpha=0.25)
+        logits, target, none, output, gamma=2.0, alpha=0.25
+    )
     mmcv_operators.sigmoid_focal_loss_backward(
-        logits, target, none, gradient, gamma=2.0, alpha=0.25)
+        logits, target, none, gradient, gamma=2.0, alpha=0.25
+    )
     full = logits.float().requires_grad_()
     expected = plain_focal_loss(full, target, 2.0, 0.25)
-    expected_gradient, = torch.autograd.grad(expected.sum(), full)
+    (expected_gradient,) = torch.autograd.grad(expected.sum(), full)
     tolerance = dict(rtol=torch.finfo(dtype).eps, atol=1e-6)
     torch.testing.assert_close(output.float(), expected, **tolerance)
     torch.testing.assert_close(gradient.float(), expected_gradient, **tolerance)
 
 
 def test_extreme_logits_give_finite_losses_and_gradients():
-    logits = torch.tensor([[200., -200.], [-200., 200.]])
+    logits = torch.tensor([[200.0, -200.0], [-200.0, 200.0]])
     target = torch.tensor([0, 0])
     output, gradient = torch.empty_like(logits), torch.empty_like(logits)
     none = logits.new_empty(0)
     mmcv_operators.sigmoid_focal_loss_forward(
-        logits, target, none, output, gamma=2.0, alpha=0.25)
+        logits, target, none, output, gamma=2.0, alpha=0.25
+    )
     mmcv_operators.sigmoid_focal_loss_backward(
-        logits, target, none, gradient, gamma=2.0, alpha=0.25)
-    torch.testing.assert_close(output, torch.tensor([[0., 0.], [50., 150.]]))
-    torch.testing.assert_close(gradient, torch.tensor([[0., 0.], [-0.25, 0.75]]))
+        logits, target, none, gradient, gamma=2.0, alpha=0.25
+    )
+    torch.testing.assert_close(output, torch.tensor([[0.0, 0.0], [50.0, 150.0]]))
+    torch.testing.assert_close(gradient, torch.tensor([[0.0, 0.0], [-0.25, 0.75]]))
 
 
 def test_no_logits_give_an_empty_loss():
     logits, target = torch.empty(0, 5), torch.empty(0, dtype=torch.long)
     output = torch.empty_like(logits)
     mmcv_operators.sigmoid_focal_loss_forward(
-        logits, target, logits.new_empty(0), output, gamma=2.0, alpha=0.25)
+        logits, target, logits.new_empty(0), output, gamma=2.0, alpha=0.25
+    )
     assert output.shape == (0, 5)

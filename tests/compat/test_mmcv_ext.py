@@ -22,6 +22,7 @@ def stand_in():
 def test_mmcv_finds_the_stand_in_where_it_looks_for_its_operators(stand_in):
     import mmcv
     import mmcv.ops
+
     assert mmcv._ext is stand_in
     spec = importlib.util.find_spec('mmcv._ext')
     assert spec.name == 'mmcv._ext'
@@ -38,6 +39,7 @@ def test_an_operator_without_substitute_raises_only_when_called(stand_in):
 
 def test_a_layer_without_its_operator_names_it(stand_in):
     from mmcv.ops import ModulatedDeformConv2dPack
+
     layer = ModulatedDeformConv2dPack(1, 1, 3)
     with pytest.raises(NotImplementedError, match="'modulated_deform_conv_forward'"):
         layer(torch.rand(1, 1, 5, 5))
@@ -51,6 +53,7 @@ def test_unknown_dunder_attributes_are_absent(stand_in):
 
 def test_environment_reports_name_the_source_of_the_operators(stand_in):
     from mmcv.utils import collect_env
+
     assert 'torchvision' in collect_env()['MMCV Compiler']
 
 
@@ -66,16 +69,21 @@ def test_a_compiled_module_is_preferred(run_python, compat_alone, tmp_path):
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / '__init__.py').touch()
     (tmp_path / 'mmcv' / '_ext.py').write_text('COMPILED = True\n')
-    printed = run_python(compat_alone + '''
+    printed = run_python(
+        compat_alone
+        + """
 sys.path.insert(0, '')
 import mmcv._ext
 print(type(mmcv._ext).__name__, mmcv._ext.COMPILED)
-''').stdout
+"""
+    ).stdout
     assert printed.split() == ['module', 'True']
 
 
 def test_without_mmcv_there_is_no_stand_in_either(run_python, compat_alone):
-    printed = run_python(compat_alone + '''
+    printed = run_python(
+        compat_alone
+        + """
 class Blocker:
     def find_spec(self, name, path=None, target=None):
         if name.split('.')[0] == 'mmcv':
@@ -86,28 +94,33 @@ try:
     import mmcv._ext
 except ModuleNotFoundError as error:
     print(error.name)
-''').stdout
+"""
+    ).stdout
     assert printed.strip() == 'mmcv'
 
 
 @pytest.mark.smoke
 def test_applying_imports_neither_mmcv_nor_a_toolbox(run_python, compat_alone):
-    printed = run_python(compat_alone + '''
+    printed = run_python(
+        compat_alone
+        + """
 names = ('mmcv', 'mmdet', 'mmseg', 'mmpretrain', 'torchvision')
 print([name for name in names if name in sys.modules])
-''').stdout
+"""
+    ).stdout
     assert printed.strip() == '[]'
 
 
-def test_a_script_that_imports_mmcv_first_runs_through_the_module(
-        run_python, tmp_path):
+def test_a_script_that_imports_mmcv_first_runs_through_the_module(run_python, tmp_path):
     pytest.importorskip('mmcv', reason='mmcv is not installed')
     (tmp_path / 'neighbour.py').write_text('NAME = "neighbour"\n')
     (tmp_path / 'script.py').write_text(
         'import sys\nimport mmcv.ops\nfrom neighbour import NAME\n'
-        'print(__name__, NAME, sys.argv[1:])\n')
+        'print(__name__, NAME, sys.argv[1:])\n'
+    )
     process = run_python(
-        ['-W', 'ignore', '-m', 'mmgroupmix.compat', str(tmp_path / 'script.py'), '-x'])
+        ['-W', 'ignore', '-m', 'mmgroupmix.compat', str(tmp_path / 'script.py'), '-x']
+    )
     assert process.stdout.split() == ['__main__', 'neighbour', "['-x']"]
 
 
@@ -118,8 +131,10 @@ def detector(kind, **changes):
     from mmdet.registry import MODELS
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
+
     file = osp.join(
-        osp.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models', kind)
+        osp.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models', kind
+    )
     if not osp.exists(file):
         pytest.skip('this mmdet was installed without its configs')
     cfg = Config.fromfile(file)
@@ -132,37 +147,55 @@ def detector(kind, **changes):
 
 
 RETINANET = {
-    'bbox_head.in_channels': 32, 'bbox_head.feat_channels': 32,
-    'bbox_head.num_classes': 3}
+    'bbox_head.in_channels': 32,
+    'bbox_head.feat_channels': 32,
+    'bbox_head.num_classes': 3,
+}
 MASK_RCNN = {
-    'rpn_head.in_channels': 32, 'rpn_head.feat_channels': 32,
+    'rpn_head.in_channels': 32,
+    'rpn_head.feat_channels': 32,
     'roi_head.bbox_roi_extractor.out_channels': 32,
-    'roi_head.bbox_head.in_channels': 32, 'roi_head.bbox_head.fc_out_channels': 32,
-    'roi_head.bbox_head.num_classes': 3, 'roi_head.mask_roi_extractor.out_channels': 32,
-    'roi_head.mask_head.in_channels': 32, 'roi_head.mask_head.conv_out_channels': 32,
-    'roi_head.mask_head.num_classes': 3}
+    'roi_head.bbox_head.in_channels': 32,
+    'roi_head.bbox_head.fc_out_channels': 32,
+    'roi_head.bbox_head.num_classes': 3,
+    'roi_head.mask_roi_extractor.out_channels': 32,
+    'roi_head.mask_head.in_channels': 32,
+    'roi_head.mask_head.conv_out_channels': 32,
+    'roi_head.mask_head.num_classes': 3,
+}
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
 
 @pytest.mark.parametrize('device', DEVICES)
-@pytest.mark.parametrize('kind, changes', [
-    ('retinanet_r50_fpn.py', RETINANET), ('mask-rcnn_r50_fpn.py', MASK_RCNN)])
+@pytest.mark.parametrize(
+    'kind, changes',
+    [('retinanet_r50_fpn.py', RETINANET), ('mask-rcnn_r50_fpn.py', MASK_RCNN)],
+)
 def test_detectors_train_and_predict_on_the_stand_in(kind, changes, device, stand_in):
     model = detector(kind, **changes).to(device)
     from mmdet.structures import DetDataSample
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData
+
     instances = InstanceData(
-        bboxes=torch.tensor([[8., 8, 40, 48], [20, 4, 60, 30]]),
+        bboxes=torch.tensor([[8.0, 8, 40, 48], [20, 4, 60, 30]]),
         labels=torch.tensor([0, 2]),
-        masks=BitmapMasks(torch.ones(2, 64, 64, dtype=torch.uint8).numpy(), 64, 64))
+        masks=BitmapMasks(torch.ones(2, 64, 64, dtype=torch.uint8).numpy(), 64, 64),
+    )
     sample = DetDataSample(
         gt_instances=instances,
         metainfo=dict(
-            img_shape=(64, 64), ori_shape=(64, 64), pad_shape=(64, 64),
-            batch_input_shape=(64, 64), scale_factor=(1.0, 1.0)))
-    data = dict(inputs=[torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)],
-                data_samples=[sample])
+            img_shape=(64, 64),
+            ori_shape=(64, 64),
+            pad_shape=(64, 64),
+            batch_input_shape=(64, 64),
+            scale_factor=(1.0, 1.0),
+        ),
+    )
+    data = dict(
+        inputs=[torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)],
+        data_samples=[sample],
+    )
 
     prepared = model.data_preprocessor(data, training=True)
     loss, _ = model.parse_losses(model(**prepared, mode='loss'))

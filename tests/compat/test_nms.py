@@ -41,14 +41,15 @@ def test_nms_keeps_what_the_naive_loop_keeps(threshold, offset, device):
     for seed in range(5):
         boxes, scores = random_boxes(50, seed)
         kept = mmcv_operators.nms(
-            boxes.to(device), scores.to(device), iou_threshold=threshold, offset=offset)
+            boxes.to(device), scores.to(device), iou_threshold=threshold, offset=offset
+        )
         assert kept.tolist() == naive_nms(boxes, scores, threshold, offset)
         assert kept.dtype == torch.int64
         assert kept.device.type == device
 
 
 def test_offset_counts_corners_as_inclusive_pixels():
-    boxes = torch.tensor([[0., 0, 1, 1], [1, 0, 2, 1]])
+    boxes = torch.tensor([[0.0, 0, 1, 1], [1, 0, 2, 1]])
     scores = torch.tensor([0.9, 0.8])
     # 0 / 2 without the offset, 2 / 6 with it
     assert len(mmcv_operators.nms(boxes, scores, 0.3, offset=0)) == 2
@@ -57,7 +58,7 @@ def test_offset_counts_corners_as_inclusive_pixels():
 
 @pytest.mark.parametrize('tenths', range(1, 10))
 def test_a_box_at_exactly_the_threshold_stays(tenths):
-    boxes = torch.tensor([[0., 0, 10, 1], [0, 0, tenths, 1]])
+    boxes = torch.tensor([[0.0, 0, 10, 1], [0, 0, tenths, 1]])
     scores = torch.tensor([0.9, 0.8])
     assert len(mmcv_operators.nms(boxes, scores, tenths / 10, offset=0)) == 2
     assert len(mmcv_operators.nms(boxes, scores, tenths / 10 - 0.01, offset=0)) == 1
@@ -75,7 +76,8 @@ def test_nms_takes_other_float_types(dtype, device):
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16])
 def test_nms_of_no_boxes_keeps_none(dtype):
     kept = mmcv_operators.nms(
-        torch.empty(0, 4, dtype=dtype), torch.empty(0, dtype=dtype), 0.5, offset=0)
+        torch.empty(0, 4, dtype=dtype), torch.empty(0, dtype=dtype), 0.5, offset=0
+    )
     assert kept.shape == (0,)
     assert kept.dtype == torch.int64
 
@@ -85,20 +87,21 @@ def test_nms_works_through_mmcv():
     ops = pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
     boxes, scores = random_boxes(50)
     detections, kept = ops.nms(
-        boxes, scores, 0.4, score_threshold=scores.median().item(), max_num=5)
+        boxes, scores, 0.4, score_threshold=scores.median().item(), max_num=5
+    )
     good = scores > scores.median()
     expected = good.nonzero()[:, 0][naive_nms(boxes[good], scores[good], 0.4, 0)][:5]
     torch.testing.assert_close(kept, expected)
     torch.testing.assert_close(
-        detections, torch.cat([boxes[kept], scores[kept, None]], dim=1))
+        detections, torch.cat([boxes[kept], scores[kept, None]], dim=1)
+    )
 
 
 def test_batched_nms_suppresses_within_a_class_only():
     ops = pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
     boxes, scores = random_boxes(60)
     classes = torch.arange(60) % 3
-    _, kept = ops.batched_nms(
-        boxes, scores, classes, dict(type='nms', iou_threshold=0.4))
+    _, kept = ops.batched_nms(boxes, scores, classes, dict(type='nms', iou_threshold=0.4))
     expected = []
     for label in range(3):
         members = (classes == label).nonzero()[:, 0]

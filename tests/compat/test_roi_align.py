@@ -28,9 +28,14 @@ def naive_roi_align(features, rois, sampling_ratio, mode, aligned):
         columns = sampling_ratio or math.ceil(bin_w)
         for i, j in itertools.product(range(SIZE[0]), range(SIZE[1])):
             samples = [
-                bilinear(features[int(batch)], y1 + (i + (m + 0.5) / rows) * bin_h,
-                         x1 + (j + (n + 0.5) / columns) * bin_w)
-                for m in range(rows) for n in range(columns)]
+                bilinear(
+                    features[int(batch)],
+                    y1 + (i + (m + 0.5) / rows) * bin_h,
+                    x1 + (j + (n + 0.5) / columns) * bin_w,
+                )
+                for m in range(rows)
+                for n in range(columns)
+            ]
             if not samples:
                 pooled.append(features.new_zeros(features.size(1)))
             elif mode == 'avg':
@@ -57,13 +62,16 @@ def bilinear(plane, y, x):
 def example(dtype=torch.float64, device='cpu'):
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(2, 3, 9, 8, generator=generator, dtype=torch.float64)
-    rois = torch.tensor([
-        [0, 1.3, 2.1, 11.7, 16.4],
-        [1, 3.2, 0.6, 8.9, 5.3],  # bins smaller than a cell
-        [1, -5.0, -7.0, 6.5, 4.5],  # across the border
-        [0, 10.0, 12.0, 24.0, 26.0],
-        [0, 40.0, 40.0, 50.0, 50.0],  # outside
-        [1, 5.0, 6.0, 5.0, 6.0]])  # no extent
+    rois = torch.tensor(
+        [
+            [0, 1.3, 2.1, 11.7, 16.4],
+            [1, 3.2, 0.6, 8.9, 5.3],  # bins smaller than a cell
+            [1, -5.0, -7.0, 6.5, 4.5],  # across the border
+            [0, 10.0, 12.0, 24.0, 26.0],
+            [0, 40.0, 40.0, 50.0, 50.0],  # outside
+            [1, 5.0, 6.0, 5.0, 6.0],
+        ]
+    )  # no extent
     return features.to(device, dtype), rois.to(device, dtype)
 
 
@@ -77,7 +85,8 @@ def run(features, rois, sampling_ratio, mode, aligned):
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('aligned, sampling_ratio, mode', CASES)
 def test_roi_align_and_its_gradient_follow_the_definition(
-        aligned, sampling_ratio, mode, device):
+    aligned, sampling_ratio, mode, device
+):
     features, rois = example(device=device)
     features.requires_grad_()
     expected = naive_roi_align(features, rois, sampling_ratio, mode, aligned)
@@ -85,8 +94,8 @@ def test_roi_align_and_its_gradient_follow_the_definition(
     torch.testing.assert_close(pooled, expected)
 
     cotangent = torch.randn_like(expected)
-    expected_gradient, = torch.autograd.grad(expected, features, cotangent)
-    gradient, = torch.autograd.grad(pooled, features, cotangent)
+    (expected_gradient,) = torch.autograd.grad(expected, features, cotangent)
+    (gradient,) = torch.autograd.grad(pooled, features, cotangent)
     torch.testing.assert_close(gradient, expected_gradient)
 
 
@@ -95,7 +104,8 @@ def test_roi_align_passes_gradcheck(aligned, sampling_ratio, mode):
     features, rois = example()
     features = features[:, :1].clone().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x: run(x, rois, sampling_ratio, mode, aligned), features)
+        lambda x: run(x, rois, sampling_ratio, mode, aligned), features
+    )
 
 
 @pytest.mark.parametrize('device', DEVICES)
@@ -116,7 +126,8 @@ def test_half_precision_is_the_float32_result_rounded(dtype, mode, device):
     # With 'max' the winners' coordinates are kept in half precision, as by mmcv.
     tolerance = torch.finfo(dtype).eps * (16 if mode == 'max' else 1)
     torch.testing.assert_close(
-        features.grad.float(), full.grad, rtol=tolerance, atol=tolerance)
+        features.grad.float(), full.grad, rtol=tolerance, atol=tolerance
+    )
 
 
 @pytest.mark.parametrize('mode', ['avg', 'max'])
@@ -135,7 +146,8 @@ def test_layout_of_the_feature_map_does_not_matter(mode):
     features, rois = example()
     channels_last = features.to(memory_format=torch.channels_last)
     torch.testing.assert_close(
-        run(channels_last, rois, 2, mode, True), run(features, rois, 2, mode, True))
+        run(channels_last, rois, 2, mode, True), run(features, rois, 2, mode, True)
+    )
 
 
 def test_max_pooling_reports_where_the_maximum_was():
@@ -143,9 +155,18 @@ def test_max_pooling_reports_where_the_maximum_was():
     features[0, 0, 5, 2] = 1
     output, argmax_y, argmax_x = (torch.empty(1, 1, 1, 1) for _ in range(3))
     mmcv_operators.roi_align_forward(
-        features, torch.tensor([[0., 0, 0, 8, 8]]), output, argmax_y, argmax_x,
-        aligned_height=1, aligned_width=1, spatial_scale=1.0, sampling_ratio=8,
-        pool_mode=0, aligned=True)
+        features,
+        torch.tensor([[0.0, 0, 0, 8, 8]]),
+        output,
+        argmax_y,
+        argmax_x,
+        aligned_height=1,
+        aligned_width=1,
+        spatial_scale=1.0,
+        sampling_ratio=8,
+        pool_mode=0,
+        aligned=True,
+    )
     assert (output.item(), argmax_y.item(), argmax_x.item()) == (1, 5, 2)
 
 
@@ -154,15 +175,22 @@ def test_the_gradient_is_added_to_what_is_there(pool_mode):
     features, rois = example()
     shape = (len(rois), 3, *SIZE)
     arguments = dict(
-        aligned_height=SIZE[0], aligned_width=SIZE[1], spatial_scale=SCALE,
-        sampling_ratio=2, pool_mode=pool_mode, aligned=True)
+        aligned_height=SIZE[0],
+        aligned_width=SIZE[1],
+        spatial_scale=SCALE,
+        sampling_ratio=2,
+        pool_mode=pool_mode,
+        aligned=True,
+    )
     output, argmax_y, argmax_x = (features.new_zeros(shape) for _ in range(3))
     mmcv_operators.roi_align_forward(
-        features, rois, output, argmax_y, argmax_x, **arguments)
+        features, rois, output, argmax_y, argmax_x, **arguments
+    )
     once, onto_ones = torch.zeros_like(features), torch.ones_like(features)
     for gradient in (once, onto_ones):
         mmcv_operators.roi_align_backward(
-            torch.ones_like(output), rois, argmax_y, argmax_x, gradient, **arguments)
+            torch.ones_like(output), rois, argmax_y, argmax_x, gradient, **arguments
+        )
     assert once.abs().max() > 0
     torch.testing.assert_close(onto_ones, once + 1)
 

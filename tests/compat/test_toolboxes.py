@@ -6,7 +6,7 @@ import pytest
 
 from mmgroupmix.compat import explained_import_failures, require_toolbox
 
-BLOCKED = '''
+BLOCKED = """
 import sys
 
 class Blocker:
@@ -15,16 +15,16 @@ class Blocker:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 
 sys.meta_path.insert(0, Blocker())
-'''
+"""
 
 
-NAME_EACH_FAILURE = '''
+NAME_EACH_FAILURE = """
 for name in ('mmdet', 'mmseg', 'mmpretrain'):
     try:
         compat.require_toolbox(name)
     except ImportError as error:
         print(error)
-'''
+"""
 
 
 def assert_both_families_are_named(line):
@@ -36,7 +36,8 @@ def assert_both_families_are_named(line):
 def test_the_package_imports_without_any_toolbox(run_python):
     blocker = BLOCKED.format(names=('mmdet', 'mmseg', 'mmpretrain'))
     printed = run_python(
-        blocker + 'from mmgroupmix import compat\n' + NAME_EACH_FAILURE).stdout
+        blocker + 'from mmgroupmix import compat\n' + NAME_EACH_FAILURE
+    ).stdout
     lines = printed.splitlines()
     assert len(lines) == 3
     for name, line in zip(('mmdet', 'mmseg', 'mmpretrain'), lines):
@@ -46,9 +47,11 @@ def test_the_package_imports_without_any_toolbox(run_python):
 
 @pytest.mark.parametrize('blocked', ['mmcv', 'mmengine'])
 def test_without_what_the_toolboxes_stand_on_that_is_named(
-        blocked, run_python, compat_alone):
+    blocked, run_python, compat_alone
+):
     printed = run_python(
-        BLOCKED.format(names=(blocked,)) + compat_alone + NAME_EACH_FAILURE).stdout
+        BLOCKED.format(names=(blocked,)) + compat_alone + NAME_EACH_FAILURE
+    ).stdout
     lines = printed.splitlines()
     assert len(lines) == 3
     for name, line in zip(('mmdet', 'mmseg', 'mmpretrain'), lines):
@@ -67,19 +70,34 @@ def test_an_unknown_name_is_refused():
         require_toolbox('mmdetection3d')
 
 
-@pytest.mark.parametrize('failure, advice', [
-    (ImportError('libGL.so.1: cannot open shared object file: No such file'),
-     'pip uninstall -y opencv-python && pip install --force-reinstall --no-deps '
-     'opencv-python-headless'),
-    (ImportError('libgthread-2.0.so.0: cannot open shared object file'),
-     'opencv-python-headless'),
-    (ModuleNotFoundError("No module named 'pkg_resources'", name='pkg_resources'),
-     'pip install "setuptools<81"'),
-    (RuntimeError('operator torchvision::nms does not exist'),
-     'pip install --force-reinstall torch torchvision'),
-    (AssertionError('MMCV==2.3.6 is used but incompatible. Please install mmcv>=2'),
-     'pip uninstall -y mmengine'),
-])
+@pytest.mark.parametrize(
+    'failure, advice',
+    [
+        (
+            ImportError('libGL.so.1: cannot open shared object file: No such file'),
+            'pip uninstall -y opencv-python && pip install --force-reinstall --no-deps '
+            'opencv-python-headless',
+        ),
+        (
+            ImportError('libgthread-2.0.so.0: cannot open shared object file'),
+            'opencv-python-headless',
+        ),
+        (
+            ModuleNotFoundError("No module named 'pkg_resources'", name='pkg_resources'),
+            'pip install "setuptools<81"',
+        ),
+        (
+            RuntimeError('operator torchvision::nms does not exist'),
+            'pip install --force-reinstall torch torchvision',
+        ),
+        (
+            AssertionError(
+                'MMCV==2.3.6 is used but incompatible. Please install mmcv>=2'
+            ),
+            'pip uninstall -y mmengine',
+        ),
+    ],
+)
 def test_a_known_failure_is_answered_with_its_remedy(failure, advice, monkeypatch):
 
     def fail(name):

@@ -19,7 +19,6 @@ from mmgroupmix.compat import prepare_distributed
 
 @DATASETS.register_module()
 class FourSamples(torch.utils.data.Dataset):
-
     def __len__(self):
         return 4
 
@@ -44,7 +43,6 @@ class TinyModel(BaseModel):
 
 @METRICS.register_module()
 class SeenSamples(BaseMetric):
-
     def process(self, data_batch, data_samples):
         self.results.extend(int(index) for index in data_samples)
 
@@ -54,19 +52,30 @@ class SeenSamples(BaseMetric):
 
 def loader():
     return dict(
-        dataset=dict(type='FourSamples'), batch_size=2, num_workers=0,
+        dataset=dict(type='FourSamples'),
+        batch_size=2,
+        num_workers=0,
         sampler=dict(type='DefaultSampler', shuffle=False),
-        collate_fn=dict(type='default_collate'))
+        collate_fn=dict(type='default_collate'),
+    )
 
 
 def main(work_dir, norm, lr):
-    cfg = Config(dict(
-        work_dir=str(work_dir), launcher='pytorch', log_level='ERROR',
-        env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60)),
-        train_dataloader=loader(), train_cfg=dict(by_epoch=True, max_epochs=1),
-        val_dataloader=loader(), val_cfg=dict(), val_evaluator=dict(type='SeenSamples'),
-        model=dict(type='TinyModel', norm=norm),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr))))
+    cfg = Config(
+        dict(
+            work_dir=str(work_dir),
+            launcher='pytorch',
+            log_level='ERROR',
+            env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60)),
+            train_dataloader=loader(),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
+            val_dataloader=loader(),
+            val_cfg={},
+            val_evaluator=dict(type='SeenSamples'),
+            model=dict(type='TinyModel', norm=norm),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=lr)),
+        )
+    )
     assert prepare_distributed(cfg, cfg.launcher)
     runner = Runner.from_cfg(cfg)
     runner.train()
@@ -77,8 +86,10 @@ def main(work_dir, norm, lr):
             norm=type(runner.model.module.norm).__name__,
             world_size=runner.world_size,
             seen=runner.message_hub.get_scalar('val/seen').current(),
-            total=runner.message_hub.get_scalar('val/total').current()),
-        work_dir / f'rank_{get_rank()}.pth')
+            total=runner.message_hub.get_scalar('val/total').current(),
+        ),
+        work_dir / f'rank_{get_rank()}.pth',
+    )
 
 
 if __name__ == '__main__':

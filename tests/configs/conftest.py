@@ -35,5 +35,8 @@ def without_gradient(model, outputs):
     Distributed training waits for the gradient of every one of them, and stops.
     """
     sum(output.sum() for output in outputs).backward()
-    return [name for name, parameter in model.named_parameters()
-            if parameter.requires_grad and parameter.grad is None]
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.grad is None
+    ]

@@ -15,8 +15,9 @@ GMF = UPERNET + SEM_FPN
 # S24 has 12 blocks more than S12 and 12 less than S36, so it lies halfway, at 25.1; the
 # paper's own sizes of S24 with RetinaNet and Mask R-CNN do so.
 POOLFORMER = {
-    f'sem_fpn_poolformer_{arch}_ade20k': parameters for arch, parameters in dict(
-        s12=15.7, s24=25.1, s36=34.6, m36=59.8, m48=77.1).items()}
+    f'sem_fpn_poolformer_{arch}_ade20k': parameters
+    for arch, parameters in dict(s12=15.7, s24=25.1, s36=34.6, m36=59.8, m48=77.1).items()
+}
 COVERED = [*GMF, *POOLFORMER]
 RELEASE = 'https://github.com/sail-sg/poolformer/releases/download/v1.0'
 
@@ -35,7 +36,8 @@ def test_the_model_has_the_size_that_the_paper_states(name):
 
 
 @pytest.mark.parametrize(
-    'name', ['sem_fpn_gmf_t_ade20k', 'sem_fpn_poolformer_s12_ade20k'])
+    'name', ['sem_fpn_gmf_t_ade20k', 'sem_fpn_poolformer_s12_ade20k']
+)
 def test_no_parameter_is_left_without_gradient(name):
     model = build(read(name))
     assert not without_gradient(model, [model(torch.randn(2, 3, 64, 64))])
@@ -58,12 +60,16 @@ def test_poolformer_starts_from_its_published_weights(name):
     arch = name.split('_')[3]
     assert (backbone.type, backbone.arch) == ('mmgroupmix.PoolFormer', arch)
     assert backbone.init_cfg == dict(
-        type='Pretrained', checkpoint=f'{RELEASE}/poolformer_{arch}.pth.tar')
+        type='Pretrained', checkpoint=f'{RELEASE}/poolformer_{arch}.pth.tar'
+    )
 
 
 def test_poolformer_drops_nothing_at_random_as_in_the_published_segmentors():
-    blocks = [m for m in build(read('sem_fpn_poolformer_s12_ade20k'), 'meta').modules()
-              if isinstance(m, DropPath)]
+    blocks = [
+        m
+        for m in build(read('sem_fpn_poolformer_s12_ade20k'), 'meta').modules()
+        if isinstance(m, DropPath)
+    ]
     assert {block.drop_prob for block in blocks} == {0}
 
 
@@ -77,7 +83,11 @@ def test_upernet_has_the_recipe_of_swin(name):
     warm_up, decay = cfg.param_scheduler
     assert (warm_up.type, warm_up.end) == ('LinearLR', 1500)
     assert (decay.type, decay.power, decay.begin, decay.end) == (
-        'PolyLR', 1.0, 1500, 160_000)
+        'PolyLR',
+        1.0,
+        1500,
+        160_000,
+    )
 
 
 @pytest.mark.smoke
@@ -88,7 +98,8 @@ def test_semantic_fpn_has_the_recipe_of_pvt(name):
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-4, 1e-4)
     assert [(s.type, s.power, s.end) for s in cfg.param_scheduler] == [
-        ('PolyLR', 0.9, 80_000)]
+        ('PolyLR', 0.9, 80_000)
+    ]
 
 
 @pytest.mark.smoke
@@ -100,7 +111,8 @@ def test_semantic_fpn_on_poolformer_doubles_the_batch_and_halves_the_iterations(
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 2e-4, 1e-4)
     assert [(s.type, s.power, s.end) for s in cfg.param_scheduler] == [
-        ('PolyLR', 0.9, 40_000)]
+        ('PolyLR', 0.9, 40_000)
+    ]
 
 
 @pytest.mark.smoke
@@ -114,13 +126,16 @@ def test_groupmixformer_trains_at_batch_16(name):
 @pytest.mark.parametrize('name', COVERED)
 def test_data_is_where_mmsegmentation_lays_it_out(name):
     cfg = read(name)
-    for loader, split in ((cfg.train_dataloader, 'training'),
-                          (cfg.val_dataloader, 'validation')):
+    for loader, split in (
+        (cfg.train_dataloader, 'training'),
+        (cfg.val_dataloader, 'validation'),
+    ):
         data = loader.dataset
         assert data.type == 'ADE20KDataset'
         assert data.data_root == 'data/ade/ADEChallengeData2016'
         assert data.data_prefix == dict(
-            img_path=f'images/{split}', seg_map_path=f'annotations/{split}')
+            img_path=f'images/{split}', seg_map_path=f'annotations/{split}'
+        )
     assert cfg.model.data_preprocessor.size == (512, 512)
 
 
@@ -128,6 +143,7 @@ def test_data_is_where_mmsegmentation_lays_it_out(name):
 @pytest.mark.parametrize('name', ['upernet_gmf_b_ade20k'])
 def test_norms_have_no_weight_decay(name):
     from mmengine.optim import build_optim_wrapper
+
     cfg = read(name)
     cfg.model.backbone.arch = 'm'  # the same names, a smaller model
     cfg.model.decode_head.in_channels = [40, 80, 160, 160]

@@ -10,18 +10,23 @@ from mmgroupmix.models import GroupMixFormer
 from .conftest import build, num_parameters, read, without_gradient
 
 POOLFORMER = [
-    f'{method}_poolformer_{arch}_coco' for method in ('retinanet', 'mask_rcnn')
-    for arch in ('s12', 's24', 's36')]
+    f'{method}_poolformer_{arch}_coco'
+    for method in ('retinanet', 'mask_rcnn')
+    for arch in ('s12', 's24', 's36')
+]
 GMF_3X = [
-    f'{method}_gmf_{arch}_coco' for method in ('retinanet', 'mask_rcnn')
-    for arch in 'mtsb']
+    f'{method}_gmf_{arch}_coco'
+    for method in ('retinanet', 'mask_rcnn')
+    for arch in 'mtsb'
+]
 GMF_1X = 'ablations/mask_rcnn_gmf_t_1x_coco'
 GMF = [*GMF_3X, GMF_1X]
 NAMES = [*POOLFORMER, *GMF]
 COVERED = [name.rpartition('/')[2] for name in NAMES]
 # In millions: arXiv 2111.11418, Table 3; arXiv 2311.15157, object detection.
 PARAMETERS = dict(zip(POOLFORMER, (21.7, 31.1, 40.6, 31.6, 41.0, 50.5))) | dict(
-    retinanet_gmf_t_coco=20.2, mask_rcnn_gmf_t_coco=30.8)
+    retinanet_gmf_t_coco=20.2, mask_rcnn_gmf_t_coco=30.8
+)
 RELEASE = 'https://github.com/sail-sg/poolformer/releases/download/v1.0'
 
 
@@ -40,7 +45,8 @@ def test_the_neck_gives_five_maps_and_leaves_no_parameter_without_gradient(name)
     maps = model.extract_feat(torch.randn(1, 3, 64, 96))
     strides = [8, 16, 32, 64, 128] if 'retinanet' in name else [4, 8, 16, 32, 64]
     assert [tuple(x.shape[1:]) for x in maps] == [
-        (256, -(-64 // stride), -(-96 // stride)) for stride in strides]
+        (256, -(-64 // stride), -(-96 // stride)) for stride in strides
+    ]
     heads = ('bbox_head', 'rpn_head', 'roi_head')
     assert not [key for key in without_gradient(model, maps) if not key.startswith(heads)]
 
@@ -52,7 +58,8 @@ def test_poolformer_starts_from_its_published_weights(name):
     arch = name.split('_')[-2]
     assert (backbone.type, backbone.arch) == ('mmgroupmix.PoolFormer', arch)
     assert backbone.init_cfg == dict(
-        type='Pretrained', checkpoint=f'{RELEASE}/poolformer_{arch}.pth.tar')
+        type='Pretrained', checkpoint=f'{RELEASE}/poolformer_{arch}.pth.tar'
+    )
 
 
 @pytest.mark.smoke
@@ -63,15 +70,17 @@ def test_groupmixformer_starts_from_its_published_weights(name):
     assert (backbone.type, backbone.arch) == ('mmgroupmix.GroupMixFormer', letter)
     published = GroupMixFormer.arch_aliases[letter]
     assert backbone.init_cfg == dict(
-        type='Pretrained', checkpoint=f'pretrained/groupmixformer_{published}.pth')
+        type='Pretrained', checkpoint=f'pretrained/groupmixformer_{published}.pth'
+    )
     # Two images a device are too few for the statistics of a batch.
     assert backbone.norm_cfg.type == 'SyncBN'
 
 
 def test_nothing_is_dropped_at_random_as_in_poolformers_published_detectors():
     for name in (POOLFORMER[0], POOLFORMER[-1]):
-        blocks = [m for m in build(read(name), 'meta').modules()
-                  if isinstance(m, DropPath)]
+        blocks = [
+            m for m in build(read(name), 'meta').modules() if isinstance(m, DropPath)
+        ]
         assert {block.drop_prob for block in blocks} == {0}
 
 
@@ -90,9 +99,18 @@ def check_schedule(cfg, max_epochs, milestones):
     assert (cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval) == (max_epochs, 1)
     warm_up, decay = cfg.param_scheduler
     assert (warm_up.type, warm_up.start_factor, warm_up.by_epoch, warm_up.end) == (
-        'LinearLR', 0.001, False, 500)
+        'LinearLR',
+        0.001,
+        False,
+        500,
+    )
     assert (decay.type, decay.milestones, decay.gamma, decay.by_epoch, decay.end) == (
-        'MultiStepLR', milestones, 0.1, True, max_epochs)
+        'MultiStepLR',
+        milestones,
+        0.1,
+        True,
+        max_epochs,
+    )
 
 
 @pytest.mark.smoke
@@ -114,34 +132,44 @@ def test_norms_biases_and_positions_do_not_decay(name):
     model = build(cfg, 'meta')
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     names = {id(parameter): key for key, parameter in model.named_parameters()}
-    decay = {names[id(p)]: group['weight_decay'] for group in groups
-             for p in group['params']}
+    decay = {
+        names[id(p)]: group['weight_decay'] for group in groups for p in group['params']
+    }
     assert decay.keys() == set(names.values())
     # Whatever has one dimension is a bias or belongs to a norm.
-    free = {key for key, parameter in model.named_parameters()
-            if parameter.ndim == 1 or 'position' in key}
+    free = {
+        key
+        for key, parameter in model.named_parameters()
+        if parameter.ndim == 1 or 'position' in key
+    }
     assert {key for key, value in decay.items() if value == 0} == free
     assert 'backbone.stages.0.blocks.0.position_encoding.conv.weight' in free
     assert any('token_mixer' in key and 'position.convs' in key for key in free)
     assert {decay[key] for key in decay.keys() - free} == {
-        cfg.optim_wrapper.optimizer.weight_decay}
+        cfg.optim_wrapper.optimizer.weight_decay
+    }
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', NAMES)
 def test_data_is_where_mmdetection_lays_it_out_at_1333_by_800(name):
     cfg = read(name)
-    for loader, split in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'val'),
-                          (cfg.test_dataloader, 'val')):
+    for loader, split in (
+        (cfg.train_dataloader, 'train'),
+        (cfg.val_dataloader, 'val'),
+        (cfg.test_dataloader, 'val'),
+    ):
         data = loader.dataset
         assert (data.type, data.data_root) == ('CocoDataset', 'data/coco/')
         assert data.ann_file == f'annotations/instances_{split}2017.json'
         assert data.data_prefix == dict(img=f'{split}2017/')
-        resize, = (step for step in data.pipeline if 'Resize' in step.type)
+        (resize,) = (step for step in data.pipeline if 'Resize' in step.type)
         if name in GMF_3X and split == 'train':
             assert resize == dict(
-                type='RandomChoiceResize', keep_ratio=True,
-                scales=[(1333, short) for short in range(480, 801, 32)])
+                type='RandomChoiceResize',
+                keep_ratio=True,
+                scales=[(1333, short) for short in range(480, 801, 32)],
+            )
         else:
             assert resize == dict(type='Resize', scale=(1333, 800), keep_ratio=True)
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 16
@@ -154,7 +182,7 @@ def test_masks_are_loaded_and_measured_where_they_are_predicted(name):
     cfg = read(name)
     masks = predicts_masks(name)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-        step, = (s for s in loader.dataset.pipeline if s.type == 'LoadAnnotations')
+        (step,) = (s for s in loader.dataset.pipeline if s.type == 'LoadAnnotations')
         assert step.get('with_mask', False) == masks
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
         assert evaluator.metric == (['bbox', 'segm'] if masks else 'bbox')

@@ -17,16 +17,24 @@ SHORT = dict(
     seg=['train_cfg.max_iters=2', 'val_dataloader.num_batch_per_epoch=4'],
     # Every fourth image is drawn, from wherever the training stands.
     det=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=4'],
-    cls=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=1'])
+    cls=[*TWO_STEPS, 'val_dataloader.num_batch_per_epoch=1'],
+)
 TASKS = dict(ade20k='seg', voc='seg', cityscapes='seg', coco='det', in1k='cls')
 LEFT = dict(
-    seg=('iter_2.pth', 'mIoU'), det=('epoch_1.pth', 'box AP'),
-    cls=('epoch_1.pth', 'top-1 accuracy'))
+    seg=('iter_2.pth', 'mIoU'),
+    det=('epoch_1.pth', 'box AP'),
+    cls=('epoch_1.pth', 'top-1 accuracy'),
+)
 # Imported once: each demo is a fresh process that starts with them.
 PRELOADED = [
-    'matplotlib.pyplot', 'mmgroupmix', *(
-        f'{toolbox}.{part}' for toolbox in ('mmseg', 'mmdet', 'mmpretrain')
-        for part in ('datasets', 'evaluation', 'models', 'visualization'))]
+    'matplotlib.pyplot',
+    'mmgroupmix',
+    *(
+        f'{toolbox}.{part}'
+        for toolbox in ('mmseg', 'mmdet', 'mmpretrain')
+        for part in ('datasets', 'evaluation', 'models', 'visualization')
+    ),
+]
 
 
 @pytest.fixture(scope='module')
@@ -67,8 +75,10 @@ def run_tool(arguments, folder, log):
 def test_the_demo_trains_evaluates_and_draws(config, workspace, processes):
     task, options = task_and_options(config)
     log = workspace / f'{config.stem}.log'
-    process = processes.Process(target=run_tool, args=(
-        [str(config), '--demo', '--cfg-options', *options], workspace, log))
+    process = processes.Process(
+        target=run_tool,
+        args=([str(config), '--demo', '--cfg-options', *options], workspace, log),
+    )
     process.start()
     process.join(500)
     process.kill()

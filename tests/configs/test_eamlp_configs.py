@@ -10,15 +10,23 @@ from .conftest import build, num_parameters, read, without_gradient
 
 # Parameters in millions, as the paper counts them, with the fixed positions.
 EAMLPS = dict(
-    eamlp_7_in1k=6.1, eamlp_14_in1k=29.9, eamlp_19_in1k=54.6, eamlp_7_in1k_384=6.1,
-    eamlp_bn_7_in1k=6.1)
+    eamlp_7_in1k=6.1,
+    eamlp_14_in1k=29.9,
+    eamlp_19_in1k=54.6,
+    eamlp_7_in1k_384=6.1,
+    eamlp_bn_7_in1k=6.1,
+)
 TRANSFORMERS = dict(t2t_vit_7_ea_t2t_in1k='7', t2t_vit_14_ea_t2t_in1k='14')
 # (heads, S) as the paper counts them, after the expansion.
 HEADS = dict(
-    t2t_vit_7_mea_h1_s256_in1k=(1, 256), t2t_vit_7_mea_h4_s256_in1k=(4, 256),
-    t2t_vit_7_mea_h16_s64_in1k=(16, 64), t2t_vit_7_mea_h16_s128_in1k=(16, 128),
-    t2t_vit_7_mea_h32_s32_in1k=(32, 32), t2t_vit_14_mea_in1k=(24, 64),
-    t2t_vit_19_mea_in1k=(28, 64))
+    t2t_vit_7_mea_h1_s256_in1k=(1, 256),
+    t2t_vit_7_mea_h4_s256_in1k=(4, 256),
+    t2t_vit_7_mea_h16_s64_in1k=(16, 64),
+    t2t_vit_7_mea_h16_s128_in1k=(16, 128),
+    t2t_vit_7_mea_h32_s32_in1k=(32, 32),
+    t2t_vit_14_mea_in1k=(24, 64),
+    t2t_vit_19_mea_in1k=(28, 64),
+)
 ABLATIONS = {f'ablations/{name}': name for name in (*TRANSFORMERS, *HEADS)}
 COVERED = [*EAMLPS, *TRANSFORMERS, *HEADS]
 EVERY = [*EAMLPS, *ABLATIONS]
@@ -64,7 +72,9 @@ def test_the_blocks_are_transformers_on_tokens_by_external_attention(name):
 def test_batch_norm_is_before_the_mlps_alone():
     block = build(read('eamlp_bn_7_in1k'), 'meta').backbone.blocks[0]
     assert (type(block.norm1).__name__, type(block.norm2).__name__) == (
-        'LayerNorm', 'BatchNorm2d')
+        'LayerNorm',
+        'BatchNorm2d',
+    )
 
 
 @pytest.mark.smoke
@@ -74,9 +84,13 @@ def test_the_schedule_is_that_of_t2t_vit(name):
     optimizer = cfg.optim_wrapper.optimizer
     # arXiv 2101.11986 with its published commands, at batch 512.
     rate, decay = {'7': (1e-3, 0.03), '14': (5e-4, 0.05), '19': (5e-4, 0.065)}[
-        cfg.model.backbone.arch]
+        cfg.model.backbone.arch
+    ]
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
-        'AdamW', rate, decay)
+        'AdamW',
+        rate,
+        decay,
+    )
     assert cfg.train_cfg.max_epochs == 310
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 512
     assert cfg.default_hooks.ema.type == 'EMAHook'
@@ -86,7 +100,7 @@ def test_the_schedule_is_that_of_t2t_vit(name):
 @pytest.mark.smoke
 def test_384_pixels_start_from_the_weights_of_224():
     cfg = read('eamlp_7_in1k_384')
-    crop, = (s for s in cfg.train_pipeline if s.type == 'RandomResizedCrop')
+    (crop,) = (s for s in cfg.train_pipeline if s.type == 'RandomResizedCrop')
     assert crop.scale == 384
     assert cfg.test_pipeline[2] == dict(type='CenterCrop', crop_size=384)
     assert cfg.model.backbone.init_cfg.checkpoint == 'pretrained/eamlp_7.pth'

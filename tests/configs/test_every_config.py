@@ -10,15 +10,17 @@ import yaml
 from .conftest import CONFIGS, REPOSITORY, num_parameters, read
 
 FILES = sorted(CONFIGS.rglob('*.py'))
-EXPERIMENTS = [path for path in FILES if path.parent.name != '_base_']
+EXPERIMENTS = [path for path in FILES if '_base_' not in path.parts]
 
 
 @pytest.mark.smoke
 def test_every_experiment_has_its_recipe_checked():
     # Each test_..._configs.py lists the experiments that it is about.
     covered = {
-        name for path in Path(__file__).parent.glob('test_*_configs.py')
-        for name in import_module(f'.{path.stem}', __package__).COVERED}
+        name
+        for path in Path(__file__).parent.glob('test_*_configs.py')
+        for name in import_module(f'.{path.stem}', __package__).COVERED
+    }
     assert covered == {path.stem for path in EXPERIMENTS}
 
 
@@ -42,10 +44,15 @@ def test_a_config_registers_the_package_and_checks_and_draws(path):
     cfg = read(path.relative_to(CONFIGS).with_suffix(''))
     assert cfg.custom_imports.imports == ['mmgroupmix']
     assert {hook.type for hook in cfg.custom_hooks} == {
-        'mmgroupmix.CurveHook', 'mmgroupmix.LabelCheckHook'}
-    assert cfg.default_hooks.checkpoint.save_best == dict(
-        mmseg='mIoU', mmdet='coco/bbox_mAP', mmpretrain='accuracy/top1')[
-            cfg.default_scope]
+        'mmgroupmix.CurveHook',
+        'mmgroupmix.ClassNumCheckHook',
+    }
+    assert (
+        cfg.default_hooks.checkpoint.save_best
+        == dict(mmseg='mIoU', mmdet='coco/bbox_mAP', mmpretrain='accuracy/top1')[
+            cfg.default_scope
+        ]
+    )
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 
 

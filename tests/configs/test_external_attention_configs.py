@@ -18,14 +18,16 @@ DETECTORS = {
     'mask_rcnn': 'mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py',
     'retinanet': 'retinanet/retinanet_r50_fpn_1x_coco.py',
     'cascade_rcnn': 'cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py',
-    'cascade_mask_rcnn': 'cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py'}
+    'cascade_mask_rcnn': 'cascade_rcnn/cascade-mask-rcnn_r50_fpn_1x_coco.py',
+}
 VOC = ['eanet_r101_voc', 'eanet_r101_voc_trainval']
 EANET = [*VOC, 'eanet_r101_ade20k', 'eanet_r101_cityscapes']
 CLASSES = dict(zip(EANET, (21, 21, 150, 19)))
 # What differs from fcn_r50_ea_voc, EA with 64 memories (arXiv 2105.02358, its ablation).
 STRIDE_8 = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), multi_grid=(2, 8, 16))
-R101 = dict(depth=101, init_cfg=dict(
-    type='Pretrained', checkpoint='mmgroupmix://resnet101_v1s'))
+R101 = dict(
+    depth=101, init_cfg=dict(type='Pretrained', checkpoint='mmgroupmix://resnet101_v1s')
+)
 ABLATIONS = dict(
     fcn_r50_voc=dict(decode_head=dict(attention=None)),
     fcn_r50_sa_softmax_voc=dict(decode_head=dict(attention='self', norm='softmax')),
@@ -35,9 +37,14 @@ ABLATIONS = dict(
     fcn_r50_ea_s256_voc=dict(decode_head=dict(num_memories=256)),
     fcn_r50_ea_softmax_voc=dict(decode_head=dict(norm='softmax')),
     fcn_r50_ea_os8_voc=dict(backbone=STRIDE_8),
-    fcn_r101_ea_voc=dict(backbone=R101))
+    fcn_r101_ea_voc=dict(backbone=R101),
+)
 COVERED = [
-    *(f'{name}_r50_ea_coco' for name in DETECTORS), *EANET, 'fcn_r50_ea_voc', *ABLATIONS]
+    *(f'{name}_r50_ea_coco' for name in DETECTORS),
+    *EANET,
+    'fcn_r50_ea_voc',
+    *ABLATIONS,
+]
 
 
 def in_mmdet(file):
@@ -69,8 +76,9 @@ def test_a_detector_is_mmdetections_with_one_block_more(name):
     with torch.device('meta'):
         block = ExternalAttentionBlock(2048).state_dict()
     prefix = 'backbone.external_attention.'
-    assert {key: names.pop(prefix + key) for key in block} == \
-        {key: value.shape for key, value in block.items()}
+    assert {key: names.pop(prefix + key) for key in block} == {
+        key: value.shape for key, value in block.items()
+    }
     assert names == {key: value.shape for key, value in theirs.state_dict().items()}
 
 
@@ -80,13 +88,20 @@ def test_a_detector_keeps_the_names_of_resnet_50_and_freezes_what_mmdetection_do
     cfg = detector(name)
     ours = build(cfg, 'meta').backbone
     with DefaultScope.overwrite_default_scope('mmdet'), torch.device('meta'):
-        plain = MODELS.build(dict(
-            type='ResNet', depth=50, frozen_stages=1, norm_eval=True, style='pytorch'))
-    trained = {key: p.requires_grad for key, p in ours.named_parameters()
-               if not key.startswith('external_attention.')}
+        plain = MODELS.build(
+            dict(
+                type='ResNet', depth=50, frozen_stages=1, norm_eval=True, style='pytorch'
+            )
+        )
+    trained = {
+        key: p.requires_grad
+        for key, p in ours.named_parameters()
+        if not key.startswith('external_attention.')
+    }
     assert trained == {key: p.requires_grad for key, p in plain.named_parameters()}
     assert cfg.model.backbone.init_cfg == dict(
-        type='Pretrained', checkpoint='torchvision://resnet50')
+        type='Pretrained', checkpoint='torchvision://resnet50'
+    )
     ours.train()
     assert not ours.layer2[0].bn1.training
 
@@ -98,14 +113,15 @@ def test_a_detector_trains_as_mmdetections(name):
     assert optimizer_of(ours) == optimizer_of(theirs)
     assert optimizer_of(ours) == ('SGD', 0.01 if name == 'retinanet' else 0.02, 0.9, 1e-4)
     assert [dict(s) for s in ours.param_scheduler] == [
-        dict(s) for s in theirs.param_scheduler]
+        dict(s) for s in theirs.param_scheduler
+    ]
     assert ours.train_cfg == theirs.train_cfg
     for part in ('rpn', 'rpn_proposal', 'assigner', 'sampler'):
         assert ours.model.train_cfg.get(part) == theirs.model.train_cfg.get(part)
-    stages, expected = (
-        cfg.model.train_cfg.get('rcnn', []) for cfg in (ours, theirs))
-    for one, other in zip(*(
-            s if isinstance(s, list) else [s] for s in (stages, expected)), strict=True):
+    stages, expected = (cfg.model.train_cfg.get('rcnn', []) for cfg in (ours, theirs))
+    for one, other in zip(
+        *(s if isinstance(s, list) else [s] for s in (stages, expected)), strict=True
+    ):
         assert {key: one[key] for key in other} == dict(other)
     assert ours.auto_scale_lr.base_batch_size == 16
 
@@ -125,12 +141,16 @@ def test_eanet_is_a_resnet_101_at_output_stride_8_and_the_head(name):
     cfg = read(name)
     backbone = build(cfg, 'meta').backbone
     assert type(backbone).__name__ == 'ResNetV1c' and backbone.depth == 101
-    assert [stage[0].conv2.stride[0] for stage in (
-        backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4)] == [
-            1, 2, 1, 1]
+    assert [
+        stage[0].conv2.stride[0]
+        for stage in (backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4)
+    ] == [1, 2, 1, 1]
     head = cfg.model.decode_head
     assert (head.type, head.in_channels, head.num_classes) == (
-        'mmgroupmix.EAHead', 2048, CLASSES[name])
+        'mmgroupmix.EAHead',
+        2048,
+        CLASSES[name],
+    )
     assert cfg.model.data_preprocessor.size == tuple(cfg.crop_size)
 
 
@@ -147,7 +167,10 @@ def test_eanet_predicts_at_an_eighth_of_the_image(name):
 def test_on_voc_the_backbone_is_that_of_the_published_code(name):
     backbone = build(read(name), 'meta').backbone
     assert [m.out_channels for m in backbone.stem if hasattr(m, 'out_channels')] == [
-        64, 64, 128]
+        64,
+        64,
+        128,
+    ]
     assert dilations_of(backbone.layer3) == [1] + 22 * [2]
     assert dilations_of(backbone.layer4) == [2, 8, 16]
 
@@ -170,7 +193,8 @@ def test_voc_is_trained_in_two_steps_at_batch_16():
         assert optimizer_of(cfg) == ('SGD', 0.009, 0.9, 1e-4)
         assert cfg.train_cfg.max_iters == iterations
         assert [(s.type, s.power, s.end) for s in cfg.param_scheduler] == [
-            ('PolyLR', 0.9, iterations)]
+            ('PolyLR', 0.9, iterations)
+        ]
         batch = cfg.train_dataloader.batch_size * 8
         assert batch == cfg.auto_scale_lr.base_batch_size == 16
         assert cfg.crop_size == (513, 513)
@@ -187,17 +211,23 @@ def test_voc_is_read_as_mmsegmentation_lays_it_out():
     assert train.type == 'ConcatDataset'
     assert [(d.ann_file, d.data_prefix.seg_map_path) for d in train.datasets] == [
         ('ImageSets/Segmentation/train.txt', 'SegmentationClass'),
-        ('ImageSets/Segmentation/aug.txt', 'SegmentationClassAug')]
+        ('ImageSets/Segmentation/aug.txt', 'SegmentationClassAug'),
+    ]
     trainval = second.train_dataloader.dataset
     assert (trainval.ann_file, trainval.data_prefix.seg_map_path) == (
-        'ImageSets/Segmentation/trainval.txt', 'SegmentationClass')
+        'ImageSets/Segmentation/trainval.txt',
+        'SegmentationClass',
+    )
     assert second.test_dataloader.dataset.ann_file == 'ImageSets/Segmentation/test.txt'
     assert second.test_evaluator.format_only and second.test_evaluator.output_dir
     for cfg in (first, second):
         assert cfg.val_dataloader.dataset.ann_file == 'ImageSets/Segmentation/val.txt'
         for data in (*train.datasets, trainval, cfg.val_dataloader.dataset):
             assert (data.type, data.data_root, data.data_prefix.img_path) == (
-                'PascalVOCDataset', 'data/VOCdevkit/VOC2012', 'JPEGImages')
+                'PascalVOCDataset',
+                'data/VOCdevkit/VOC2012',
+                'JPEGImages',
+            )
 
 
 @pytest.mark.smoke
@@ -212,19 +242,22 @@ def test_the_labels_of_the_voc_test_images_are_not_asked_for():
 def test_the_test_is_multi_scale_and_flipped_on_demand(name):
     cfg = read(name)
     scales, flips, *_ = cfg.tta_pipeline[1].transforms
-    assert [s.scale[0] / cfg.scale[0] for s in scales] == [.5, .75, 1, 1.25, 1.5, 1.75]
+    assert [s.scale[0] / cfg.scale[0] for s in scales] == [0.5, 0.75, 1, 1.25, 1.5, 1.75]
     assert [f.prob for f in flips] == [0, 1]
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('name, iterations, batch', [
-    ('eanet_r101_ade20k', 160_000, 16), ('eanet_r101_cityscapes', 80_000, 8)])
+@pytest.mark.parametrize(
+    'name, iterations, batch',
+    [('eanet_r101_ade20k', 160_000, 16), ('eanet_r101_cityscapes', 80_000, 8)],
+)
 def test_elsewhere_it_has_mmsegmentations_schedule(name, iterations, batch):
     cfg = read(name)
     assert optimizer_of(cfg) == ('SGD', 0.01, 0.9, 5e-4)
     assert cfg.train_cfg.max_iters == iterations
     assert [(s.type, s.power, s.eta_min, s.end) for s in cfg.param_scheduler] == [
-        ('PolyLR', 0.9, 1e-4, iterations)]
+        ('PolyLR', 0.9, 1e-4, iterations)
+    ]
     assert cfg.auto_scale_lr.base_batch_size == batch
 
 
@@ -235,7 +268,8 @@ def test_cityscapes_is_read_as_mmsegmentation_lays_it_out():
         assert loader.dataset.type == 'CityscapesDataset'
         assert loader.dataset.data_root == 'data/cityscapes'
         assert loader.dataset.data_prefix == dict(
-            img_path=f'leftImg8bit/{split}', seg_map_path=f'gtFine/{split}')
+            img_path=f'leftImg8bit/{split}', seg_map_path=f'gtFine/{split}'
+        )
 
 
 @pytest.mark.smoke
@@ -244,8 +278,10 @@ def test_the_ablations_are_on_resnet_50_at_output_stride_16():
     backbone = build(cfg, 'meta').backbone
     assert dilations_of(backbone.layer3) == [1] * 6
     assert dilations_of(backbone.layer4) == [1, 4, 8]
-    assert [stage[0].conv2.stride[0] for stage in (
-        backbone.layer2, backbone.layer3, backbone.layer4)] == [2, 2, 1]
+    assert [
+        stage[0].conv2.stride[0]
+        for stage in (backbone.layer2, backbone.layer3, backbone.layer4)
+    ] == [2, 2, 1]
     assert cfg.train_cfg.max_iters == cfg.param_scheduler[0].end == 30_000
     assert cfg.train_dataloader.batch_size * 4 == 12
     assert cfg.auto_scale_lr.base_batch_size == 12
@@ -263,8 +299,10 @@ def test_an_ablation_changes_what_its_name_says_alone(name):
 
 @pytest.mark.smoke
 def test_memories_are_all_that_the_sizes_of_the_ablations_differ_by():
-    sizes = {s: num_parameters(read(f'ablations/fcn_r50_ea_s{s}_voc'))
-             for s in (8, 32, 256)}
+    sizes = {
+        s: num_parameters(read(f'ablations/fcn_r50_ea_s{s}_voc')) for s in (8, 32, 256)
+    }
     baseline = num_parameters(read('ablations/fcn_r50_ea_voc'))
     assert {s: size - baseline for s, size in sizes.items()} == {
-        s: (s - 64) * 2 * 512 for s in sizes}
+        s: (s - 64) * 2 * 512 for s in sizes
+    }

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mmgroupmix.datasets import write_mini_ade20k
+from mmgroupmix.mini_data import write_mini_ade20k
 
 REPOSITORY = Path(__file__).parents[2]
 
-TINY_RUN = '''
+TINY_RUN = """
 crop_size = (64, 64)
 model = dict(data_preprocessor=dict(size=crop_size))
 train_pipeline = [
@@ -29,7 +29,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 train_cfg = dict(max_iters=2, val_interval=2)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=2))
-'''
+"""
 
 
 def mmseg_file(*parts):
@@ -51,8 +51,12 @@ def train_with_mmsegs_own_script(config, workspace, name):
     path.write_text(config)
     result = subprocess.run(
         [sys.executable, mmseg_file('tools', 'train.py'), path, '--work-dir', name],
-        cwd=workspace, capture_output=True, text=True, timeout=500,
-        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(REPOSITORY)))
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env=dict(os.environ, OMP_NUM_THREADS='1', PYTHONPATH=str(REPOSITORY)),
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert (workspace / name / 'iter_2.pth').is_file()
     return result.stdout + result.stderr

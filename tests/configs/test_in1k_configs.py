@@ -15,7 +15,7 @@ TABLE_1 = dict(zip(POOLFORMER, (11.9, 21.4, 30.8, 56.1, 73.4)))
 
 
 def resize_of(loader):
-    step, = (s for s in loader.dataset.pipeline if s.type == 'ResizeEdge')
+    (step,) = (s for s in loader.dataset.pipeline if s.type == 'ResizeEdge')
     return step
 
 
@@ -39,8 +39,7 @@ def test_it_predicts_1000_classes_and_leaves_no_parameter_without_gradient(name)
 @pytest.mark.parametrize('name', POOLFORMER)
 def test_the_backbone_is_the_one_in_the_name_from_random_weights(name):
     backbone = read(name).model.backbone
-    assert (backbone.type, backbone.arch) == (
-        'mmgroupmix.PoolFormer', name.split('_')[1])
+    assert (backbone.type, backbone.arch) == ('mmgroupmix.PoolFormer', name.split('_')[1])
     assert not backbone.get('init_cfg')
 
 
@@ -65,19 +64,33 @@ def test_the_augmentation_is_that_of_deit(name):
     cfg = read(name)
     steps = {step.type: step for step in cfg.train_dataloader.dataset.pipeline}
     assert [*steps] == [
-        'LoadImageFromFile', 'RandomResizedCrop', 'RandomFlip', 'RandAugment',
-        'RandomErasing', 'PackInputs']
+        'LoadImageFromFile',
+        'RandomResizedCrop',
+        'RandomFlip',
+        'RandAugment',
+        'RandomErasing',
+        'PackInputs',
+    ]
     crop = steps['RandomResizedCrop']
     assert (crop.scale, crop.interpolation) == (224, 'bicubic')
     augment = steps['RandAugment']
-    assert (augment.policies, augment.num_policies, augment.magnitude_level,
-            augment.magnitude_std) == ('timm_increasing', 2, 9, 0.5)
+    assert (
+        augment.policies,
+        augment.num_policies,
+        augment.magnitude_level,
+        augment.magnitude_std,
+    ) == ('timm_increasing', 2, 9, 0.5)
     assert steps['RandomErasing'].erase_prob == 0.25
     assert cfg.model.train_cfg.augments == [
-        dict(type='Mixup', alpha=0.8), dict(type='CutMix', alpha=1.0)]
+        dict(type='Mixup', alpha=0.8),
+        dict(type='CutMix', alpha=1.0),
+    ]
     loss = cfg.model.head.loss
     assert (loss.type, loss.label_smooth_val, loss.mode) == (
-        'LabelSmoothLoss', 0.1, 'original')
+        'LabelSmoothLoss',
+        0.1,
+        'original',
+    )
 
 
 @pytest.mark.smoke
@@ -87,7 +100,10 @@ def test_the_small_models_are_tested_on_a_crop_of_90_percent_the_others_on_95(na
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         resize = resize_of(loader)
         assert (resize.scale, resize.edge, resize.interpolation) == (
-            236 if '_m' in name else 248, 'short', 'bicubic')
+            236 if '_m' in name else 248,
+            'short',
+            'bicubic',
+        )
         assert dict(type='CenterCrop', crop_size=224) in loader.dataset.pipeline
 
 
@@ -98,7 +114,10 @@ def test_data_is_where_mmpretrain_lays_it_out(name):
     for loader, split in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'val')):
         data = loader.dataset
         assert (data.type, data.data_root, data.split) == (
-            'ImageNet', 'data/imagenet', split)
+            'ImageNet',
+            'data/imagenet',
+            split,
+        )
 
 
 def test_only_matrices_have_weight_decay():
@@ -106,7 +125,13 @@ def test_only_matrices_have_weight_decay():
     model = build(cfg)
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     decay = {id(p): group['weight_decay'] for group in groups for p in group['params']}
-    flat = ('bias', 'norm1.weight', 'norm2.weight', 'final_norm.weight',
-            'layer_scale1', 'layer_scale2')
+    flat = (
+        'bias',
+        'norm1.weight',
+        'norm2.weight',
+        'final_norm.weight',
+        'layer_scale1',
+        'layer_scale2',
+    )
     for key, parameter in model.named_parameters():
         assert decay[id(parameter)] == (0 if key.endswith(flat) else 0.05), key

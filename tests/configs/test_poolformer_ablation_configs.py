@@ -27,7 +27,8 @@ TABLE = dict(
     pppa=({'token_mixers', 'norm_cfg', 'position_embeddings'}, 14.0),
     ppaa=({'token_mixers', 'norm_cfg', 'position_embeddings'}, 16.5),
     pppf=({'token_mixers'}, 11.9),
-    ppff=({'token_mixers'}, 12.2))
+    ppff=({'token_mixers'}, 12.2),
+)
 COVERED = [f'poolformer_s12_{name}_in1k' for name in TABLE]
 # As the published code has it: these are tested on a crop of 0.95.
 LARGE_CROP = ('pppa', 'ppaa', 'ppff')
@@ -38,7 +39,8 @@ MIXERS = dict(
     pppa=['Pooling'] * 3 + ['SelfAttention'],
     ppaa=['Pooling'] * 2 + ['SelfAttention'] * 2,
     pppf=['Pooling'] * 3 + ['SpatialFC'],
-    ppff=['Pooling'] * 2 + ['SpatialFC'] * 2)
+    ppff=['Pooling'] * 2 + ['SpatialFC'] * 2,
+)
 
 
 def ablation(name):
@@ -54,8 +56,9 @@ def blocks_of(backbone):
 def test_nothing_else_differs_from_the_baseline(name):
     cfg, baseline = ablation(name), read(S12)
     ours, theirs = cfg.model.pop('backbone'), baseline.model.pop('backbone')
-    assert {key for key in ours if key not in theirs or ours[key] != theirs[key]} == \
-        TABLE[name][0]
+    assert {
+        key for key in ours if key not in theirs or ours[key] != theirs[key]
+    } == TABLE[name][0]
     assert not theirs.keys() - ours.keys()
     if name in LARGE_CROP:
         for loader in (baseline.val_dataloader, baseline.test_dataloader):
@@ -83,8 +86,9 @@ def test_it_classifies_an_image_of_224_pixels(name):
 @pytest.mark.parametrize('name', MIXERS)
 def test_the_mixers_are_those_in_the_name(name):
     backbone = build(ablation(name), 'meta').backbone
-    assert [type(stage.blocks[0].token_mixer).__name__ for stage in backbone.stages] == \
-        MIXERS[name]
+    assert [
+        type(stage.blocks[0].token_mixer).__name__ for stage in backbone.stages
+    ] == MIXERS[name]
 
 
 @pytest.mark.smoke
@@ -95,10 +99,17 @@ def test_the_pool_has_the_size_in_the_name(size):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('name, norm, eps', [
-    ('layernorm', 'LayerNorm', 1e-5), ('batchnorm', 'BatchNorm2d', 1e-5),
-    ('nonorm', 'Identity', None), ('pppa', 'LayerNorm', 1e-5),
-    ('ppaa', 'LayerNorm', 1e-5), ('pppf', 'GroupNorm', 1e-5)])
+@pytest.mark.parametrize(
+    'name, norm, eps',
+    [
+        ('layernorm', 'LayerNorm', 1e-5),
+        ('batchnorm', 'BatchNorm2d', 1e-5),
+        ('nonorm', 'Identity', None),
+        ('pppa', 'LayerNorm', 1e-5),
+        ('ppaa', 'LayerNorm', 1e-5),
+        ('pppf', 'GroupNorm', 1e-5),
+    ],
+)
 def test_the_norms_are_those_of_the_published_model(name, norm, eps):
     backbone = build(ablation(name), 'meta').backbone
     norms = [n for b in blocks_of(backbone) for n in (b.norm1, b.norm2)]
@@ -107,13 +118,18 @@ def test_the_norms_are_those_of_the_published_model(name, norm, eps):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('name, shapes', [
-    ('pppa', [None, None, None, (1, 7, 7, 512)]),
-    ('ppaa', [None, None, (1, 14, 14, 320), None])])
+@pytest.mark.parametrize(
+    'name, shapes',
+    [
+        ('pppa', [None, None, None, (1, 7, 7, 512)]),
+        ('ppaa', [None, None, (1, 14, 14, 320), None]),
+    ],
+)
 def test_the_first_stage_with_attention_learns_positions(name, shapes):
     backbone = build(ablation(name), 'meta').backbone
-    embeddings = [getattr(stage.position_embedding, 'embedding', None)
-                  for stage in backbone.stages]
+    embeddings = [
+        getattr(stage.position_embedding, 'embedding', None) for stage in backbone.stages
+    ]
     assert [None if e is None else tuple(e.shape) for e in embeddings] == shapes
 
 
@@ -137,5 +153,7 @@ def test_what_the_name_says_is_missing_is_missing():
 
     assert not any(block.residual for block in blocks('no_residual'))
     assert not any(block.mlp for block in blocks('no_mlp'))
-    assert all(block.layer_scale1 is block.layer_scale2 is None
-               for block in blocks('no_layer_scale'))
+    assert all(
+        block.layer_scale1 is block.layer_scale2 is None
+        for block in blocks('no_layer_scale')
+    )

@@ -19,10 +19,13 @@ OTHER_IMPORTS, OPTIMIZER = (block for block in BLOCKS if block[0] != '#')
 WIDTHS = {
     (kind, arch): json.loads(widths)
     for kind, archs, widths in re.findall(
-        r'^\| `mmgroupmix\.(\w+)` \| (.*) \| `(\[.*\])` \|$', DROP_IN, re.MULTILINE)
-    for arch in re.findall(r'`(\w+)`', archs)}
+        r'^\| `mmgroupmix\.(\w+)` \| (.*) \| `(\[.*\])` \|$', DROP_IN, re.MULTILINE
+    )
+    for arch in re.findall(r'`(\w+)`', archs)
+}
 MESSAGES = re.findall(
-    r'^\| `(.*?)` \|', DROP_IN.partition('| what you see')[2], re.MULTILINE)
+    r'^\| `(.*?)` \|', DROP_IN.partition('| what you see')[2], re.MULTILINE
+)
 
 
 def toolbox_files(toolbox):

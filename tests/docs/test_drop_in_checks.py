@@ -20,7 +20,8 @@ from mmgroupmix.models import GroupMixFormer, PoolFormer
 from .conftest import CONFIGS, MESSAGES, OPTIMIZER, WIDTHS, backbone_of, read
 
 NOT_DELETED, OTHER_WIDTHS, OTHER_WEIGHTS, NOT_IMPORTED, NO_STAND_IN, UNUSED = map(
-    re.escape, MESSAGES)
+    re.escape, MESSAGES
+)
 
 
 @pytest.mark.parametrize('kind, arch', WIDTHS)
@@ -36,7 +37,8 @@ def test_the_widths_of_the_page_are_those_of_the_maps(kind, arch):
 def test_the_page_has_the_widths_of_every_architecture():
     assert set(WIDTHS) == {
         *(('GroupMixFormer', arch) for arch in GroupMixFormer.arch_aliases),
-        *(('PoolFormer', arch) for arch in PoolFormer.arch_settings)}
+        *(('PoolFormer', arch) for arch in PoolFormer.arch_settings),
+    }
 
 
 @pytest.mark.smoke
@@ -45,10 +47,10 @@ def test_the_files_of_the_page_have_the_widths_of_the_table(name, project):
     model = read(project, name).model
     backbone = model.backbone
     widths = WIDTHS[backbone.type.partition('.')[2], backbone.arch]
-    taker = next(model[key] for key in ('neck', 'panoptic_head', 'decode_head')
-                 if key in model)
-    assert taker.in_channels == [
-        widths[i] for i in backbone.get('out_indices', range(4))]
+    taker = next(
+        model[key] for key in ('neck', 'panoptic_head', 'decode_head') if key in model
+    )
+    assert taker.in_channels == [widths[i] for i in backbone.get('out_indices', range(4))]
 
 
 def settings_of_backbone(cfg):
@@ -57,7 +59,9 @@ def settings_of_backbone(cfg):
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
     settings = {
         parameter: (group['lr'], group['weight_decay'])
-        for group in optimizer.param_groups for parameter in group['params']}
+        for group in optimizer.param_groups
+        for parameter in group['params']
+    }
     return {name: (p, settings[p]) for name, p in model.named_parameters()}
 
 
@@ -68,7 +72,7 @@ def test_the_optimizer_of_the_page_decays_no_norm_bias_or_position_term(project)
     ours = settings_of_backbone(read(project, 'fcos_adamw', text + OPTIMIZER))
     for name, (parameter, setting) in ours.items():
         decays = parameter.ndim > 1 and 'position' not in name
-        assert setting == (1e-4, 0.05 if decays else 0.), name
+        assert setting == (1e-4, 0.05 if decays else 0.0), name
 
 
 def test_mask2formers_own_optimizer_has_one_setting_for_the_backbone(project):
@@ -84,7 +88,8 @@ def backbone_and_neck(cfg):
 @pytest.fixture
 def process_group(tmp_path):
     distributed.init_process_group(
-        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1)
+        'gloo', init_method=f'file://{tmp_path}/store', rank=0, world_size=1
+    )
     yield
     distributed.destroy_process_group()
 
@@ -96,7 +101,8 @@ def step_twice(cfg, **settings):
 
 
 def test_a_map_that_the_neck_ignores_stops_distributed_training_with_poolformer_only(
-        project, process_group):
+    project, process_group
+):
     step_twice(read(project, 'fcos_gmf_t'))
     step_twice(read(project, 'atss_poolformer_s12'))
     text = CONFIGS['atss_poolformer_s12']
@@ -125,15 +131,18 @@ def test_the_former_widths_are_named(project):
 
 def test_a_load_from_of_the_former_model_is_refused(project):
     from mmdet.models import ResNet
+
     former = nn.ModuleDict(dict(backbone=ResNet(50)))
     model = nn.ModuleDict(
-        dict(backbone=backbone_of(read(project, 'cascade_mask_rcnn_gmf_t'))))
+        dict(backbone=backbone_of(read(project, 'cascade_mask_rcnn_gmf_t')))
+    )
     with pytest.raises(CheckpointError, match=OTHER_WEIGHTS):
         load_state_dict(model, former.state_dict(), strict=False)  # as a runner does
 
 
 def needs_the_stand_in():
     import mmcv._ext
+
     if not isinstance(mmcv._ext, StandInModule):
         pytest.skip('mmcv has compiled operators')
 
@@ -141,16 +150,22 @@ def needs_the_stand_in():
 def test_an_operator_without_a_stand_in_says_so():
     needs_the_stand_in()
     from mmcv.ops import DeformConv2dPack
+
     with pytest.raises(NotImplementedError, match=NO_STAND_IN):
         DeformConv2dPack(1, 1, 3)(torch.rand(1, 1, 5, 5))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('start', [
-    ['-c', 'import mmdet.models, mmgroupmix'],
-    ['mmdetection/tools/test.py', 'cascade_mask_rcnn_gmf_t.py', 'epoch_12.pth']])
+@pytest.mark.parametrize(
+    'start',
+    [
+        ['-c', 'import mmdet.models, mmgroupmix'],
+        ['mmdetection/tools/test.py', 'cascade_mask_rcnn_gmf_t.py', 'epoch_12.pth'],
+    ],
+)
 def test_operators_are_missing_before_this_package_is_imported(start, project):
     needs_the_stand_in()
     result = subprocess.run(
-        [sys.executable, *start], cwd=project, capture_output=True, text=True)
+        [sys.executable, *start], cwd=project, capture_output=True, text=True
+    )
     assert re.search(NOT_IMPORTED, result.stderr)

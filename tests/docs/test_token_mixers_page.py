@@ -29,8 +29,13 @@ def folder(tmp_path_factory):
 
 def run(folder, *arguments):
     result = subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=folder, capture_output=True,
-        text=True, timeout=500, env=dict(os.environ, OMP_NUM_THREADS='2'))
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env=dict(os.environ, OMP_NUM_THREADS='2'),
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
 
@@ -43,10 +48,15 @@ def test_the_mixer_is_shorter_than_thirty_lines():
 @pytest.mark.slow
 def test_the_config_of_the_page_trains_with_the_mixer_of_the_page(folder):
     out = run(
-        folder, 'mmgroupmix/tools/train.py', 'modulation_s12.py', '--demo',
+        folder,
+        'mmgroupmix/tools/train.py',
+        'modulation_s12.py',
+        '--demo',
         '--cfg-options',
-        'train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2',
-        'val_dataloader.num_batch_per_epoch=2')
+        'train_cfg.max_epochs=1',
+        'train_dataloader.num_batch_per_epoch=2',
+        'val_dataloader.num_batch_per_epoch=2',
+    )
     assert 'top1' in out
     config = next((folder / 'work_dirs/demo/modulation_s12').glob('*.py')).read_text()
     assert "type='ConvModulation'" in config
@@ -80,22 +90,24 @@ except CheckpointError as error:
     print(error)
 """)
     assert 'It is of a model with other token_mixers than this PoolFormer' in run(
-        folder, script)
+        folder, script
+    )
 
 
 @pytest.mark.slow
 def test_the_python_of_the_page_runs(folder):
     script = folder / 'script.py'
-    script.write_text(
-        f'{IN_PYTHON}\n{CHECK}\nprint([tuple(m.shape) for m in maps])\n')
+    script.write_text(f'{IN_PYTHON}\n{CHECK}\nprint([tuple(m.shape) for m in maps])\n')
     out = run(folder, script)
-    assert out.strip() == str([
-        (1, 64, 56, 56), (1, 128, 28, 28), (1, 320, 14, 14), (1, 512, 7, 7)])
+    assert out.strip() == str(
+        [(1, 64, 56, 56), (1, 128, 28, 28), (1, 320, 14, 14), (1, 512, 7, 7)]
+    )
 
 
 @pytest.mark.smoke
 def test_the_page_names_every_mixer_and_its_arguments():
     import inspect
+
     for name in token_mixers.__all__:
         row = re.search(rf'^\| `{name}` \|(.*)$', PAGE, flags=re.MULTILINE)
         assert row, name
@@ -107,6 +119,7 @@ def test_the_page_names_every_mixer_and_its_arguments():
 @pytest.mark.smoke
 def test_the_page_names_arguments_that_exist():
     import inspect
+
     table = PAGE.partition('## The block around it')[2].partition('## What to know')[0]
     named = re.findall(r'^\| `(\w+)` \|', table, flags=re.MULTILINE)
     assert len(named) >= 8

@@ -36,12 +36,14 @@ def soft_split(image, side, stride, padding):
     """All windows of the padded map, from the top left, as tokens; and their grid."""
     batch, channels, height, width = image.shape
     padded = image.new_zeros(batch, channels, height + 2 * padding, width + 2 * padding)
-    padded[:, :, padding:padding + height, padding:padding + width] = image
+    padded[:, :, padding : padding + height, padding : padding + width] = image
     tops = range(0, height + 2 * padding - side + 1, stride)
     lefts = range(0, width + 2 * padding - side + 1, stride)
     windows = [
-        padded[:, :, top:top + side, left:left + side].flatten(1)
-        for top in tops for left in lefts]
+        padded[:, :, top : top + side, left : left + side].flatten(1)
+        for top in tops
+        for left in lefts
+    ]
     return torch.stack(windows, dim=1), (len(tops), len(lefts))
 
 
@@ -95,17 +97,19 @@ def sinusoids(count, dim):
     table = torch.empty(count, dim, dtype=torch.double)
     for p in range(count):
         for j in range(dim):
-            angle = p / 10000**(2 * (j // 2) / dim)
+            angle = p / 10000 ** (2 * (j // 2) / dim)
             table[p, j] = math.cos(angle) if j % 2 else math.sin(angle)
     return table
 
 
 def performer(q, k, v, rows):
     """Kernel attention as a full N x N matrix; q, k, v: (N, d), rows: (m, d)."""
+
     def features(x):
         values = [math.exp(float(row @ x) - float(x @ x) / 2) for row in rows]
         return torch.tensor(values, dtype=torch.double) / math.sqrt(len(rows))
 
-    kernel = torch.stack([
-        torch.stack([features(query) @ features(key) for key in k]) for query in q])
+    kernel = torch.stack(
+        [torch.stack([features(query) @ features(key) for key in k]) for query in q]
+    )
     return kernel @ v / (kernel.sum(dim=1, keepdim=True) + 1e-8)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 def group_mix_attention(x, weights, heads=8):
     """x: (B, N, C) tokens of an H x W map; weights: published names to tensors."""
     tokens, (height, width) = x
-    batch, count, dim = tokens.shape
+    batch, _, dim = tokens.shape
     segment = dim // 5
 
     def as_map(t):
@@ -25,7 +25,8 @@ def group_mix_attention(x, weights, heads=8):
         mean, variance = weights[f'{name}.running_mean'], weights[f'{name}.running_var']
         t = (t - mean.view(shape)) / (variance.view(shape) + 1e-5).sqrt()
         return t * weights[f'{name}.weight'].view(shape) + weights[f'{name}.bias'].view(
-            shape)
+            shape
+        )
 
     def separable(t, name):
         kernel = weights[f'{name}.conv1.weight']
@@ -42,11 +43,14 @@ def group_mix_attention(x, weights, heads=8):
             aggregated = separable(segments[index], f'aggregator.agg{index}')
             branches.append(batch_norm(aggregated, f'aggregator.norm{index}'))
         mixed.append(F.hardswish(torch.cat(branches, dim=1)))
-    last = torch.cat([as_map(part)[:, 4 * segment:] for part in parts], dim=1)
+    last = torch.cat([as_map(part)[:, 4 * segment :] for part in parts], dim=1)
     last = as_tokens(separable(last, 'aggregator.agg0.conv'))
     last = F.layer_norm(
-        last, (segment, ), weights['aggregator.agg0.norm.weight'],
-        weights['aggregator.agg0.norm.bias'])
+        last,
+        (segment,),
+        weights['aggregator.agg0.norm.weight'],
+        weights['aggregator.agg0.norm.bias'],
+    )
     last = F.hardswish(last)
 
     width_of_head = 4 * segment // heads
@@ -57,14 +61,18 @@ def group_mix_attention(x, weights, heads=8):
         channels = slice(head * width_of_head, (head + 1) * width_of_head)
         qh, kh, vh = q[..., channels], k[..., channels], v[..., channels]
         attention = torch.einsum('bnk,bmk->bnm', qh, kh.softmax(dim=1))
-        result = torch.einsum('bnm,bmv->bnv', attention, vh) * (dim / heads)**-0.5
+        result = torch.einsum('bnm,bmv->bnv', attention, vh) * (dim / heads) ** -0.5
         conv = position_convs[head]
         rows = slice(offsets[conv], offsets[conv] + width_of_head)
         offsets[conv] += width_of_head
         kernel = weights[f'crpe.conv_list.{conv}.weight'][rows]
         position = F.conv2d(
-            as_map(vh), kernel, weights[f'crpe.conv_list.{conv}.bias'][rows],
-            padding=kernel.shape[-1] // 2, groups=width_of_head)
+            as_map(vh),
+            kernel,
+            weights[f'crpe.conv_list.{conv}.bias'][rows],
+            padding=kernel.shape[-1] // 2,
+            groups=width_of_head,
+        )
         results.append(result + qh * as_tokens(position))
     merged = torch.cat([*results, last], dim=-1)
     return merged @ weights['proj.weight'].T + weights['proj.bias']

@@ -15,11 +15,12 @@ NANO = dict(embed_dims=16, depth=3, num_heads=2, mlp_ratio=2)
 SELF_ATTENTION = dict(type='SelfAttention', head_dim=64, qkv_bias=False)
 #: Mixes of the paper, small.
 MIXES = dict(
-    eamlp=dict(),
+    eamlp={},
     batch_norm=dict(mlp_norm_cfg=dict(type='BN')),
     performer=dict(t2t='performer'),
     self_attention=dict(token_mixer=dict(type='SelfAttention', head_dim=8)),
-    no_mlp=dict(arch=dict(NANO, mlp_ratio=0)))
+    no_mlp=dict(arch=dict(NANO, mlp_ratio=0)),
+)
 every_mix = pytest.mark.parametrize('mix', MIXES)
 
 
@@ -55,7 +56,8 @@ def published_like(golden, dim, depth, mlp_ratio, batch_norm=False):
             shapes[f'blocks.{block}.norm2.{statistic}'] = [dim]
     return {
         key: torch.from_numpy(golden.fill.fill(key, shape))
-        for key, shape in shapes.items()}
+        for key, shape in shapes.items()
+    }
 
 
 @pytest.fixture(scope='module')
@@ -70,7 +72,7 @@ def test_class_token_and_logits_agree_with_the_published_code(eamlp_golden, publ
     backbone = EAMLP('7').eval()
     backbone.load_state_dict(published)
     with torch.inference_mode():
-        cls_token, = backbone(eamlp_golden.image('224x224'))
+        (cls_token,) = backbone(eamlp_golden.image('224x224'))
         logits = F.linear(cls_token, published['head.weight'], published['head.bias'])
     for name, output in (('cls_token', cls_token), ('logits', logits)):
         expected = eamlp_golden.cases['224x224'][name]
@@ -79,24 +81,31 @@ def test_class_token_and_logits_agree_with_the_published_code(eamlp_golden, publ
         assert float(output.std()) == pytest.approx(expected['std'], rel=1e-4)
 
 
-@pytest.mark.parametrize('arch, depth', [
-    pytest.param('7', 2, marks=pytest.mark.smoke),
-    pytest.param('14', 2, marks=pytest.mark.smoke),
-    pytest.param('19', 2, marks=pytest.mark.smoke),
-    pytest.param('14', 14, marks=pytest.mark.slow),
-    pytest.param('19', 19, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'arch, depth',
+    [
+        pytest.param('7', 2, marks=pytest.mark.smoke),
+        pytest.param('14', 2, marks=pytest.mark.smoke),
+        pytest.param('19', 2, marks=pytest.mark.smoke),
+        pytest.param('14', 14, marks=pytest.mark.slow),
+        pytest.param('19', 19, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize('batch_norm', [False, True], ids=['ln', 'bn'])
 def test_every_architecture_agrees_with_a_naive_one(
-        eamlp_golden, arch, depth, batch_norm):
+    eamlp_golden, arch, depth, batch_norm
+):
     table = dict(EAMLP.arch_settings[arch], depth=depth)
     weights = published_like(
-        eamlp_golden, table['embed_dims'], depth, table['mlp_ratio'], batch_norm)
-    backbone = EAMLP(
-        table, mlp_norm_cfg=dict(type='BN') if batch_norm else None).double().eval()
+        eamlp_golden, table['embed_dims'], depth, table['mlp_ratio'], batch_norm
+    )
+    backbone = (
+        EAMLP(table, mlp_norm_cfg=dict(type='BN') if batch_norm else None).double().eval()
+    )
     backbone.load_state_dict(weights)
     image = torch.randn(2, 3, 37, 50)
     with torch.inference_mode():
-        cls_token, = backbone(image.double())
+        (cls_token,) = backbone(image.double())
         expected, _ = eamlp(image, weights, table['num_heads'])
     # Positions are float32 in the published model and here.
     torch.testing.assert_close(cls_token, expected, rtol=1e-6, atol=1e-6)
@@ -105,12 +114,20 @@ def test_every_architecture_agrees_with_a_naive_one(
 @pytest.mark.smoke
 def test_with_self_attention_the_blocks_are_those_of_mmpretrains_t2t_vit():
     from mmpretrain.models import T2T_ViT
-    theirs = randomized(T2T_ViT(
-        64, embed_dims=128, num_layers=2,
-        layer_cfgs=dict(num_heads=2, feedforward_channels=384)))
+
+    theirs = randomized(
+        T2T_ViT(
+            64,
+            embed_dims=128,
+            num_layers=2,
+            layer_cfgs=dict(num_heads=2, feedforward_channels=384),
+        )
+    )
     ours = EAMLP(
-        dict(embed_dims=128, depth=2, num_heads=2, mlp_ratio=3), img_size=64,
-        token_mixer=SELF_ATTENTION).eval()
+        dict(embed_dims=128, depth=2, num_heads=2, mlp_ratio=3),
+        img_size=64,
+        token_mixer=SELF_ATTENTION,
+    ).eval()
     for layer in theirs.encoder:
         # Theirs divides by 1 / sqrt(d), where the paper divides by sqrt(d).
         layer.attn.scaled_dot_product_attention = F.scaled_dot_product_attention
@@ -118,8 +135,11 @@ def test_with_self_attention_the_blocks_are_those_of_mmpretrains_t2t_vit():
     weights = {}
     for key, value in theirs.state_dict().items():
         if key.startswith('encoder.'):
-            key = key.replace('ffn.layers.0.0', 'mlp.fc1').replace(
-                'ffn.layers.1', 'mlp.fc2').replace('encoder', 'blocks')
+            key = (
+                key.replace('ffn.layers.0.0', 'mlp.fc1')
+                .replace('ffn.layers.1', 'mlp.fc2')
+                .replace('encoder', 'blocks')
+            )
         if not key.startswith(('tokens_to_token', 'pos_embed')):
             weights['.'.join(names.get(part, part) for part in key.split('.'))] = value
     missing, left_over = ours.load_state_dict(weights, strict=False)
@@ -148,12 +168,16 @@ def test_parameters_of_eamlp_7_are_exactly_the_published_ones(eamlp_golden):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, millions', [
-    # arXiv 2105.02358, ImageNet: positions counted
-    (dict(), (6.1, 29.9, 54.6)),
-    # arXiv 2101.11986, T2T-ViT with the performer: positions and random rows counted
-    (dict(t2t='performer', token_mixer=SELF_ATTENTION), (4.3, 21.5, 39.2)),
-], ids=['EAMLP', 'T2T-ViT'])
+@pytest.mark.parametrize(
+    'arguments, millions',
+    [
+        # arXiv 2105.02358, ImageNet: positions counted
+        ({}, (6.1, 29.9, 54.6)),
+        # arXiv 2101.11986, T2T-ViT with the performer: positions and random rows counted
+        (dict(t2t='performer', token_mixer=SELF_ATTENTION), (4.3, 21.5, 39.2)),
+    ],
+    ids=['EAMLP', 'T2T-ViT'],
+)
 def test_parameters_are_those_of_the_papers(arguments, millions):
     for arch, expected in zip(ARCHS, millions, strict=True):
         with torch.device('meta'):
@@ -168,7 +192,7 @@ def test_parameters_are_those_of_the_papers(arguments, millions):
 @pytest.mark.parametrize('size', [(32, 32), (33, 47), (97, 61)], ids=str)
 def test_any_size_gives_one_vector_an_image_and_trains(mix, size):
     backbone = build(mix).train()
-    cls_token, = backbone(torch.randn(2, 3, *size))
+    (cls_token,) = backbone(torch.randn(2, 3, *size))
     assert cls_token.shape == (2, 16)
     cls_token.square().mean().backward()
     assert all(p.grad is not None for p in backbone.parameters())
@@ -204,14 +228,22 @@ def test_activation_checkpointing_gives_the_same_gradients_and_statistics(mix):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('frozen, free', [
-    (-1, {'tokens_to_token', 'cls_token', 'blocks.0', 'blocks.1', 'blocks.2'}),
-    (0, {'blocks.0', 'blocks.1', 'blocks.2'}), (2, {'blocks.2'}), (3, set())])
+@pytest.mark.parametrize(
+    'frozen, free',
+    [
+        (-1, {'tokens_to_token', 'cls_token', 'blocks.0', 'blocks.1', 'blocks.2'}),
+        (0, {'blocks.0', 'blocks.1', 'blocks.2'}),
+        (2, {'blocks.2'}),
+        (3, set()),
+    ],
+)
 def test_frozen_stages_count_the_tokens_to_token_module_and_blocks(frozen, free):
     backbone = build('batch_norm', frozen_stages=frozen).train()
     trained = {
-        '.'.join(key.split('.')[:2 if key.startswith('blocks') else 1])
-        for key, p in backbone.named_parameters() if p.requires_grad}
+        '.'.join(key.split('.')[: 2 if key.startswith('blocks') else 1])
+        for key, p in backbone.named_parameters()
+        if p.requires_grad
+    }
     assert trained == free | {'final_norm'}
     for index, block in enumerate(backbone.blocks):
         assert block.norm2.training == (f'blocks.{index}' in free)
@@ -228,8 +260,11 @@ def test_batch_norms_stay_as_they_are_with_norm_eval():
 @pytest.mark.smoke
 def test_batch_norms_are_before_the_mlps_of_the_blocks_only():
     backbone = EAMLP('7', mlp_norm_cfg=dict(type='BN'))
-    norms = {name for name, m in backbone.named_modules() if isinstance(
-        m, nn.modules.batchnorm._BatchNorm)}
+    norms = {
+        name
+        for name, m in backbone.named_modules()
+        if isinstance(m, nn.modules.batchnorm._BatchNorm)
+    }
     assert norms == {f'blocks.{block}.norm2' for block in range(7)}
 
 
@@ -248,9 +283,12 @@ def test_stochastic_depth_and_weights_start_as_t2t_vit_trains():
     backbone = EAMLP('7')
     rates = [block.drop_path.drop_prob for block in backbone.blocks]
     assert rates == pytest.approx([0.1 * block / 6 for block in range(7)])
-    assert EAMLP('7', drop_path_rate=0.).blocks[6].drop_path.drop_prob == 0
-    for weight in (backbone.cls_token, backbone.blocks[3].token_mixer.expand.weight,
-                   backbone.tokens_to_token.project.weight):
+    assert EAMLP('7', drop_path_rate=0.0).blocks[6].drop_path.drop_prob == 0
+    for weight in (
+        backbone.cls_token,
+        backbone.blocks[3].token_mixer.expand.weight,
+        backbone.tokens_to_token.project.weight,
+    ):
         assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.2)
         assert float(weight.detach().mean()) == pytest.approx(0, abs=0.004)
     biases = [p for key, p in backbone.named_parameters() if key.endswith('bias')]
@@ -267,25 +305,31 @@ def test_an_architecture_is_its_depth_as_text_or_number(arch):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(arch=8), "unknown arch '8'.*7, 14, 19, or a dict with embed_dims, depth"),
-    (dict(arch=dict(embed_dims=8)), 'EAMLP: arch lacks depth, num_heads, mlp_ratio'),
-    (dict(arch=dict(NANO, depths=2)), "'depths'.*did you mean 'depth'"),
-    (dict(arch=dict(NANO, depth=0)), 'depth=0, expected a whole number, 1 or more'),
-    (dict(arch=dict(NANO, mlp_ratio='2')), "mlp_ratio='2', expected a number from 0"),
-    (dict(arch=dict(NANO, num_heads=3)), 'dim=16 and num_heads=3'),
-    (dict(t2t='perfomer'), "t2t='perfomer'.*did you mean 'performer'"),
-    (dict(token_mixer=dict(head_dim=8)), 'has no type'),
-    (dict(token_mixer='SelfAtention'), "did you mean 'SelfAttention'"),
-    (dict(mlp_norm_cfg=dict(type='BM')), "norm_cfg=.*'BM'"),
-    (dict(img_size=16), 'img_size=16, expected the side.*from 32'),
-    (dict(img_size=(224, )), r'img_size=\(224,\)'),
-    (dict(drop_path_rate=1), 'drop_path_rate=1, expected'),
-    (dict(frozen_stages=4), r'frozen_stages=4.*0 \(the tokens-to-token module\) or 1 to '
-                            '3 .*so many blocks'),
-    (dict(in_channels=0), 'in_channels=0'),
-    (dict(image_size=224), "'image_size'.*did you mean 'img_size'"),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(arch=8), "unknown arch '8'.*7, 14, 19, or a dict with embed_dims, depth"),
+        (dict(arch=dict(embed_dims=8)), 'EAMLP: arch lacks depth, num_heads, mlp_ratio'),
+        (dict(arch=dict(NANO, depths=2)), "'depths'.*did you mean 'depth'"),
+        (dict(arch=dict(NANO, depth=0)), 'depth=0, expected a whole number, 1 or more'),
+        (dict(arch=dict(NANO, mlp_ratio='2')), "mlp_ratio='2', expected a number from 0"),
+        (dict(arch=dict(NANO, num_heads=3)), 'dim=16 and num_heads=3'),
+        (dict(t2t='perfomer'), "t2t='perfomer'.*did you mean 'performer'"),
+        (dict(token_mixer=dict(head_dim=8)), 'has no type'),
+        (dict(token_mixer='SelfAtention'), "did you mean 'SelfAttention'"),
+        (dict(mlp_norm_cfg=dict(type='BM')), "norm_cfg=.*'BM'"),
+        (dict(img_size=16), 'img_size=16, expected the side.*from 32'),
+        (dict(img_size=(224,)), r'img_size=\(224,\)'),
+        (dict(drop_path_rate=1), 'drop_path_rate=1, expected'),
+        (
+            dict(frozen_stages=4),
+            r'frozen_stages=4.*0 \(the tokens-to-token module\) or 1 to '
+            '3 .*so many blocks',
+        ),
+        (dict(in_channels=0), 'in_channels=0'),
+        (dict(image_size=224), "'image_size'.*did you mean 'img_size'"),
+    ],
+)
 def test_a_wrong_argument_is_named_with_the_allowed_ones(arguments, told):
     with pytest.raises(UserError, match=told):
         EAMLP(**{'arch': NANO, **arguments})
@@ -295,6 +339,6 @@ def test_a_wrong_argument_is_named_with_the_allowed_ones(arguments, told):
 @every_mix
 def test_a_gpu_gives_the_features_of_the_cpu(mix):
     backbone, image = randomized(build(mix)), torch.randn(2, 3, 97, 64)
-    expected, = backbone(image)
+    (expected,) = backbone(image)
     output = backbone.cuda()(image.cuda())[0].cpu()
     torch.testing.assert_close(output, expected, rtol=1e-3, atol=1e-4)

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmgroupmix.errors import UserError
 from mmgroupmix.models import ExternalAttentionBlock
-from mmgroupmix.models.layers.self_attention_block import SelfAttentionBlock
+from mmgroupmix.models.blocks.self_attention_block import SelfAttentionBlock
 
 from ..conftest import Golden
 
@@ -30,7 +30,8 @@ class PublishedBlock(nn.Module):
         self.linear_1 = nn.Conv1d(num_memories, channels, 1, bias=False)
         self.linear_1.weight.data = self.linear_0.weight.data.transpose(0, 1)
         self.conv2 = nn.Sequential(
-            nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
+            nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels)
+        )
 
     def forward(self, x):
         attention = self.linear_0(self.conv1(x).flatten(2)).softmax(-1)
@@ -42,8 +43,10 @@ def random_file(channels, num_memories):
     """What a training on a GPU leaves: memories that have parted."""
     torch.manual_seed(0)
     file = PublishedBlock(channels, num_memories).double().state_dict()
-    return {name: torch.rand_like(value) if value.is_floating_point() else value
-            for name, value in file.items()}
+    return {
+        name: torch.rand_like(value) if value.is_floating_point() else value
+        for name, value in file.items()
+    }
 
 
 def flops(block, *size):
@@ -120,9 +123,11 @@ def test_it_starts_as_the_published_block():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('block', [
-    lambda: ExternalAttentionBlock(6, 4), lambda: SelfAttentionBlock(6)],
-    ids=['external', 'self'])
+@pytest.mark.parametrize(
+    'block',
+    [lambda: ExternalAttentionBlock(6, 4), lambda: SelfAttentionBlock(6)],
+    ids=['external', 'self'],
+)
 def test_folding_the_norm_changes_no_output(block):
     block = block().eval()
     nn.init.uniform_(block.norm.running_mean)
@@ -175,10 +180,11 @@ def test_self_attention_grows_with_the_square_of_the_pixels(norm):
     with torch.device('meta'):
         block = SelfAttentionBlock(channels, norm)
     convolutions, products = 2 * 4 * channels**2, 2 * 2 * channels
-    assert flops(block, 1, channels, 8, 8) == \
-        convolutions * pixels + products * pixels**2
-    assert flops(block, 1, channels, 8, 16) == \
-        2 * convolutions * pixels + 4 * products * pixels**2
+    assert flops(block, 1, channels, 8, 8) == convolutions * pixels + products * pixels**2
+    assert (
+        flops(block, 1, channels, 8, 16)
+        == 2 * convolutions * pixels + 4 * products * pixels**2
+    )
 
 
 @pytest.mark.smoke
@@ -205,13 +211,18 @@ def test_an_unknown_norm_of_self_attention_is_named():
 def test_the_command_prints_costs_beside_those_of_the_paper():
     printed = subprocess.run(
         [sys.executable, REPOSITORY / 'tools' / 'attention_cost.py'],
-        capture_output=True, text=True, check=True, timeout=120).stdout
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    ).stdout
     rows = {line[:34].strip(): line[34:].split() for line in printed.splitlines()}
     golden = Golden('external_attention_512')
     parameters, operations = rows['external attention, S = 64']
     assert float(parameters) == pytest.approx(golden.params / 1e6, abs=6e-4)
     assert float(operations) == pytest.approx(
-        128**2 * (2 * 512**2 + 2 * 64 * 512) / 1e9, abs=6e-3)
+        128**2 * (2 * 512**2 + 2 * 64 * 512) / 1e9, abs=6e-3
+    )
     assert round(float(rows['self-attention'][1])) == 292  # arXiv 2105.02358
     assert rows['the paper: self-attention'] == ['1.00', '292']
     assert rows['the paper: external attention'] == ['0.55', '9.2']
@@ -219,7 +230,8 @@ def test_the_command_prints_costs_beside_those_of_the_paper():
 
 @pytest.mark.smoke
 def test_double_normalised_self_attention_stays_finite_in_float16():
-    from mmgroupmix.models.layers.self_attention_block import PixelAttention
+    from mmgroupmix.models.blocks.self_attention_block import PixelAttention
+
     torch.manual_seed(0)
     qkv = 100 * torch.randn(1, 4, 4, 3 * 512).relu().half()
     attention = PixelAttention('double')

@@ -14,12 +14,14 @@ PREFIX = 'groupmixformer_backbone.0.gma_stage.0.att.'
 def published_weights(dim, fill):
     segment, width = dim // 5, dim // 10
     shapes = {
-        'qkv.weight': (3 * dim, dim), 'qkv.bias': (3 * dim, ),
-        'proj.weight': (dim, dim), 'proj.bias': (dim, ),
+        'qkv.weight': (3 * dim, dim),
+        'qkv.bias': (3 * dim,),
+        'proj.weight': (dim, dim),
+        'proj.bias': (dim,),
         'aggregator.agg0.conv.conv1.weight': (3 * segment, 1, 3, 3),
         'aggregator.agg0.conv.pointwise_conv.weight': (segment, 3 * segment, 1, 1),
-        'aggregator.agg0.norm.weight': (segment, ),
-        'aggregator.agg0.norm.bias': (segment, ),
+        'aggregator.agg0.norm.weight': (segment,),
+        'aggregator.agg0.norm.bias': (segment,),
     }
     for index, kernel in ((1, 3), (2, 5), (3, 7)):
         name = f'aggregator.agg{index}'
@@ -27,11 +29,11 @@ def published_weights(dim, fill):
         shapes[f'{name}.pointwise_conv.weight'] = (segment, segment, 1, 1)
     for index in range(4):
         for kind in ('weight', 'bias', 'running_mean', 'running_var'):
-            shapes[f'aggregator.norm{index}.{kind}'] = (segment, )
+            shapes[f'aggregator.norm{index}.{kind}'] = (segment,)
     for index, (kernel, heads) in enumerate(((3, 2), (5, 3), (7, 3))):
         name = f'crpe.conv_list.{index}'
         shapes[f'{name}.weight'] = (heads * width, 1, kernel, kernel)
-        shapes[f'{name}.bias'] = (heads * width, )
+        shapes[f'{name}.bias'] = (heads * width,)
     return {
         name: torch.from_numpy(fill(name, shape)).double()
         for name, shape in shapes.items()
@@ -79,7 +81,8 @@ def test_training_statistics_pool_over_q_k_and_v():
     mixer(tokens)
     rows = mixer.qkv(tokens)[..., :6]  # q, k and v of segment 0, two channels each
     torch.testing.assert_close(
-        norm.running_mean, rows.reshape(-1, 2).mean(0), rtol=1e-6, atol=1e-9)
+        norm.running_mean, rows.reshape(-1, 2).mean(0), rtol=1e-6, atol=1e-9
+    )
 
 
 def test_long_sequences_keep_their_accuracy_in_half_precision():
@@ -96,11 +99,14 @@ def test_long_sequences_keep_their_accuracy_in_half_precision():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(dim=42), 'dim=42'),
-    (dict(dim=40, kernel_sizes=(3, 4, 7)), r'\(3, 4, 7\)'),
-    (dict(dim=40, kernel_sizes=(3, 5)), r'\(3, 5\)'),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(dim=42), 'dim=42'),
+        (dict(dim=40, kernel_sizes=(3, 4, 7)), r'\(3, 4, 7\)'),
+        (dict(dim=40, kernel_sizes=(3, 5)), r'\(3, 5\)'),
+    ],
+)
 def test_impossible_sizes_are_named(arguments, told):
     with pytest.raises(ValueError, match=told):
         GroupMixAttention(**arguments)

@@ -7,8 +7,7 @@ import torch
 from mmengine.model import revert_sync_batchnorm
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmgroupmix.checkpoints import convert_state_dict
-from mmgroupmix.models import GroupMixFormer
+from mmgroupmix.models import GroupMixFormer, convert_state_dict
 
 from ..conftest import Golden
 
@@ -37,11 +36,13 @@ def tiny(groupmixformer_golden):
 @pytest.mark.smoke
 @pytest.mark.parametrize('case', ['224x224', '256x320'])
 def test_stages_agree_with_the_published_implementation(
-        tiny, groupmixformer_golden, case):
+    tiny, groupmixformer_golden, case
+):
     with torch.inference_mode():
         outputs = tiny(groupmixformer_golden.image(case))
     for output, expected in zip(
-            outputs, groupmixformer_golden.cases[case]['stages'], strict=True):
+        outputs, groupmixformer_golden.cases[case]['stages'], strict=True
+    ):
         assert Golden.distance(output, expected) < 1e-4
         assert output.mean().item() == pytest.approx(expected['mean'], rel=1e-4)
         assert output.std().item() == pytest.approx(expected['std'], rel=1e-4)
@@ -50,7 +51,7 @@ def test_stages_agree_with_the_published_implementation(
 
 def test_the_classifier_agrees_with_the_published_implementation(groupmixformer_golden):
     weights = convert_state_dict(groupmixformer_golden.state_dict(), classifier=True)
-    backbone = GroupMixFormer('t', out_indices=(3, ), final_norm=True).eval()
+    backbone = GroupMixFormer('t', out_indices=(3,), final_norm=True).eval()
     backbone.load_state_dict(weights)
     case = '224x224'
     with torch.inference_mode():
@@ -59,8 +60,10 @@ def test_the_classifier_agrees_with_the_published_implementation(groupmixformer_
     assert Golden.distance(logits, groupmixformer_golden.cases[case]['logits']) < 1e-4
 
 
-@pytest.mark.parametrize('arch, millions', [
-    ('m', 5.73), ('t', 10.95), ('s', 22.42), ('b', 45.83), ('l', 71.83)])
+@pytest.mark.parametrize(
+    'arch, millions',
+    [('m', 5.73), ('t', 10.95), ('s', 22.42), ('b', 45.83), ('l', 71.83)],
+)
 def test_parameters_are_those_of_the_published_models(arch, millions):
     backbone = GroupMixFormer(arch, final_norm=True)
     classifier = 1000 * (backbone.embed_dims[-1] + 1)
@@ -72,7 +75,7 @@ def test_parameters_are_those_of_the_published_models(arch, millions):
 def test_names_and_letters_are_the_same_architectures():
     assert GroupMixFormer.arch_aliases.keys() == set('mtsbl')
     for letter, name in GroupMixFormer.arch_aliases.items():
-        assert GroupMixFormer.settle_arch(letter) == GroupMixFormer.settle_arch(name)
+        assert GroupMixFormer.resolve_arch(letter) == GroupMixFormer.resolve_arch(name)
 
 
 @pytest.mark.smoke
@@ -211,7 +214,8 @@ def test_checkpointing_keeps_fewer_activations():
         backbone = GroupMixFormer(NANO, with_cp=with_cp).train()
         sizes = []
         with torch.autograd.graph.saved_tensors_hooks(
-                lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t):
+            lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
+        ):
             backbone(torch.randn(1, 3, 64, 64))
         kept[with_cp] = sum(sizes)
     assert kept[True] < kept[False] / 2
@@ -222,8 +226,9 @@ def test_stochastic_depth_rises_linearly_over_all_blocks():
     backbone = GroupMixFormer(NANO, drop_path_rate=0.4)
     rates = [b.drop_path.drop_prob for stage in backbone.stages for b in stage.blocks]
     assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
-    assert GroupMixFormer('b').stages[3].blocks[-1].drop_path.drop_prob == \
-        pytest.approx(0.4)
+    assert GroupMixFormer('b').stages[3].blocks[-1].drop_path.drop_prob == pytest.approx(
+        0.4
+    )
 
 
 @pytest.mark.smoke
@@ -235,30 +240,37 @@ def test_synchronised_norms_become_plain_ones_on_one_device():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, error, told', [
-    (dict(arch='bse'), ValueError, "'bse'.*did you mean 'base'.*mobile"),
-    (dict(arch=dict(depths=(1, 1, 1, 1))), ValueError, 'lacks embed_dims'),
-    (dict(arch=dict(NANO, depth=(1, 1, 1, 1))), ValueError, "'depth'.*'depths'"),
-    (dict(arch=dict(NANO, depths=(1, 1, 1))), ValueError, 'four positive'),
-    (dict(arch='t', out_indices=(0, 4)), ValueError, 'holds 4.*0 to 3'),
-    (dict(arch='t', out_indices=(-1, )), ValueError, 'holds -1'),
-    (dict(arch='t', out_indices=3), TypeError, 'out_indices=3'),
-    (dict(arch='t', out_indices=(2, 1)), ValueError, 'ascending'),
-    (dict(arch='t', out_indices=()), ValueError, 'ascending'),
-    (dict(), TypeError, "missing.*'arch'.*Its arguments"),
-    (dict(arch=['t']), ValueError, r"unknown arch \['t'\]"),
-    (dict(arch=dict(NANO, drop_path=0.1)), ValueError, "'drop_path'.*'drop_path_rate'"),
-    (dict(arch='t', in_channels=0), ValueError, 'in_channels=0'),
-    (dict(arch='t', frozen_stages='a'), ValueError, "frozen_stages='a'"),
-    (dict(arch='t', norm_cfg=dict(type='GN', num_groups=2)), ValueError, 'GroupNorm'),
-    (dict(arch='t', norm_cfg=None), ValueError, 'norm_cfg=None.*SyncBN'),
-    (dict(arch='t', norm_cfg=dict(type='BNN')), ValueError, "'BNN'.*SyncBN"),
-    (dict(arch='t', aggregators=dict(kernel_sizes=3)), ValueError, 'kernel_sizes=3'),
-    (dict(arch='t', frozen_stages=5), ValueError, 'frozen_stages=5'),
-    (dict(arch='t', drop_path_rate=1.5), ValueError, 'drop_path_rate=1.5'),
-    (dict(arch='t', out_indexes=(3, )), TypeError, "'out_indexes'.*'out_indices'"),
-    (dict(arch='t', aggregators=dict(kernels=(3, 5, 7))), ValueError, "'kernels'"),
-])
+@pytest.mark.parametrize(
+    'arguments, error, told',
+    [
+        (dict(arch='bse'), ValueError, "'bse'.*did you mean 'base'.*mobile"),
+        (dict(arch=dict(depths=(1, 1, 1, 1))), ValueError, 'lacks embed_dims'),
+        (dict(arch=dict(NANO, depth=(1, 1, 1, 1))), ValueError, "'depth'.*'depths'"),
+        (dict(arch=dict(NANO, depths=(1, 1, 1))), ValueError, 'four positive'),
+        (dict(arch='t', out_indices=(0, 4)), ValueError, 'holds 4.*0 to 3'),
+        (dict(arch='t', out_indices=(-1,)), ValueError, 'holds -1'),
+        (dict(arch='t', out_indices=3), TypeError, 'out_indices=3'),
+        (dict(arch='t', out_indices=(2, 1)), ValueError, 'ascending'),
+        (dict(arch='t', out_indices=()), ValueError, 'ascending'),
+        ({}, TypeError, "missing.*'arch'.*Its arguments"),
+        (dict(arch=['t']), ValueError, r"unknown arch \['t'\]"),
+        (
+            dict(arch=dict(NANO, drop_path=0.1)),
+            ValueError,
+            "'drop_path'.*'drop_path_rate'",
+        ),
+        (dict(arch='t', in_channels=0), ValueError, 'in_channels=0'),
+        (dict(arch='t', frozen_stages='a'), ValueError, "frozen_stages='a'"),
+        (dict(arch='t', norm_cfg=dict(type='GN', num_groups=2)), ValueError, 'GroupNorm'),
+        (dict(arch='t', norm_cfg=None), ValueError, 'norm_cfg=None.*SyncBN'),
+        (dict(arch='t', norm_cfg=dict(type='BNN')), ValueError, "'BNN'.*SyncBN"),
+        (dict(arch='t', aggregators=dict(kernel_sizes=3)), ValueError, 'kernel_sizes=3'),
+        (dict(arch='t', frozen_stages=5), ValueError, 'frozen_stages=5'),
+        (dict(arch='t', drop_path_rate=1.5), ValueError, 'drop_path_rate=1.5'),
+        (dict(arch='t', out_indexes=(3,)), TypeError, "'out_indexes'.*'out_indices'"),
+        (dict(arch='t', aggregators=dict(kernels=(3, 5, 7))), ValueError, "'kernels'"),
+    ],
+)
 def test_a_wrong_argument_is_named_with_the_allowed_ones(arguments, error, told):
     with pytest.raises(error, match=told):
         GroupMixFormer(**arguments)

@@ -5,14 +5,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from mmgroupmix.checkpoints import convert_state_dict
-from mmgroupmix.models import PoolFormer
+from mmgroupmix.models import PoolFormer, convert_state_dict
 
 ARCHS = ('s12', 's24', 's36', 'm36', 'm48')
 #: Parameters with the classifier of 1000 classes, in millions (the paper, Table 1).
 PARAMETERS = dict(s12=11.9, s24=21.4, s36=30.9, m36=56.2, m48=73.5)
-NANO = dict(embed_dims=(8, 16, 24, 32), depths=(1, 2, 1, 1), mlp_ratios=(4, 4, 4, 4),
-            layer_scale=0.5)
+NANO = dict(
+    embed_dims=(8, 16, 24, 32),
+    depths=(1, 2, 1, 1),
+    mlp_ratios=(4, 4, 4, 4),
+    layer_scale=0.5,
+)
 
 
 def randomized(module, seed=0):
@@ -38,7 +41,8 @@ def published(poolformer_golden):
 def test_dense_features_agree_with_the_published_code(poolformer_golden, published, case):
     backbone = PoolFormer('s12').eval()
     without_classifier = {
-        k: v for k, v in published.items() if not k.startswith(('norm.', 'head.'))}
+        k: v for k, v in published.items() if not k.startswith(('norm.', 'head.'))
+    }
     backbone.load_state_dict(without_classifier | poolformer_golden.dense_state_dict())
     with torch.inference_mode():
         outputs = backbone(poolformer_golden.image(case))
@@ -48,20 +52,23 @@ def test_dense_features_agree_with_the_published_code(poolformer_golden, publish
         for moment in ('mean', 'std'):
             value = float(getattr(output.double(), moment)())
             assert value == pytest.approx(
-                expected[moment], rel=1e-4, abs=1e-4 * expected['std'])
+                expected[moment], rel=1e-4, abs=1e-4 * expected['std']
+            )
         assert float(output.norm()) == pytest.approx(expected['l2'], rel=1e-4)
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('case', ['224x224', '256x320'])
 def test_the_classifier_agrees_with_the_published_code(
-        poolformer_golden, published, case):
-    backbone = PoolFormer('s12', out_indices=(3, ), final_norm=True).eval()
+    poolformer_golden, published, case
+):
+    backbone = PoolFormer('s12', out_indices=(3,), final_norm=True).eval()
     backbone.load_state_dict(published)
     with torch.inference_mode():
-        last, = backbone(poolformer_golden.image(case))
-        logits = F.linear(last.mean((2, 3)), published['head.weight'],
-                          published['head.bias'])
+        (last,) = backbone(poolformer_golden.image(case))
+        logits = F.linear(
+            last.mean((2, 3)), published['head.weight'], published['head.bias']
+        )
     expected = poolformer_golden.cases[case]['logits']
     assert poolformer_golden.distance(logits, expected) < 1e-4
 
@@ -71,6 +78,7 @@ def test_the_classifier_agrees_with_the_published_code(
 @pytest.mark.parametrize('size', [(224, 224), (65, 97)], ids=str)
 def test_every_architecture_agrees_with_timm(arch, size):
     import timm
+
     theirs = randomized(timm.create_model(f'poolformer_{arch}'))
     ours = PoolFormer(arch, final_norm=True).eval()
     ours.load_state_dict(theirs.state_dict())
@@ -91,7 +99,7 @@ def test_every_architecture_agrees_with_timm(arch, size):
 @pytest.mark.parametrize('arch', ARCHS)
 def test_parameters_are_those_of_the_paper(arch):
     with torch.device('meta'):
-        backbone = PoolFormer(arch, out_indices=(3, ), final_norm=True)
+        backbone = PoolFormer(arch, out_indices=(3,), final_norm=True)
     count = sum(p.numel() for p in backbone.parameters())
     count += 1001 * backbone.embed_dims[-1] - backbone.embed_dims[-1] + 1000
     assert count / 1e6 == pytest.approx(PARAMETERS[arch], abs=0.05)
@@ -100,7 +108,7 @@ def test_parameters_are_those_of_the_paper(arch):
 @pytest.mark.smoke
 def test_parameters_of_s12_are_exactly_the_published_ones(poolformer_golden):
     with torch.device('meta'):
-        backbone = PoolFormer('s12', out_indices=(3, ), final_norm=True)
+        backbone = PoolFormer('s12', out_indices=(3,), final_norm=True)
         head = nn.Linear(512, 1000)
     count = sum(p.numel() for m in (backbone, head) for p in m.parameters())
     assert count == poolformer_golden.params == 11_915_176
@@ -108,24 +116,37 @@ def test_parameters_of_s12_are_exactly_the_published_ones(poolformer_golden):
 
 @pytest.mark.smoke
 def test_stochastic_depth_and_layer_scale_start_as_the_paper_trains():
-    for arch, rate, scale in (('s12', 0.1, 1e-5), ('s24', 0.1, 1e-5), ('s36', 0.2, 1e-6),
-                              ('m36', 0.3, 1e-6), ('m48', 0.4, 1e-6)):
+    for arch, rate, scale in (
+        ('s12', 0.1, 1e-5),
+        ('s24', 0.1, 1e-5),
+        ('s36', 0.2, 1e-6),
+        ('m36', 0.3, 1e-6),
+        ('m48', 0.4, 1e-6),
+    ):
         table = PoolFormer.arch_settings[arch]
         assert (table['drop_path_rate'], table['layer_scale']) == (rate, scale)
     backbone = PoolFormer('s12')
     last = backbone.stages[3].blocks[-1]
     assert last.drop_path.drop_prob == pytest.approx(0.1)
     assert backbone.stages[0].blocks[0].drop_path.drop_prob == 0
-    assert torch.equal(last.layer_scale1, torch.full((512, ), 1e-5))
+    assert torch.equal(last.layer_scale1, torch.full((512,), 1e-5))
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('size', [(32, 32), (33, 47), (61, 38)], ids=str)
 def test_any_size_agrees_with_mmpretrains_implementation(size):
     from mmpretrain.models import PoolFormer as Theirs
-    theirs = randomized(Theirs(
-        dict(layers=NANO['depths'], embed_dims=NANO['embed_dims'],
-             mlp_ratios=NANO['mlp_ratios']), out_indices=[0, 2, 4, 6]))
+
+    theirs = randomized(
+        Theirs(
+            dict(
+                layers=NANO['depths'],
+                embed_dims=NANO['embed_dims'],
+                mlp_ratios=NANO['mlp_ratios'],
+            ),
+            out_indices=[0, 2, 4, 6],
+        )
+    )
     ours = PoolFormer(NANO).eval()
     ours.load_state_dict(theirs.state_dict())
     image = torch.randn(2, 3, *size)
@@ -170,10 +191,19 @@ def test_activation_checkpointing_gives_the_same_gradients():
 @pytest.mark.smoke
 def test_frozen_stages_freeze_their_output_norms_too():
     backbone = PoolFormer(NANO, frozen_stages=2).train()
-    frozen = {name.split('.')[0] + name.split('.')[1] for name, p in
-              backbone.named_parameters() if not p.requires_grad}
+    frozen = {
+        name.split('.')[0] + name.split('.')[1]
+        for name, p in backbone.named_parameters()
+        if not p.requires_grad
+    }
     assert frozen == {
-        'stemweight', 'stembias', 'stages0', 'stages1', 'out_norms0', 'out_norms1'}
+        'stemweight',
+        'stembias',
+        'stages0',
+        'stages1',
+        'out_norms0',
+        'out_norms1',
+    }
 
 
 @pytest.mark.smoke
@@ -189,15 +219,23 @@ def test_fusing_keeps_the_outputs():
 def test_mmpretrain_classifies_with_converted_weights(poolformer_golden, published):
     from mmengine.registry import DefaultScope
     from mmpretrain.registry import MODELS
+
     with DefaultScope.overwrite_default_scope('mmpretrain'):
-        model = MODELS.build(dict(
-            type='ImageClassifier',
-            backbone=dict(type='mmgroupmix.PoolFormer', arch='s12', out_indices=(3, ),
-                          final_norm=True),
-            neck=dict(type='GlobalAveragePooling'),
-            head=dict(type='LinearClsHead', num_classes=1000, in_channels=512))).eval()
+        model = MODELS.build(
+            dict(
+                type='ImageClassifier',
+                backbone=dict(
+                    type='mmgroupmix.PoolFormer',
+                    arch='s12',
+                    out_indices=(3,),
+                    final_norm=True,
+                ),
+                neck=dict(type='GlobalAveragePooling'),
+                head=dict(type='LinearClsHead', num_classes=1000, in_channels=512),
+            )
+        ).eval()
     model.load_state_dict(convert_state_dict(published, classifier=True))
     with torch.inference_mode():
-        logits = model.head((model.extract_feat(poolformer_golden.image('224x224'))))
+        logits = model.head(model.extract_feat(poolformer_golden.image('224x224')))
     expected = poolformer_golden.cases['224x224']['logits']
     assert poolformer_golden.distance(logits, expected) < 1e-4

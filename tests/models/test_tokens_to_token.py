@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from mmgroupmix.models.layers.performer import TokenPerformer
+from mmgroupmix.models.blocks.performer import TokenPerformer
+from mmgroupmix.models.blocks.tokens_to_token import SoftSplit, TokensToToken
 from mmgroupmix.models.layers.position import SinusoidPosition, sinusoid_table
-from mmgroupmix.models.layers.tokens_to_token import SoftSplit, TokensToToken
 
 from .reference_eamlp import performer, sinusoids, soft_split
 
@@ -26,7 +26,9 @@ def test_a_soft_split_is_every_overlapping_window(arguments):
 def test_224_pixels_become_196_tokens_of_which_widths_the_paper_states():
     module = TokensToToken(3, 256)
     assert [encoder.norm1.normalized_shape for encoder in module.encoders] == [
-        (147, ), (576, )]
+        (147,),
+        (576,),
+    ]
     assert module.project.in_features == 576
     assert module.num_tokens(224, 224) == 196
     assert module(torch.randn(1, 3, 224, 224)).shape == (1, 14, 14, 256)
@@ -76,14 +78,17 @@ def test_the_performer_stays_finite_in_half_precision_on_large_tokens():
 @pytest.mark.parametrize('count, dim', [(197, 256), (30, 7)])
 def test_positions_are_sines_and_cosines(count, dim):
     torch.testing.assert_close(
-        sinusoid_table(count, dim), sinusoids(count, dim).float(), rtol=0, atol=1e-7)
+        sinusoid_table(count, dim), sinusoids(count, dim).float(), rtol=0, atol=1e-7
+    )
 
 
 @pytest.mark.smoke
 def test_positions_are_those_of_mmpretrains_t2t_vit():
     from mmpretrain.models.backbones.t2t_vit import get_sinusoid_encoding
+
     torch.testing.assert_close(
-        sinusoid_table(577, 384), get_sinusoid_encoding(577, 384)[0], rtol=0, atol=1e-7)
+        sinusoid_table(577, 384), get_sinusoid_encoding(577, 384)[0], rtol=0, atol=1e-7
+    )
 
 
 @pytest.mark.smoke
@@ -91,5 +96,6 @@ def test_more_tokens_than_kept_positions_get_theirs_too():
     position = SinusoidPosition(4, 3)
     output = position(torch.zeros(1, 6, 4))
     assert output[0, 5].tolist() == pytest.approx(
-        [math.sin(5), math.cos(5), math.sin(5 / 100), math.cos(5 / 100)])
+        [math.sin(5), math.cos(5), math.sin(5 / 100), math.cos(5 / 100)]
+    )
     assert not position.state_dict()

@@ -49,7 +49,8 @@ class TwoMaps(nn.Module):
 def two_maps(stage=-1, **arguments):
     torch.manual_seed(0)
     return WithExternalAttention(
-        TwoMaps, dict(channels=6, num_memories=4, stage=stage), **arguments)
+        TwoMaps, dict(channels=6, num_memories=4, stage=stage), **arguments
+    )
 
 
 def image(size=16):
@@ -86,33 +87,56 @@ def test_a_backbone_may_return_its_one_map_bare():
 def test_the_base_is_found_in_the_toolbox_of_the_config(scope):
     pytest.importorskip(scope)
     backbone = in_toolbox(
-        scope, base='ResNet', external_attention=dict(channels=512), depth=18)
+        scope, base='ResNet', external_attention=dict(channels=512), depth=18
+    )
     assert type(backbone).__module__.startswith(f'{scope}.')
     with DefaultScope.overwrite_default_scope(scope):
         plain = MODELS.build(dict(type='ResNet', depth=18))
-    added = {f'external_attention.{key}'
-             for key in ExternalAttentionBlock(512).state_dict()}
+    added = {
+        f'external_attention.{key}' for key in ExternalAttentionBlock(512).state_dict()
+    }
     assert set(backbone.state_dict()) == set(plain.state_dict()) | added
 
 
 @pytest.mark.parametrize('base', ['mmdet.ResNet', 'mmdet.SwinTransformer'])
 def test_the_base_may_name_another_toolbox(base):
     pytest.importorskip('mmdet')
-    channels, arguments = (512, dict(depth=18)) if 'ResNet' in base else (
-        768, dict(depths=(1, 1, 1, 1)))
+    channels, arguments = (
+        (512, dict(depth=18)) if 'ResNet' in base else (768, dict(depths=(1, 1, 1, 1)))
+    )
     backbone = in_toolbox(
-        None, base=base, external_attention=dict(channels=channels), **arguments)
+        None, base=base, external_attention=dict(channels=channels), **arguments
+    )
     assert backbone(image(64))[-1].shape == (2, channels, 2, 2)
 
 
 @pytest.mark.smoke
 def test_an_existing_config_changes_two_lines():
     pytest.importorskip('mmdet')
-    theirs = Config(dict(model=dict(backbone=dict(
-        type='ResNet', depth=18, out_indices=(2, 3), frozen_stages=1, norm_eval=True))))
-    theirs.merge_from_dict(dict(model=dict(backbone=dict(
-        type='mmgroupmix.WithExternalAttention', base='ResNet',
-        external_attention=dict(channels=512)))))
+    theirs = Config(
+        dict(
+            model=dict(
+                backbone=dict(
+                    type='ResNet',
+                    depth=18,
+                    out_indices=(2, 3),
+                    frozen_stages=1,
+                    norm_eval=True,
+                )
+            )
+        )
+    )
+    theirs.merge_from_dict(
+        dict(
+            model=dict(
+                backbone=dict(
+                    type='mmgroupmix.WithExternalAttention',
+                    base='ResNet',
+                    external_attention=dict(channels=512),
+                )
+            )
+        )
+    )
     with DefaultScope.overwrite_default_scope('mmdet'):
         backbone = MODELS.build(theirs.model.backbone)
     assert backbone.out_indices == (2, 3)
@@ -122,10 +146,15 @@ def test_an_existing_config_changes_two_lines():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('copied', [
-    deepcopy, lambda backbone: pickle.loads(pickle.dumps(backbone)),
-    lambda backbone: ExponentialMovingAverage(backbone).module],
-    ids=['deepcopy', 'pickle', 'ema'])
+@pytest.mark.parametrize(
+    'copied',
+    [
+        deepcopy,
+        lambda backbone: pickle.loads(pickle.dumps(backbone)),
+        lambda backbone: ExponentialMovingAverage(backbone).module,
+    ],
+    ids=['deepcopy', 'pickle', 'ema'],
+)
 def test_a_copy_passes_its_map_through_its_own_block(copied):
     backbone = two_maps().eval()
     copy = copied(backbone).eval()
@@ -169,8 +198,12 @@ def test_weights_of_the_plain_backbone_load_and_the_block_starts_afresh(tmp_path
     file = str(tmp_path / 'resnet18.pth')
     torch.save(plain.state_dict(), file)
     backbone = in_toolbox(
-        'mmdet', base='ResNet', external_attention=dict(channels=512), depth=18,
-        init_cfg=dict(type='Pretrained', checkpoint=file))
+        'mmdet',
+        base='ResNet',
+        external_attention=dict(channels=512),
+        depth=18,
+        init_cfg=dict(type='Pretrained', checkpoint=file),
+    )
     block = deepcopy(backbone.external_attention.state_dict())
     backbone.init_weights()
     for key, value in plain.state_dict().items():
@@ -192,8 +225,11 @@ def test_a_backbone_of_this_package_starts_from_files_without_the_block(cls, tmp
     file = tmp_path / 'plain.pth'
     torch.save(plain.state_dict(), file)
     backbone = WithExternalAttention(
-        f'mmgroupmix.{cls.__name__}', BLOCK, arch=NANO,
-        init_cfg=dict(type='Pretrained', checkpoint=str(file)))
+        f'mmgroupmix.{cls.__name__}',
+        BLOCK,
+        arch=NANO,
+        init_cfg=dict(type='Pretrained', checkpoint=str(file)),
+    )
     memory = backbone.external_attention.attention.memory_key.clone()
     backbone.init_weights()
     for key, value in plain.state_dict().items():
@@ -208,8 +244,9 @@ def test_a_file_with_the_block_loads_it_and_with_half_of_it_is_refused(cls):
     state = trained.state_dict()
     backbone = WithExternalAttention(cls, BLOCK, arch=NANO)
     backbone.load_state_dict(state)
-    assert torch.equal(backbone.external_attention.conv1.weight,
-                       trained.external_attention.conv1.weight)
+    assert torch.equal(
+        backbone.external_attention.conv1.weight, trained.external_attention.conv1.weight
+    )
     state.pop('external_attention.conv1.weight')
     with pytest.raises(CheckpointError, match='Missing: external_attention.conv1.weight'):
         backbone.load_state_dict(state)
@@ -236,37 +273,54 @@ def test_it_is_folded_for_inference_with_its_backbone(cls):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('base, told', [
-    ('mmgroupmix.PoolFormr', "did you mean 'mmgroupmix.PoolFormer'"),
-    ('PoolFormer', "did you mean 'mmgroupmix.PoolFormer'"),
-    ('nowhere.at.all', "base='nowhere.at.all' is no registered backbone"),
-])
+@pytest.mark.parametrize(
+    'base, told',
+    [
+        ('mmgroupmix.PoolFormr', "did you mean 'mmgroupmix.PoolFormer'"),
+        ('PoolFormer', "did you mean 'mmgroupmix.PoolFormer'"),
+        ('nowhere.at.all', "base='nowhere.at.all' is no registered backbone"),
+    ],
+)
 def test_an_unknown_base_gets_a_suggestion(base, told):
     with pytest.raises(UserError, match=told):
         in_toolbox(None, base=base, external_attention=BLOCK)
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('block, told', [
-    (dict(chanels=6), "no argument 'chanels' .did you mean 'channels'"),
-    (dict(channels=6, stag=1), "no argument 'stag' .did you mean 'stage'"),
-    (dict(stage=1), "missing a required argument: 'channels'"),
-    (dict(channels=6, stage='last'), "stage='last', expected the place"),
-    (6, 'external_attention=6, expected a dict'),
-])
+@pytest.mark.parametrize(
+    'block, told',
+    [
+        (dict(chanels=6), "no argument 'chanels' .did you mean 'channels'"),
+        (dict(channels=6, stag=1), "no argument 'stag' .did you mean 'stage'"),
+        (dict(stage=1), "missing a required argument: 'channels'"),
+        (dict(channels=6, stage='last'), "stage='last', expected the place"),
+        (6, 'external_attention=6, expected a dict'),
+    ],
+)
 def test_mistyped_arguments_of_the_block_are_named(block, told):
     with pytest.raises(UnknownArgumentError, match=told):
         WithExternalAttention(TwoMaps, block)
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('block, output, told', [
-    (dict(channels=8), tuple, 'channels=8, but the map .* has 6. Set channels=6'),
-    (dict(channels=6, stage=2), tuple, r'stage=2, but of TwoMaps 2 map\(s\) come out'),
-    (dict(channels=6, stage=-3), tuple, 'stage=-3'),
-    (dict(channels=6), lambda maps: [maps[0].mean((2, 3))], r'shape \(2, 6\), expected'),
-    (dict(channels=6), lambda maps: dict(c1=maps[0]), 'of str, expected a map'),
-])
+@pytest.mark.parametrize(
+    'block, output, told',
+    [
+        (dict(channels=8), tuple, 'channels=8, but the map .* has 6. Set channels=6'),
+        (
+            dict(channels=6, stage=2),
+            tuple,
+            r'stage=2, but of TwoMaps 2 map\(s\) come out',
+        ),
+        (dict(channels=6, stage=-3), tuple, 'stage=-3'),
+        (
+            dict(channels=6),
+            lambda maps: [maps[0].mean((2, 3))],
+            r'shape \(2, 6\), expected',
+        ),
+        (dict(channels=6), lambda maps: dict(c1=maps[0]), 'of str, expected a map'),
+    ],
+)
 def test_what_the_backbone_returns_must_hold_the_map(block, output, told):
     backbone = WithExternalAttention(TwoMaps, block, output=output)
     with pytest.raises(UserError, match=told):
@@ -277,15 +331,20 @@ def test_what_the_backbone_returns_must_hold_the_map(block, output, told):
 def test_a_backbone_with_a_part_of_that_name_is_refused():
     with pytest.raises(UserError, match='has an external_attention already'):
         WithExternalAttention(
-            lambda: WithExternalAttention(TwoMaps, dict(channels=6)), dict(channels=6))
+            lambda: WithExternalAttention(TwoMaps, dict(channels=6)), dict(channels=6)
+        )
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(base='ResNet'), 'expected base.*external_attention=None'),
-    (dict(external_attention=BLOCK), 'expected base.*base=None'),
-    (dict(base=TwoMaps, external_attention=dict(channels=0)), 'channels=0, expected'),
-], ids=str)
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(base='ResNet'), 'expected base.*external_attention=None'),
+        (dict(external_attention=BLOCK), 'expected base.*base=None'),
+        (dict(base=TwoMaps, external_attention=dict(channels=0)), 'channels=0, expected'),
+    ],
+    ids=str,
+)
 def test_a_missing_argument_is_explained(arguments, told):
     with pytest.raises(UnknownArgumentError, match=told):
         WithExternalAttention(**arguments)

@@ -9,17 +9,17 @@ from mmengine.model import BaseDataPreprocessor
 from PIL import Image
 from torch import nn
 
-from mmgroupmix.datasets import write_mini_ade20k
 from mmgroupmix.errors import UserError
+from mmgroupmix.mini_data import write_mini_ade20k
 from mmgroupmix.models import EAMLP, ExternalAttention, MetaFormer
 from mmgroupmix.visualization.attention_maps import (
     AttentionRecord,
+    blend_heatmap,
     draw_attention_maps,
-    overlaid,
     record_attention,
 )
 
-from ..engine.conftest import REPOSITORY, run_tool
+from ..apis.conftest import REPOSITORY, run_tool
 
 SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
 
@@ -30,8 +30,8 @@ class Normalizer(BaseDataPreprocessor):
     def __init__(self, to_rgb=True):
         super().__init__()
         self._channel_conversion = to_rgb
-        self.register_buffer('mean', torch.tensor([10., 20., 30.]).view(3, 1, 1))
-        self.register_buffer('std', torch.tensor([2., 4., 5.]).view(3, 1, 1))
+        self.register_buffer('mean', torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1))
+        self.register_buffer('std', torch.tensor([2.0, 4.0, 5.0]).view(3, 1, 1))
 
 
 def model_of(backbone):
@@ -52,7 +52,8 @@ def naive_attention(tokens, memory):
 @pytest.mark.smoke
 def test_the_attention_of_the_last_layer_is_recorded():
     backbone = MetaFormer(
-        SIZES, ['Pooling', 'ExternalAttention', 'Pooling', 'ExternalAttention'])
+        SIZES, ['Pooling', 'ExternalAttention', 'Pooling', 'ExternalAttention']
+    )
     model = model_of(backbone)
     mixer = backbone.stages[3].blocks[0].token_mixer
     assert isinstance(mixer, ExternalAttention)
@@ -63,7 +64,8 @@ def test_the_attention_of_the_last_layer_is_recorded():
     assert record.attention.shape == (1, 2, 3, 64)
     expected = naive_attention(seen[0][0].flatten(0, 1), mixer.memory_key.detach())
     torch.testing.assert_close(
-        record.attention[0].flatten(0, 1), expected, rtol=1e-4, atol=1e-6)
+        record.attention[0].flatten(0, 1), expected, rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.smoke
@@ -81,7 +83,7 @@ def test_the_image_is_shown_as_it_was_before_normalisation():
 def test_a_model_of_bgr_images_is_shown_in_rgb():
     model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
     model.data_preprocessor = Normalizer(to_rgb=False)
-    blue = torch.tensor([200., 0, 0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)  # in BGR
+    blue = torch.tensor([200.0, 0, 0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)  # in BGR
     with record_attention(model) as record, torch.no_grad():
         mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
         model.backbone((blue - mean) / std)
@@ -124,7 +126,7 @@ def test_a_model_without_external_attention_is_refused():
 def test_the_place_of_most_attention_is_red_and_of_least_blue():
     attention = torch.zeros(4, 4)
     attention[0, 3] = 1
-    drawn = overlaid(np.full((32, 32, 3), 100, np.uint8), attention).astype(int)
+    drawn = blend_heatmap(np.full((32, 32, 3), 100, np.uint8), attention).astype(int)
     red, _, blue = drawn[2, 29]
     assert red > blue + 50
     red, _, blue = drawn[29, 2]
@@ -143,48 +145,88 @@ def test_a_row_that_the_memory_does_not_have_is_named(tmp_path):
 def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
     config = REPOSITORY / 'configs' / 'eanet_r101_ade20k.py'
     result = run_tool(
-        'train.py', config, '--demo', '--work-dir', 'run', '--cfg-options',
-        'train_cfg.max_iters=1', 'val_dataloader.num_batch_per_epoch=1',
-        'model.backbone.depth=18', 'model.decode_head.in_channels=512',
-        'model.auxiliary_head.in_channels=256', cwd=tmp_path)
+        'train.py',
+        config,
+        '--demo',
+        '--work-dir',
+        'run',
+        '--cfg-options',
+        'train_cfg.max_iters=1',
+        'val_dataloader.num_batch_per_epoch=1',
+        'model.backbone.depth=18',
+        'model.decode_head.in_channels=512',
+        'model.auxiliary_head.in_channels=256',
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     root = write_mini_ade20k(tmp_path / 'images', num_train=1, num_val=1)
     image = next((root / 'images' / 'validation').iterdir())
     arguments = ['run/eanet_r101_ade20k.py', 'run/iter_1.pth', image]
     result = run_tool(
-        'draw_attention.py', *arguments, '--rows', '0', '63', '--out', 'maps.png',
-        cwd=tmp_path)
+        'draw_attention.py',
+        *arguments,
+        '--rows',
+        '0',
+        '63',
+        '--out',
+        'maps.png',
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert 'maps.png: rows 0, 63 of 64, 1 head(s)' in result.stdout
     with Image.open(tmp_path / 'maps.png') as picture:
         assert picture.width > 2 * picture.height
     before = (tmp_path / 'maps.png').read_bytes()
     for options, told in (
-            (['--out', 'maps.png'], 'maps.png exists already'),
-            (['--out', 'maps'], 'expected the name of a .png'),
-            (['--out', 'other.png', '--rows', '64'], 'from 0 to 63')):
+        (['--out', 'maps.png'], 'maps.png exists already'),
+        (['--out', 'maps'], 'expected the name of a .png'),
+        (['--out', 'other.png', '--rows', '64'], 'from 0 to 63'),
+    ):
         result = run_tool('draw_attention.py', *arguments, *options, cwd=tmp_path)
         assert result.returncode == 2 and told in result.stderr
     assert (tmp_path / 'maps.png').read_bytes() == before
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('config, options, drawn', [
-    ('eamlp_7_in1k', [], '16 head(s), maps of 4 x 4'),
-    ('retinanet_r50_ea_coco', [
-        'model.backbone.depth=18', 'model.neck.in_channels=[128,256,512]',
-        'model.backbone.external_attention.channels=512'], '1 head(s)'),
-])
+@pytest.mark.parametrize(
+    'config, options, drawn',
+    [
+        ('eamlp_7_in1k', [], '16 head(s), maps of 4 x 4'),
+        (
+            'retinanet_r50_ea_coco',
+            [
+                'model.backbone.depth=18',
+                'model.neck.in_channels=[128,256,512]',
+                'model.backbone.external_attention.channels=512',
+            ],
+            '1 head(s)',
+        ),
+    ],
+)
 def test_the_tool_draws_classifiers_and_detectors(config, options, drawn, tmp_path):
     result = run_tool(
-        'train.py', REPOSITORY / 'configs' / f'{config}.py', '--demo', '--work-dir',
-        'run', '--cfg-options', 'train_cfg.max_epochs=1',
+        'train.py',
+        REPOSITORY / 'configs' / f'{config}.py',
+        '--demo',
+        '--work-dir',
+        'run',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
         'train_dataloader.num_batch_per_epoch=1',
-        'val_dataloader.num_batch_per_epoch=1', *options, cwd=tmp_path)
+        'val_dataloader.num_batch_per_epoch=1',
+        *options,
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     image = next((tmp_path / 'data').rglob('*.[jJ][pP]*[gG]'))
     result = run_tool(
-        'draw_attention.py', f'run/{config}.py', 'run/epoch_1.pth', image, '--out',
-        'maps.png', cwd=tmp_path)
+        'draw_attention.py',
+        f'run/{config}.py',
+        'run/epoch_1.pth',
+        image,
+        '--out',
+        'maps.png',
+        cwd=tmp_path,
+    )
     assert result.returncode == 0, result.stderr[-3000:]
     assert drawn in result.stdout and (tmp_path / 'maps.png').is_file()

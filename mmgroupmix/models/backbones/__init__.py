@@ -4,6 +4,4 @@ from .metaformer import MetaFormer
 from .poolformer import PoolFormer
 from .with_external_attention import WithExternalAttention
 
-__all__ = [
-    'EAMLP', 'GroupMixFormer', 'MetaFormer', 'PoolFormer', 'WithExternalAttention'
-]
+__all__ = ['EAMLP', 'GroupMixFormer', 'MetaFormer', 'PoolFormer', 'WithExternalAttention']

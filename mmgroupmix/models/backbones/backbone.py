@@ -6,12 +6,12 @@ from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...checkpoints.loading import LoadsPublishedFiles
+from ...arguments import suggest
 from ...errors import UserError
-from ..arguments import suggest
+from .pretrained import PretrainedLoadingMixin
 
 
-class Backbone(LoadsPublishedFiles, BaseModule):
+class Backbone(PretrainedLoadingMixin, BaseModule):
     """Base of the backbones; they load published files as they are.
 
     Args:
@@ -30,7 +30,7 @@ class Backbone(LoadsPublishedFiles, BaseModule):
         self.fused = False
 
     @classmethod
-    def settle_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
+    def resolve_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
         """The name and the table of sizes of an architecture key, alias or table."""
         if isinstance(arch, Mapping):
             return 'custom', dict(arch)
@@ -42,16 +42,17 @@ class Backbone(LoadsPublishedFiles, BaseModule):
             raise UserError(
                 f'{cls.__name__}: unknown arch {arch!r}{suggest(arch, cls.arch_settings)}'
                 f'. Allowed: {allowed} with {", ".join(cls.arch_keys[:-1])} and '
-                f'{cls.arch_keys[-1]}.')
+                f'{cls.arch_keys[-1]}.'
+            )
         return name, dict(cls.arch_settings[name])
 
     @classmethod
-    def sizes_of(cls, tensors: Mapping[str, Tensor]) -> dict:
+    def infer_arch(cls, tensors: Mapping[str, Tensor]) -> dict:
         """The entries of ``arch_settings`` that a file in our names tells."""
         raise NotImplementedError
 
     @classmethod
-    def of_file(
+    def from_state_dict(
         cls, arch: str, tensors: Mapping[str, Tensor], classifier: bool
     ) -> 'Backbone':
         """A backbone with the parts that a whole file has.
@@ -79,7 +80,8 @@ class Backbone(LoadsPublishedFiles, BaseModule):
         if mode and self.fused:
             raise RuntimeError(
                 f'{type(self).__name__} is fused for inference: parts of it are '
-                'folded away. Train the model as it was before fuse().')
+                'folded away. Train the model as it was before fuse().'
+            )
         super().train(mode)
         if mode:
             self.freeze()

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from ...arguments import check_keys, explain_arguments
 from ...registry import MODELS
-from ..arguments import check_keys, explain_arguments
-from ..layers.block import MetaFormerBlock
+from ..blocks.metaformer_block import MetaFormerBlock
 from ..layers.conv_norm import ConvNormAct
 from ..layers.norm import build_batch_norm
 from ..layers.position import ConvPositionEncoding
@@ -57,20 +57,36 @@ class GroupMixFormer(MetaFormer):
 
     arch_settings = dict(
         mobile=dict(
-            embed_dims=(40, 80, 160, 160), depths=(3, 3, 12, 4),
-            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.0),
+            embed_dims=(40, 80, 160, 160),
+            depths=(3, 3, 12, 4),
+            mlp_ratios=(4, 4, 4, 4),
+            drop_path_rate=0.0,
+        ),
         tiny=dict(
-            embed_dims=(80, 160, 200, 240), depths=(4, 4, 12, 4),
-            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.1),
+            embed_dims=(80, 160, 200, 240),
+            depths=(4, 4, 12, 4),
+            mlp_ratios=(4, 4, 4, 4),
+            drop_path_rate=0.1,
+        ),
         small=dict(
-            embed_dims=(80, 160, 320, 320), depths=(2, 4, 12, 4),
-            mlp_ratios=(4, 4, 4, 4), drop_path_rate=0.2),
+            embed_dims=(80, 160, 320, 320),
+            depths=(2, 4, 12, 4),
+            mlp_ratios=(4, 4, 4, 4),
+            drop_path_rate=0.2,
+        ),
         base=dict(
-            embed_dims=(200, 240, 320, 480), depths=(8, 8, 12, 8),
-            mlp_ratios=(2, 2, 4, 4), drop_path_rate=0.4),
+            embed_dims=(200, 240, 320, 480),
+            depths=(8, 8, 12, 8),
+            mlp_ratios=(2, 2, 4, 4),
+            drop_path_rate=0.4,
+        ),
         large=dict(
-            embed_dims=(240, 320, 360, 480), depths=(8, 10, 30, 10),
-            mlp_ratios=(4, 4, 2, 2), drop_path_rate=0.5))
+            embed_dims=(240, 320, 360, 480),
+            depths=(8, 10, 30, 10),
+            mlp_ratios=(4, 4, 2, 2),
+            drop_path_rate=0.5,
+        ),
+    )
     arch_aliases = dict(m='mobile', t='tiny', s='small', b='base', l='large')
 
     def __init__(
@@ -91,20 +107,31 @@ class GroupMixFormer(MetaFormer):
         check_keys('GroupMixFormer: aggregators', aggregators, ['kernel_sizes'])
         self.conv_norm_cfg = norm_cfg
         super().__init__(
-            arch, dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators),
-            in_channels, out_indices, norm_cfg=dict(type='LN', eps=1e-6),
-            drop_path_rate=drop_path_rate, frozen_stages=frozen_stages,
-            norm_eval=norm_eval, with_cp=with_cp, final_norm=final_norm,
-            init_cfg=init_cfg, pretrained=pretrained)
+            arch,
+            dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators),
+            in_channels,
+            out_indices,
+            norm_cfg=dict(type='LN', eps=1e-6),
+            drop_path_rate=drop_path_rate,
+            frozen_stages=frozen_stages,
+            norm_eval=norm_eval,
+            with_cp=with_cp,
+            final_norm=final_norm,
+            init_cfg=init_cfg,
+            pretrained=pretrained,
+        )
 
     def build_stem(self, in_channels: int) -> nn.Module:
         """Two 3x3 convolutions of stride 2, at half the width and the full one."""
         width = self.embed_dims[0]
         return nn.Sequential(
             ConvNormAct(
-                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.conv_norm_cfg),
+                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.conv_norm_cfg
+            ),
             ConvNormAct(
-                nn.Conv2d(width // 2, width, 3, 2, padding=1), self.conv_norm_cfg))
+                nn.Conv2d(width // 2, width, 3, 2, padding=1), self.conv_norm_cfg
+            ),
+        )
 
     def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
         """A separable convolution; stages 1 to 3 halve the resolution."""
@@ -116,8 +143,13 @@ class GroupMixFormer(MetaFormer):
     ) -> nn.Module:
         """The MetaFormer block after a convolutional position encoding."""
         return MetaFormerBlock(
-            dim, token_mixer, mlp_ratio, self.norm_cfg, drop_path=drop_path,
-            position_encoding=ConvPositionEncoding(dim))
+            dim,
+            token_mixer,
+            mlp_ratio,
+            self.norm_cfg,
+            drop_path=drop_path,
+            position_encoding=ConvPositionEncoding(dim),
+        )
 
     def build_out_norm(self, dim: int) -> nn.Module:
         """None: dense prediction takes the stages as they are."""

@@ -11,24 +11,24 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ...arguments import check_indices, explain_arguments
 from ...errors import UserError
 from ...registry import MODELS
-from ..arguments import check_indices, explain_arguments
-from ..layers.block import MetaFormerBlock
+from ..blocks.metaformer_block import MetaFormerBlock
+from ..blocks.stage import Stage
 from ..layers.initialization import initialize_around_mixers
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import build_norm, norm_tokens
 from ..layers.position import PositionEmbedding
-from ..layers.stage import Stage
 from .backbone import Backbone
 from .settings import (
     NUM_STAGES,
     build_mixer,
     check_numbers,
-    settle_init_cfg,
-    settle_mixers,
-    settle_positions,
-    settle_sizes,
+    resolve_init_cfg,
+    resolve_position_embeddings,
+    resolve_sizes,
+    resolve_token_mixers,
 )
 
 
@@ -110,18 +110,20 @@ class MetaFormer(Backbone):
         pretrained: str | None = None,
     ):
         name = type(self).__name__
-        super().__init__(norm_eval, settle_init_cfg(name, init_cfg, pretrained))
-        self.arch, table = self.settle_arch(arch)
-        sizes = settle_sizes(name, table, mlp_ratios, layer_scale, drop_path_rate)
+        super().__init__(norm_eval, resolve_init_cfg(name, init_cfg, pretrained))
+        self.arch, table = self.resolve_arch(arch)
+        sizes = resolve_sizes(name, table, mlp_ratios, layer_scale, drop_path_rate)
         check_numbers(name, in_channels, sizes['drop_path_rate'], frozen_stages)
-        mixers = settle_mixers(
-            name, self.default_token_mixers if token_mixers is None else token_mixers)
-        positions = settle_positions(name, position_embeddings)
+        mixers = resolve_token_mixers(
+            name, self.default_token_mixers if token_mixers is None else token_mixers
+        )
+        positions = resolve_position_embeddings(name, position_embeddings)
         self.out_indices = check_indices(name, out_indices, NUM_STAGES)
         if final_norm and NUM_STAGES - 1 not in self.out_indices:
             raise UserError(
                 f'{name}: final_norm=True is the norm of the last map, which '
-                f'out_indices={self.out_indices} leave out. Add 3, or drop final_norm.')
+                f'out_indices={self.out_indices} leave out. Add 3, or drop final_norm.'
+            )
         self.embed_dims = tuple(sizes['embed_dims'])
         self.norm_cfg = norm_cfg
         self.act_cfg = act_cfg
@@ -138,36 +140,43 @@ class MetaFormer(Backbone):
         for i, dim in enumerate(self.embed_dims):
             blocks = [
                 self.build_block(
-                    dim, build_mixer(mixers[i], dim), sizes['mlp_ratios'][i],
-                    next(rates)) for _ in range(sizes['depths'][i])
+                    dim, build_mixer(mixers[i], dim), sizes['mlp_ratios'][i], next(rates)
+                )
+                for _ in range(sizes['depths'][i])
             ]
             position = PositionEmbedding(dim, positions[i]) if positions[i] else None
             embedding = self.build_embedding(i, widths[i], dim)
             self.stages.append(Stage(embedding, blocks, position))
         self.out_norms = nn.ModuleList(
-            self.build_out_norm(dim) if i in self.out_indices and not final_norm
-            else nn.Identity() for i, dim in enumerate(self.embed_dims))
+            self.build_out_norm(dim)
+            if i in self.out_indices and not final_norm
+            else nn.Identity()
+            for i, dim in enumerate(self.embed_dims)
+        )
         self.final_norm = (
-            self.build_final_norm(self.embed_dims[-1]) if final_norm else nn.Identity())
+            self.build_final_norm(self.embed_dims[-1]) if final_norm else nn.Identity()
+        )
         initialize_around_mixers(self)
         self.freeze()
 
     @classmethod
-    def sizes_of(cls, tensors: Mapping[str, Tensor]) -> dict:
+    def infer_arch(cls, tensors: Mapping[str, Tensor]) -> dict:
         """embed_dims and depths of a file in our names, as far as they tell."""
         dims, depths = [], []
         for stage in range(NUM_STAGES):
             first = f'stages.{stage}.blocks.0'
             widths = [
-                len(tensors[key]) for key in (
-                    f'{first}.norm1.weight', f'{first}.mlp.fc2.bias') if key in tensors]
+                len(tensors[key])
+                for key in (f'{first}.norm1.weight', f'{first}.mlp.fc2.bias')
+                if key in tensors
+            ]
             dims.append(widths[0] if widths else 0)
             blocks = re.compile(rf'stages\.{stage}\.blocks\.(\d+)\.')
             depths.append(len({m[1] for key in tensors if (m := blocks.match(key))}))
         return dict(embed_dims=tuple(dims), depths=tuple(depths))
 
     @classmethod
-    def of_file(
+    def from_state_dict(
         cls, arch: str, tensors: Mapping[str, Tensor], classifier: bool
     ) -> 'MetaFormer':
         """A backbone with the parts that a whole file of this architecture has."""
@@ -188,8 +197,15 @@ class MetaFormer(Backbone):
     ) -> nn.Module:
         """One block, (B, H, W, C) to (B, H, W, C)."""
         return MetaFormerBlock(
-            dim, token_mixer, mlp_ratio, self.norm_cfg, self.act_cfg, self.layer_scale,
-            self.residual, drop_path)
+            dim,
+            token_mixer,
+            mlp_ratio,
+            self.norm_cfg,
+            self.act_cfg,
+            self.layer_scale,
+            self.residual,
+            drop_path,
+        )
 
     def build_out_norm(self, dim: int) -> nn.Module:
         """What a stage's map passes on its way to dense prediction."""
@@ -211,7 +227,7 @@ class MetaFormer(Backbone):
         """
         outs = []
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        for index, stage in enumerate(self.stages[:max(self.out_indices) + 1]):
+        for index, stage in enumerate(self.stages[: max(self.out_indices) + 1]):
             x = stage(x, self.with_cp and self.training)
             if index in self.out_indices:
                 outs.append(self.output(index, x))
@@ -228,8 +244,8 @@ class MetaFormer(Backbone):
     def freeze(self) -> None:
         """Freeze what ``frozen_stages`` names, and stages that nothing is returned of."""
         # Parameters without gradients would keep data parallel training waiting.
-        unused = self.stages[max(self.out_indices) + 1:]
-        frozen = (self.stem, *self.stages)[:self.frozen_stages + 1]
-        norms = self.out_norms[:max(self.frozen_stages, 0)]
+        unused = self.stages[max(self.out_indices) + 1 :]
+        frozen = (self.stem, *self.stages)[: self.frozen_stages + 1]
+        norms = self.out_norms[: max(self.frozen_stages, 0)]
         for part in (*frozen, *norms, *unused):
             part.eval().requires_grad_(False)

@@ -29,5 +29,6 @@ class PoolFormer(MetaFormer):
         s24=dict(**_SMALL, depths=(4, 4, 12, 4), layer_scale=1e-5, drop_path_rate=0.1),
         s36=dict(**_SMALL, depths=(6, 6, 18, 6), layer_scale=1e-6, drop_path_rate=0.2),
         m36=dict(**_MEDIUM, depths=(6, 6, 18, 6), layer_scale=1e-6, drop_path_rate=0.3),
-        m48=dict(**_MEDIUM, depths=(8, 8, 24, 8), layer_scale=1e-6, drop_path_rate=0.4))
+        m48=dict(**_MEDIUM, depths=(8, 8, 24, 8), layer_scale=1e-6, drop_path_rate=0.4),
+    )
     default_token_mixers = dict(type='Pooling', pool_size=3)

@@ -13,16 +13,17 @@ from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry
 from torch import Tensor, nn
 
+from ...arguments import check_call, check_names, suggest
 from ...errors import UnknownArgumentError, UserError
 from ...registry import MODELS
-from ..arguments import check_call, check_names, suggest
-from ..layers.external_attention_block import ExternalAttentionBlock
+from ..blocks.external_attention_block import ExternalAttentionBlock
 
 
 @MODELS.register_module()
 def WithExternalAttention(  # configs name it as they name a class
-    base: str | type | None = None, external_attention: Mapping | None = None,
-    **backbone_arguments
+    base: str | type | None = None,
+    external_attention: Mapping | None = None,
+    **backbone_arguments,
 ) -> nn.Module:
     """A backbone with one of its maps passed through an external attention block.
 
@@ -58,14 +59,16 @@ def WithExternalAttention(  # configs name it as they name a class
         raise UnknownArgumentError(
             'WithExternalAttention: expected base, the type of the backbone, and '
             'external_attention, a dict with the channels of its map, as '
-            'base=\'ResNet\', external_attention=dict(channels=2048); given '
-            f'base={base!r}, external_attention={external_attention!r}.')
+            "base='ResNet', external_attention=dict(channels=2048); given "
+            f'base={base!r}, external_attention={external_attention!r}.'
+        )
     block, stage = build_block(external_attention)
     backbone = build_backbone(base, backbone_arguments)
     if hasattr(backbone, 'external_attention'):
         raise UserError(
             f'WithExternalAttention: {type(backbone).__name__} has an external_attention '
-            'already. Give its arguments there.')
+            'already. Give its arguments there.'
+        )
     backbone.external_attention = block
     backbone.register_forward_hook(partial(pass_map, stage=stage))
     return backbone
@@ -77,17 +80,20 @@ def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
     if not isinstance(arguments, Mapping):
         raise UnknownArgumentError(
             f'{owner}={arguments!r}, expected a dict with the channels of the map, as '
-            'dict(channels=2048).')
+            'dict(channels=2048).'
+        )
     arguments = dict(arguments)
     stage = arguments.pop('stage', -1)
     channels = arguments.get('channels', 1)
     if type(channels) is not int or channels < 1:
         raise UnknownArgumentError(
-            f'{owner} has channels={channels!r}, expected those of the map, 1 or more.')
+            f'{owner} has channels={channels!r}, expected those of the map, 1 or more.'
+        )
     if type(stage) is not int:
         raise UnknownArgumentError(
             f'{owner} has stage={stage!r}, expected the place of a map in the tuple that '
-            'the backbone returns: 0 the first, -1 the last.')
+            'the backbone returns: 0 the first, -1 the last.'
+        )
     known = (*inspect.signature(ExternalAttentionBlock).parameters, 'stage')
     check_names(owner, arguments, known)
     check_call(owner, ExternalAttentionBlock.__init__, (), arguments)
@@ -101,15 +107,18 @@ def build_backbone(base: str | type, arguments: Mapping) -> nn.Module:
             raise UserError(
                 f'WithExternalAttention: base={base!r} is no registered backbone'
                 f'{suggest_backbone(registry, base)}. Give what type was without it; of '
-                'another toolbox than the config\'s as \'mmdet.ResNet\'.')
+                "another toolbox than the config's as 'mmdet.ResNet'."
+            )
         return registry.build(dict(arguments, type=base))
 
 
 def suggest_backbone(registry: Registry, name: str) -> str:
     """' (did you mean ...?)': the same name in other toolboxes, or the nearest one."""
     scoped = [
-        f'{scope}.{known}' for scope, child in registry.root.children.items()
-        for known in child.module_dict]
+        f'{scope}.{known}'
+        for scope, child in registry.root.children.items()
+        for known in child.module_dict
+    ]
     same = [repr(known) for known in scoped if known.endswith(f'.{name}')]
     if same:
         return f' (did you mean {" or ".join(sorted(same))}?)'
@@ -137,7 +146,8 @@ def pass_map(
         raise UserError(
             f'WithExternalAttention: stage={stage}, but of {type(backbone).__name__} '
             f'{len(passed)} map(s) come out. Set stage to the place of one of them, or '
-            'out_indices to return more.')
+            'out_indices to return more.'
+        )
     check_map(backbone, passed[stage], block.conv1.in_channels, stage)
     passed[stage] = block(passed[stage])
     if isinstance(maps, Tensor):
@@ -156,9 +166,11 @@ def check_map(
         raise UserError(
             f'WithExternalAttention: what {name} returns at stage={stage} is of {what}, '
             'expected a map (B, C, H, W). Set stage to the place of one, or let the '
-            'backbone return maps.')
+            'backbone return maps.'
+        )
     if shape[1] != channels:
         raise UserError(
             f'WithExternalAttention: external_attention has channels={channels}, but the '
             f'map that {name} returns at stage={stage} has {shape[1]}. Set '
-            f'channels={shape[1]}.')
+            f'channels={shape[1]}.'
+        )

@@ -30,4 +30,5 @@ def __getattr__(name: str):
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     require_toolbox('mmseg')
     from .ea_head import EAHead
+
     return EAHead

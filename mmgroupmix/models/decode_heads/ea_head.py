@@ -10,11 +10,11 @@ from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from ...arguments import check_arguments, explain_arguments
 from ...checkpoints.eanet import convert_head
 from ...errors import UserError
-from ..arguments import check_arguments, explain_arguments
-from ..layers.external_attention_block import ExternalAttentionBlock
-from ..layers.self_attention_block import SelfAttentionBlock
+from ..blocks.external_attention_block import ExternalAttentionBlock
+from ..blocks.self_attention_block import SelfAttentionBlock
 
 
 @explain_arguments
@@ -65,16 +65,22 @@ class EAHead(BaseDecodeHead):
         if type(channels) is not int or channels < 2 or channels % 2:
             raise UserError(
                 f'EAHead: channels={channels!r}, expected an even number: the last '
-                'convolution has half of them. The paper\'s is 512.')
+                "convolution has half of them. The paper's is 512."
+            )
         super().__init__(
-            in_channels, channels // 2, num_classes=num_classes, norm_cfg=norm_cfg,
-            **arguments)
+            in_channels,
+            channels // 2,
+            num_classes=num_classes,
+            norm_cfg=norm_cfg,
+            **arguments,
+        )
         given = dict(num_memories=num_memories, norm=norm, tied=tied or None)
         given = {key: value for key, value in given.items() if value is not None}
         if self.input_transform == 'multiple_select':
             raise UserError(
-                'EAHead: input_transform=\'multiple_select\' gives several maps, '
-                'expected one: \'resize_concat\', or None with one in_index.')
+                "EAHead: input_transform='multiple_select' gives several maps, "
+                "expected one: 'resize_concat', or None with one in_index."
+            )
         self.conv_in = self.build_conv(self.in_channels, channels)
         self.attention_block = build_attention(attention, channels, norm_cfg, given)
         self.conv_out = self.build_conv(channels, channels // 2)
@@ -82,8 +88,14 @@ class EAHead(BaseDecodeHead):
     def build_conv(self, in_channels: int, out_channels: int) -> nn.Module:
         """3x3 convolution, norm, ReLU."""
         return ConvModule(
-            in_channels, out_channels, 3, padding=1, conv_cfg=self.conv_cfg,
-            norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+            in_channels,
+            out_channels,
+            3,
+            padding=1,
+            conv_cfg=self.conv_cfg,
+            norm_cfg=self.norm_cfg,
+            act_cfg=self.act_cfg,
+        )
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Classify every pixel.
@@ -102,8 +114,9 @@ class EAHead(BaseDecodeHead):
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
         # Called by torch's and by mmengine's load_state_dict alike.
         given = {
-            key[len(prefix):]: state_dict.pop(key)
-            for key in list(state_dict) if key.startswith(prefix)
+            key[len(prefix) :]: state_dict.pop(key)
+            for key in list(state_dict)
+            if key.startswith(prefix)
         }
         if given:
             ours = convert_head(given)
@@ -127,17 +140,19 @@ def build_attention(
     """
     blocks = {
         'external': (ExternalAttentionBlock, ('num_memories', 'norm', 'tied')),
-        'self': (SelfAttentionBlock, ('norm', )),
-        None: (None, ())
+        'self': (SelfAttentionBlock, ('norm',)),
+        None: (None, ()),
     }
     if attention not in blocks:
         raise UserError(
-            f'EAHead: attention={attention!r}, expected \'external\', \'self\' or None '
-            '(no attention).')
+            f"EAHead: attention={attention!r}, expected 'external', 'self' or None "
+            '(no attention).'
+        )
     block, takes = blocks[attention]
     for key in given:
         if key not in takes:
             raise UserError(
                 f'EAHead: {key}={given[key]!r} has no meaning with '
-                f'attention={attention!r}. Leave it out, or set attention=\'external\'.')
+                f"attention={attention!r}. Leave it out, or set attention='external'."
+            )
     return block(channels, norm_cfg=norm_cfg, **given) if block else nn.Identity()

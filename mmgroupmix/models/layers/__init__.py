@@ -1,1 +1,1 @@
-
+"""Layers and tensor functions that token mixers and blocks share."""

@@ -25,4 +25,5 @@ def build_activation(act_cfg: Mapping) -> nn.Module:
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"act_cfg={act_cfg!r}, expected an activation of mmcv: dict(type='GELU'), "
-            f"dict(type='ReLU'), dict(type='SiLU'), ... ({error})") from error
+            f"dict(type='ReLU'), dict(type='SiLU'), ... ({error})"
+        ) from error

@@ -31,7 +31,7 @@ def build_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
     """
     if norm_cfg is None:
         return nn.Identity()
-    return _built(norm_cfg, channels, f'{_EXAMPLES}, or None for no norm')
+    return _build_norm(norm_cfg, channels, f'{_EXAMPLES}, or None for no norm')
 
 
 def norm_tokens(norm: nn.Module, x: Tensor) -> Tensor:
@@ -64,16 +64,18 @@ def build_batch_norm(norm_cfg: Mapping, channels: int) -> nn.Module:
         UserError: If it is no batch norm: published weights hold the statistics of one,
             and folding needs them.
     """
-    norm = _built(norm_cfg, channels, _BATCH_NORM)
+    norm = _build_norm(norm_cfg, channels, _BATCH_NORM)
     if not isinstance(norm, _BatchNorm):
         raise UserError(
-            f'norm_cfg={norm_cfg!r} is a {type(norm).__name__}, expected {_BATCH_NORM}.')
+            f'norm_cfg={norm_cfg!r} is a {type(norm).__name__}, expected {_BATCH_NORM}.'
+        )
     return norm
 
 
-def _built(norm_cfg: Mapping, channels: int, expected: str) -> nn.Module:
+def _build_norm(norm_cfg: Mapping, channels: int, expected: str) -> nn.Module:
     try:
         return build_norm_layer(dict(norm_cfg), channels)[1]
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f'norm_cfg={norm_cfg!r}, expected {expected}. ({error})') from error
+            f'norm_cfg={norm_cfg!r}, expected {expected}. ({error})'
+        ) from error

@@ -20,8 +20,7 @@ class ConvPositionEncoding(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int = 3):
         super().__init__()
-        self.conv = nn.Conv2d(
-            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
+        self.conv = nn.Conv2d(dim, dim, kernel_size, padding=kernel_size // 2, groups=dim)
         self.fused = False
 
     def forward(self, x: Tensor) -> Tensor:
@@ -56,8 +55,11 @@ class PositionEmbedding(nn.Module):
         """(B, H, W, C) to (B, H, W, C)."""
         embedding = self.embedding
         if embedding.shape[1:3] != x.shape[1:3]:
-            embedding = to_tokens(F.interpolate(
-                to_map(embedding), x.shape[1:3], mode='bicubic', align_corners=False))
+            embedding = to_tokens(
+                F.interpolate(
+                    to_map(embedding), x.shape[1:3], mode='bicubic', align_corners=False
+                )
+            )
         return x + embedding
 
 
@@ -76,7 +78,8 @@ class SinusoidPosition(nn.Module):
     def __init__(self, dim: int, num_positions: int):
         super().__init__()
         self.register_buffer(
-            'table', sinusoid_table(num_positions, dim), persistent=False)
+            'table', sinusoid_table(num_positions, dim), persistent=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
@@ -99,5 +102,5 @@ def sinusoid_table(num_positions: int, dim: int) -> Tensor:
     # In float64, as published: float32 is off by 1e-5 at a few hundred positions.
     positions = torch.arange(num_positions, dtype=torch.float64)[:, None]
     channels = torch.arange(dim, dtype=torch.float64)
-    angles = positions / 10000**(2 * (channels // 2) / dim)
+    angles = positions / 10000 ** (2 * (channels // 2) / dim)
     return torch.where(channels % 2 == 0, angles.sin(), angles.cos()).float()

@@ -14,14 +14,19 @@ class SeparableConv2d(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 3,
-        stride: int = 1
+        self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1
     ):
         super().__init__()
         self.out_channels = out_channels
         self.depthwise = nn.Conv2d(
-            in_channels, in_channels, kernel_size, stride,
-            padding=kernel_size // 2, groups=in_channels, bias=False)
+            in_channels,
+            in_channels,
+            kernel_size,
+            stride,
+            padding=kernel_size // 2,
+            groups=in_channels,
+            bias=False,
+        )
         self.pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,7 +9,13 @@ from .self_attention import SelfAttention
 from .spatial_fc import SpatialFC
 
 __all__ = [
-    'DepthwiseConv', 'ExternalAttention', 'GroupMixAttention', 'Identity',
-    'MultiHeadExternalAttention', 'Pooling', 'RandomMixing', 'SelfAttention',
-    'SpatialFC'
+    'DepthwiseConv',
+    'ExternalAttention',
+    'GroupMixAttention',
+    'Identity',
+    'MultiHeadExternalAttention',
+    'Pooling',
+    'RandomMixing',
+    'SelfAttention',
+    'SpatialFC',
 ]

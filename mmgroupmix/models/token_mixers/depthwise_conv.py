@@ -6,8 +6,8 @@ pooling with weights that are learnt, K x K of them a channel.
 
 from torch import Tensor, nn
 
+from ...arguments import check_odd
 from ...registry import TOKEN_MIXERS
-from ..arguments import check_odd
 from ..layers.layout import to_map, to_tokens
 
 
@@ -26,10 +26,14 @@ class DepthwiseConv(nn.Module):
     def __init__(self, dim: int, kernel_size: int = 3):
         super().__init__()
         check_odd(
-            'DepthwiseConv', 'kernel_size', kernel_size,
-            'an even kernel would change the size of the map')
+            'DepthwiseConv',
+            'kernel_size',
+            kernel_size,
+            'an even kernel would change the size of the map',
+        )
         self.conv = nn.Conv2d(
-            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False)
+            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.

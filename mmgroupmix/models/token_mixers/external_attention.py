@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
-from ..layers.precision import at_least_float32
+from ..layers.double_normalization import double_normalize
 
 
 @TOKEN_MIXERS.register_module()
@@ -42,22 +42,23 @@ class ExternalAttention(nn.Module):
     """
 
     def __init__(
-        self, dim: int, num_memories: int = 64, norm: str = 'double',
-        tied: bool = False
+        self, dim: int, num_memories: int = 64, norm: str = 'double', tied: bool = False
     ):
         super().__init__()
         check_num_memories('ExternalAttention', num_memories)
         if norm not in ('double', 'softmax'):
             raise UserError(
-                f'ExternalAttention: norm={norm!r}, expected \'double\' (softmax over '
-                'tokens, then rows that sum to 1, as in the paper) or \'softmax\' (over '
-                'memories alone). Set one of them.')
+                f"ExternalAttention: norm={norm!r}, expected 'double' (softmax over "
+                "tokens, then rows that sum to 1, as in the paper) or 'softmax' (over "
+                'memories alone). Set one of them.'
+            )
         self.norm = norm
         # As published: the two memories are drawn as one, and part in training.
-        memory = torch.randn(num_memories, dim) * (2 / dim)**0.5
+        memory = torch.randn(num_memories, dim) * (2 / dim) ** 0.5
         self.memory_key = nn.Parameter(memory)
         self.register_parameter(
-            'memory_value', None if tied else nn.Parameter(memory.clone()))
+            'memory_value', None if tied else nn.Parameter(memory.clone())
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.
@@ -90,28 +91,10 @@ class ExternalAttention(nn.Module):
         return f'{dim}, num_memories={num_memories}, norm={self.norm!r}, tied={tied}'
 
 
-def double_normalize(attention: Tensor) -> Tensor:
-    """Double normalisation: softmax over tokens, then rows that sum to 1 (Section 3.2).
-
-    F Mk^T grows with the scale of the features: a softmax over memories alone would give
-    a token of large features one memory and a token of small features all of them.
-
-    Args:
-        attention (Tensor): F Mk^T, (..., N, S).
-
-    Returns:
-        Tensor: A, (..., N, S), of the same type.
-    """
-    # A softmax over 16384 tokens leaves float16's range: at least float32 until the
-    # rows, which are of ordinary size again. Autocast lowers none of these operations.
-    shares = at_least_float32(attention).softmax(dim=-2)
-    rows = shares / (1e-9 + shares.sum(dim=-1, keepdim=True))
-    return rows.to(attention.dtype)
-
-
 def check_num_memories(name: str, num_memories: int) -> None:
     """Raise a UserError if ``num_memories`` is no positive number."""
     if type(num_memories) is not int or num_memories < 1:
         raise UserError(
             f'{name}: num_memories={num_memories!r}, expected the number of entries of a '
-            'memory, 1 or more. The paper\'s is 64.')
+            "memory, 1 or more. The paper's is 64."
+        )

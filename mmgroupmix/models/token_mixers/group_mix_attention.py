@@ -61,19 +61,25 @@ class GroupMixAttention(nn.Module):
         if dim % 10:
             raise UserError(
                 f'GroupMixAttention: dim={dim}, expected a multiple of 10: five segments '
-                'of equal width, four of them with two heads each.')
-        if not (isinstance(kernel_sizes, (tuple, list)) and len(kernel_sizes) == 3
-                and all(type(k) is int and k > 0 and k % 2 for k in kernel_sizes)):
+                'of equal width, four of them with two heads each.'
+            )
+        if not (
+            isinstance(kernel_sizes, (tuple, list))
+            and len(kernel_sizes) == 3
+            and all(type(k) is int and k > 0 and k % 2 for k in kernel_sizes)
+        ):
             raise UserError(
                 f'GroupMixAttention: kernel_sizes={kernel_sizes}, expected three odd '
-                'numbers for segments 1, 2 and 3, such as (3, 5, 7).')
+                'numbers for segments 1, 2 and 3, such as (3, 5, 7).'
+            )
         segment = dim // NUM_SEGMENTS
-        scale = (dim / NUM_HEADS)**-0.5
+        scale = (dim / NUM_HEADS) ** -0.5
         self.segment = segment
         self.qkv = nn.Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
             PreAttentionBranch(segment, aggregator, position, scale, norm_cfg)
-            for aggregator, position in zip((None, *kernel_sizes), POSITION_KERNELS))
+            for aggregator, position in zip((None, *kernel_sizes), POSITION_KERNELS)
+        )
         self.non_attention = NonAttentionBranch(segment)
         self.proj = nn.Linear(dim, dim)
         self.apply(initialize)
@@ -97,17 +103,26 @@ class GroupMixAttention(nn.Module):
         identity, *aggregated = self.pre_attention
         rows = slice(0, 3 * self.segment)
         norm = identity.norm
-        repeated = (t.repeat(3) for t in (
-            norm.running_mean, norm.running_var, norm.weight, norm.bias))
+        repeated = (
+            t.repeat(3)
+            for t in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+        )
         mean, variance, weight, bias = repeated
         with torch.no_grad():
             self.qkv.weight[rows], self.qkv.bias[rows] = fuse_linear_bn_weights(
-                self.qkv.weight[rows], self.qkv.bias[rows], mean, variance, norm.eps,
-                weight, bias)
+                self.qkv.weight[rows],
+                self.qkv.bias[rows],
+                mean,
+                variance,
+                norm.eps,
+                weight,
+                bias,
+            )
         identity.norm = nn.Identity()
         for branch in aggregated:
             branch.aggregator.pointwise = fuse_conv_bn_eval(
-                branch.aggregator.pointwise, branch.norm)
+                branch.aggregator.pointwise, branch.norm
+            )
             branch.norm = nn.Identity()
 
 
@@ -125,13 +140,19 @@ class PreAttentionBranch(nn.Module):
     """
 
     def __init__(
-        self, dim: int, kernel_size: int | None, position_kernels: tuple[int, int],
-        scale: float, norm_cfg: dict
+        self,
+        dim: int,
+        kernel_size: int | None,
+        position_kernels: tuple[int, int],
+        scale: float,
+        norm_cfg: dict,
     ):
         super().__init__()
         self.aggregator = (
-            nn.Identity() if kernel_size is None else SharedSeparableConv2d(
-                dim, kernel_size))
+            nn.Identity()
+            if kernel_size is None
+            else SharedSeparableConv2d(dim, kernel_size)
+        )
         self.norm = build_batch_norm(norm_cfg, dim)
         self.position = HeadwiseConv2d(dim // 2, position_kernels)
         heads = torch.block_diag(*[torch.full((dim // 2, dim // 2), scale)] * 2)
@@ -190,8 +211,11 @@ class SharedSeparableConv2d(SeparableConv2d):
         """(B, H, W, 3c) to (B, H, W, 3c)."""
         conv = self.depthwise
         maps = F.conv2d(
-            to_map(qkv), conv.weight.repeat(3, 1, 1, 1), padding=conv.padding,
-            groups=3 * conv.groups)
+            to_map(qkv),
+            conv.weight.repeat(3, 1, 1, 1),
+            padding=conv.padding,
+            groups=3 * conv.groups,
+        )
         tokens = to_tokens(maps).unflatten(-1, (3, -1))  # (B, H, W, 3, c)
         return to_tokens(self.pointwise(to_map(tokens.flatten(1, 2))))
 
@@ -208,16 +232,19 @@ class HeadwiseConv2d(nn.Module):
         super().__init__()
         self.convs = nn.ModuleList(
             nn.Conv2d(head_dim, head_dim, k, padding=k // 2, groups=head_dim)
-            for k in kernel_sizes)
+            for k in kernel_sizes
+        )
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
         side = max(conv.kernel_size[0] for conv in self.convs)
         # Kernels of one size run as one convolution: zeros around the smaller.
         margins = [(side - conv.kernel_size[0]) // 2 for conv in self.convs]
-        weight = torch.cat([
-            F.pad(conv.weight, [margin] * 4)
-            for conv, margin in zip(self.convs, margins)
-        ])
+        weight = torch.cat(
+            [
+                F.pad(conv.weight, [margin] * 4)
+                for conv, margin in zip(self.convs, margins)
+            ]
+        )
         bias = torch.cat([conv.bias for conv in self.convs])
         return F.conv2d(image, weight, bias, padding=side // 2, groups=len(weight))

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import TOKEN_MIXERS
+from ..layers.double_normalization import double_normalize
 from ..layers.initialization import initialize
-from .external_attention import check_num_memories, double_normalize
+from .external_attention import check_num_memories
 
 
 @TOKEN_MIXERS.register_module()
@@ -47,11 +48,13 @@ class MultiHeadExternalAttention(nn.Module):
             raise UserError(
                 f'MultiHeadExternalAttention: dim={dim} and num_heads={num_heads!r}, '
                 'expected dim to be a multiple of num_heads: heads are of one width. Set '
-                f'a num_heads that divides {dim}.')
+                f'a num_heads that divides {dim}.'
+            )
         if type(expansion) is not int or expansion < 1:
             raise UserError(
                 f'MultiHeadExternalAttention: expansion={expansion!r}, expected a '
-                'positive number. The paper\'s is 4.')
+                "positive number. The paper's is 4."
+            )
         check_num_memories('MultiHeadExternalAttention', num_memories)
         self.num_heads = expansion * num_heads
         head_dim = dim // num_heads

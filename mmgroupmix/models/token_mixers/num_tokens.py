@@ -11,7 +11,8 @@ def check_num_tokens_argument(name: str, num_tokens: int) -> None:
     if type(num_tokens) is not int or num_tokens < 1:
         raise UserError(
             f'{name}: num_tokens={num_tokens!r}, expected the number of tokens of this '
-            'stage, H * W, such as 196 for a 14 x 14 map.')
+            'stage, H * W, such as 196 for a 14 x 14 map.'
+        )
 
 
 def check_num_tokens(name: str, num_tokens: int, size: Sequence[int]) -> None:
@@ -33,5 +34,6 @@ def check_num_tokens(name: str, num_tokens: int, size: Sequence[int]) -> None:
         f'{name} was built for num_tokens={num_tokens} and got {sides}{given} tokens: it '
         'has a weight for every pair of tokens. Feed images of the size that it was '
         f'built for; or set num_tokens={given} at this stage (the map of stage 0, 1, 2 '
-        'or 3 has about 1/4, 1/8, 1/16 or 1/32 of the image\'s height and width); or '
-        'choose a mixer that takes any number, such as Pooling or SelfAttention.')
+        "or 3 has about 1/4, 1/8, 1/16 or 1/32 of the image's height and width); or "
+        'choose a mixer that takes any number, such as Pooling or SelfAttention.'
+    )

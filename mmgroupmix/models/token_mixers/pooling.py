@@ -7,8 +7,8 @@ no parameters: what it cannot do, the block around it does.
 
 from torch import Tensor, nn
 
+from ...arguments import check_odd
 from ...registry import TOKEN_MIXERS
-from ..arguments import check_odd
 from ..layers.layout import to_map, to_tokens
 
 
@@ -27,12 +27,16 @@ class Pooling(nn.Module):
     def __init__(self, dim: int, pool_size: int = 3):
         super().__init__()
         check_odd(
-            'Pooling', 'pool_size', pool_size,
-            'a neighbourhood needs a token in its middle')
+            'Pooling',
+            'pool_size',
+            pool_size,
+            'a neighbourhood needs a token in its middle',
+        )
         # The equation's 1 / K^2 holds inside the map. At its border, zeros from outside
         # would darken the mean: only tokens that exist are counted.
         self.pool = nn.AvgPool2d(
-            pool_size, stride=1, padding=pool_size // 2, count_include_pad=False)
+            pool_size, stride=1, padding=pool_size // 2, count_include_pad=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens.

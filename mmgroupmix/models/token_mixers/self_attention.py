@@ -34,7 +34,8 @@ class SelfAttention(nn.Module):
             raise UserError(
                 f'SelfAttention: dim={dim} and head_dim={head_dim!r}, expected dim to be '
                 'a multiple of head_dim: heads are of one width. Set a head_dim that '
-                f'divides {dim}.')
+                f'divides {dim}.'
+            )
         self.head_dim = head_dim
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)

@@ -18,12 +18,12 @@ from ...conftest import Golden
 
 pytest.importorskip('mmseg')
 
-from mmseg.structures import SegDataSample  # noqa: E402
+from mmseg.structures import SegDataSample
 
-from mmgroupmix.models import EAHead  # noqa: E402
+from mmgroupmix.models import EAHead
 
 REPOSITORY = Path(__file__).parents[3]
-BLOCKED = '''
+BLOCKED = """
 import sys
 
 class Blocker:
@@ -32,7 +32,7 @@ class Blocker:
             raise ModuleNotFoundError(f'No module named {name!r}', name=name)
 
 sys.meta_path.insert(0, Blocker())
-'''
+"""
 
 
 def tiny(**arguments):
@@ -53,9 +53,15 @@ def loaded(published):
 
 def conv_norm_relu(x, weights, name):
     x = F.conv2d(x, weights[f'{name}.conv.weight'], padding=1)
-    return F.relu(F.batch_norm(x, *(
-        weights[f'{name}.bn.{part}']
-        for part in ('running_mean', 'running_var', 'weight', 'bias'))))
+    return F.relu(
+        F.batch_norm(
+            x,
+            *(
+                weights[f'{name}.bn.{part}']
+                for part in ('running_mean', 'running_var', 'weight', 'bias')
+            ),
+        )
+    )
 
 
 def published_logits(x, weights):
@@ -68,9 +74,13 @@ def published_logits(x, weights):
     attention = attention / (1e-9 + attention.sum(dim=2, keepdim=True))
     mixed = attention @ weights['linu.linear_1.weight'].squeeze(-1).T
     mixed = F.conv2d(mixed.mT.reshape(x.shape), weights['linu.conv2.0.weight'])
-    mixed = F.batch_norm(mixed, *(
-        weights[f'linu.conv2.1.{part}']
-        for part in ('running_mean', 'running_var', 'weight', 'bias')))
+    mixed = F.batch_norm(
+        mixed,
+        *(
+            weights[f'linu.conv2.1.{part}']
+            for part in ('running_mean', 'running_var', 'weight', 'bias')
+        ),
+    )
     x = conv_norm_relu(F.relu(mixed + x), weights, 'fc1.0')
     return F.conv2d(x, weights['fc2.weight'], weights['fc2.bias'])
 
@@ -91,11 +101,15 @@ def test_with_published_weights_it_computes_what_the_paper_describes(loaded, pub
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize('wrap', [
-    lambda file: {f'decode_head.{key}': value for key, value in file.items()},
-    lambda file: dict(net=file | {'extractor.1.weight': torch.ones(128)}, step=45000),
-    lambda file: {f'module.{key}': value for key, value in file.items()},
-], ids=['decode_head', 'whole', 'module'])
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda file: {f'decode_head.{key}': value for key, value in file.items()},
+        lambda file: dict(net=file | {'extractor.1.weight': torch.ones(128)}, step=45000),
+        lambda file: {f'module.{key}': value for key, value in file.items()},
+    ],
+    ids=['decode_head', 'whole', 'module'],
+)
 def test_a_head_within_a_file_loads_too(wrap, loaded, published):
     head = EAHead(2048, num_classes=150)
     head.load_state_dict(wrap(published))
@@ -103,10 +117,14 @@ def test_a_head_within_a_file_loads_too(wrap, loaded, published):
         assert torch.equal(head.state_dict()[key], value), key
 
 
-@pytest.mark.parametrize('load', [
-    lambda module, file: module.load_state_dict(file, strict=True),
-    lambda module, file: load_state_dict(module, file, strict=True)],
-    ids=['torch', 'mmengine'])
+@pytest.mark.parametrize(
+    'load',
+    [
+        lambda module, file: module.load_state_dict(file, strict=True),
+        lambda module, file: load_state_dict(module, file, strict=True),
+    ],
+    ids=['torch', 'mmengine'],
+)
 def test_published_names_load_below_a_segmentor(load, loaded, published):
     segmentor = torch.nn.Module()
     segmentor.decode_head = EAHead(2048, num_classes=150)
@@ -135,9 +153,17 @@ def test_a_segmentor_without_anything_for_it_may_load_the_rest():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments', [
-    {}, dict(tied=True), dict(norm='softmax', num_memories=3), dict(attention=None),
-    dict(attention='self'), dict(attention='self', norm='double')])
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        {},
+        dict(tied=True),
+        dict(norm='softmax', num_memories=3),
+        dict(attention=None),
+        dict(attention='self'),
+        dict(attention='self', norm='double'),
+    ],
+)
 def test_it_trains_on_the_map_of_in_index_with_gradients_for_every_weight(arguments):
     head = tiny(in_index=1, **arguments)
     sample = SegDataSample()
@@ -166,10 +192,13 @@ def test_dropout_is_on_channels_before_the_classifier():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(num_memorys=3), "no argument 'num_memorys' .did you mean 'num_memories'"),
-    (dict(drop_out_ratio=.1), "did you mean 'dropout_ratio'"),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(num_memorys=3), "no argument 'num_memorys' .did you mean 'num_memories'"),
+        (dict(drop_out_ratio=0.1), "did you mean 'dropout_ratio'"),
+    ],
+)
 def test_mistyped_arguments_are_named(arguments, told):
     with pytest.raises(UnknownArgumentError, match=told):
         tiny(**arguments)
@@ -178,13 +207,19 @@ def test_mistyped_arguments_are_named(arguments, told):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(attention='externl'), "attention='externl', expected 'external', 'self' or"),
-    (dict(attention='self', num_memories=4), 'num_memories=4 has no meaning'),
-    (dict(attention=None, norm='double'), "norm='double' has no meaning"),
-    (dict(channels=7), 'channels=7, expected an even number'),
-    (dict(norm='dubble'), "norm='dubble'"),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (
+            dict(attention='externl'),
+            "attention='externl', expected 'external', 'self' or",
+        ),
+        (dict(attention='self', num_memories=4), 'num_memories=4 has no meaning'),
+        (dict(attention=None, norm='double'), "norm='double' has no meaning"),
+        (dict(channels=7), 'channels=7, expected an even number'),
+        (dict(norm='dubble'), "norm='dubble'"),
+    ],
+)
 def test_impossible_arguments_are_named(arguments, told):
     with pytest.raises(UserError, match=told):
         EAHead(**dict(dict(in_channels=12, channels=8, num_classes=5), **arguments))
@@ -192,13 +227,16 @@ def test_impossible_arguments_are_named(arguments, told):
 
 @pytest.mark.smoke
 def test_a_config_of_any_toolbox_names_it():
-    head = MODELS.build(dict(
-        type='mmgroupmix.EAHead', in_channels=12, channels=8, num_classes=5))
+    head = MODELS.build(
+        dict(type='mmgroupmix.EAHead', in_channels=12, channels=8, num_classes=5)
+    )
     assert type(head) is EAHead
 
 
 def test_without_mmsegmentation_it_says_so_and_all_else_works(tmp_path):
-    code = BLOCKED + '''
+    code = (
+        BLOCKED
+        + """
 import mmgroupmix
 from mmengine.registry import MODELS
 for attempt in (
@@ -210,12 +248,18 @@ for attempt in (
         print(error)
 mmgroupmix.models.ExternalAttentionBlock(8)
 print('all else works')
-'''
+"""
+    )
     paths = [str(REPOSITORY), *(path for path in sys.path if path)]
     printed = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-c', code], cwd=tmp_path, capture_output=True,
-        text=True, check=True, timeout=120,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths))).stdout.splitlines()
+        [sys.executable, '-W', 'ignore', '-c', code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths)),
+    ).stdout.splitlines()
     assert len(printed) == 3
     for line in printed[:2]:
         assert line.startswith('mmseg is not installed')
@@ -226,9 +270,11 @@ print('all else works')
 @pytest.mark.smoke
 def test_several_maps_are_concatenated_or_refused():
     head = EAHead(
-        [4, 8], 8, num_classes=3, in_index=[0, 1], input_transform='resize_concat')
+        [4, 8], 8, num_classes=3, in_index=[0, 1], input_transform='resize_concat'
+    )
     logits = head((torch.randn(2, 4, 8, 8), torch.randn(2, 8, 4, 4)))
     assert logits.shape == (2, 3, 8, 8)
     with pytest.raises(UserError, match="'multiple_select' gives several maps"):
-        EAHead([4, 8], 8, num_classes=3, in_index=[0, 1],
-               input_transform='multiple_select')
+        EAHead(
+            [4, 8], 8, num_classes=3, in_index=[0, 1], input_transform='multiple_select'
+        )

@@ -8,19 +8,23 @@ from mmgroupmix.registry import TOKEN_MIXERS
 
 HEIGHT, WIDTH, DIM = 5, 7, 40
 ARGUMENTS = {
-    'DepthwiseConv': dict(),
+    'DepthwiseConv': {},
     'ExternalAttention': dict(num_memories=6),
-    'GroupMixAttention': dict(),
-    'Identity': dict(),
+    'GroupMixAttention': {},
+    'Identity': {},
     'MultiHeadExternalAttention': dict(num_heads=4, num_memories=6),
-    'Pooling': dict(),
+    'Pooling': {},
     'RandomMixing': dict(num_tokens=HEIGHT * WIDTH),
     'SelfAttention': dict(head_dim=8),
     'SpatialFC': dict(num_tokens=HEIGHT * WIDTH),
 }
 ON_TOKENS = (
-    'ExternalAttention', 'MultiHeadExternalAttention', 'RandomMixing', 'SelfAttention',
-    'SpatialFC')
+    'ExternalAttention',
+    'MultiHeadExternalAttention',
+    'RandomMixing',
+    'SelfAttention',
+    'SpatialFC',
+)
 every_mixer = pytest.mark.parametrize('name', sorted(ARGUMENTS))
 
 
@@ -37,7 +41,8 @@ def random_tokens(batch=2):
 @pytest.mark.smoke
 def test_the_package_exports_every_registered_mixer():
     ours = {
-        name for name, mixer in TOKEN_MIXERS.module_dict.items()
+        name
+        for name, mixer in TOKEN_MIXERS.module_dict.items()
         if mixer.__module__.startswith(token_mixers.__name__)
     }
     assert set(token_mixers.__all__) == ours == set(ARGUMENTS)
@@ -61,7 +66,8 @@ def test_dense_tokens_stay_dense(name):
 def test_an_image_gives_the_same_alone_and_in_a_batch(name):
     mixer, tokens = build(name).eval(), random_tokens(batch=3)
     torch.testing.assert_close(
-        mixer(tokens)[1:2], mixer(tokens[1:2]), rtol=1e-5, atol=1e-6)
+        mixer(tokens)[1:2], mixer(tokens[1:2]), rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.smoke
@@ -72,7 +78,8 @@ def test_gradients_reach_every_parameter_and_the_input(name):
     gradients = {key: value.grad for key, value in mixer.named_parameters()}
     gradients['input'] = tokens.grad
     assert not [
-        key for key, gradient in gradients.items()
+        key
+        for key, gradient in gradients.items()
         if gradient is None or not gradient.abs().sum() > 0
     ]
 
@@ -92,8 +99,7 @@ def test_tokens_in_a_row_give_what_tokens_in_a_map_give(name):
     mixer, tokens = build(name), random_tokens()
     output = mixer(tokens.flatten(1, 2))
     assert output.shape == (2, HEIGHT * WIDTH, DIM)
-    torch.testing.assert_close(
-        output, mixer(tokens).flatten(1, 2), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(output, mixer(tokens).flatten(1, 2), rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.smoke

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from mmgroupmix.errors import UserError
+from mmgroupmix.models.layers.double_normalization import double_normalize
 from mmgroupmix.models.token_mixers import ExternalAttention
-from mmgroupmix.models.token_mixers.external_attention import double_normalize
 
 from ...conftest import Golden
 
@@ -17,8 +17,10 @@ def double_normalized(scores):
     """Section 3.2, entry by entry: (N, S) to (N, S) in float64."""
     scores = scores.double().tolist()
     columns = [sum(map(math.exp, column)) for column in zip(*scores)]
-    shares = [[math.exp(score) / column for score, column in zip(row, columns)]
-              for row in scores]
+    shares = [
+        [math.exp(score) / column for score, column in zip(row, columns)]
+        for row in scores
+    ]
     rows = [[share / (1e-9 + sum(row)) for share in row] for row in shares]
     return torch.tensor(rows, dtype=torch.double)
 
@@ -41,9 +43,13 @@ def test_the_published_block_is_reproduced_around_it():
     x = F.conv2d(image, weights['conv1.weight'], weights['conv1.bias'])
     x = mixer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     x = F.conv2d(x, weights['conv2.0.weight'])
-    x = F.batch_norm(x, *(
-        weights[f'conv2.1.{name}']
-        for name in ('running_mean', 'running_var', 'weight', 'bias')))
+    x = F.batch_norm(
+        x,
+        *(
+            weights[f'conv2.1.{name}']
+            for name in ('running_mean', 'running_var', 'weight', 'bias')
+        ),
+    )
     output = F.relu(x + image)
     assert Golden.distance(output, golden.cases['16x24']['out']) < 1e-4
 
@@ -56,7 +62,8 @@ def test_equals_the_formulas_written_out():
     output = mixer(tokens).detach()
     for image, mixed in zip(tokens, output):
         expected = external_attention(
-            image.flatten(0, 1), mixer.memory_key.detach(), mixer.memory_value.detach())
+            image.flatten(0, 1), mixer.memory_key.detach(), mixer.memory_value.detach()
+        )
         torch.testing.assert_close(mixed.flatten(0, 1), expected)
 
 
@@ -69,7 +76,8 @@ def test_softmax_normalisation_is_over_memories_alone():
     total = sum(map(math.exp, scores))
     expected = sum(
         math.exp(score) / total * value
-        for score, value in zip(scores, mixer.memory_value.detach()))
+        for score, value in zip(scores, mixer.memory_value.detach())
+    )
     others = torch.randn(4, 8, dtype=torch.double)
     output = mixer(torch.cat([token[None], others])[None])[0, 0].detach()
     torch.testing.assert_close(output, expected)
@@ -98,7 +106,7 @@ def test_memories_start_normal_with_the_published_deviation():
     memory = ExternalAttention(512, num_memories=64).memory_key.detach()
     assert memory.shape == (64, 512)
     assert abs(memory.mean()) < 0.002
-    assert memory.std() == pytest.approx((2 / 512)**0.5, rel=0.02)
+    assert memory.std() == pytest.approx((2 / 512) ** 0.5, rel=0.02)
 
 
 @pytest.mark.smoke
@@ -107,12 +115,15 @@ def test_double_normalisation_is_a_softmax_over_tokens_then_rows_of_sum_one():
     attention = double_normalize(scores)
     for given, normalized in zip(scores.flatten(0, 1), attention.flatten(0, 1)):
         torch.testing.assert_close(
-            normalized, double_normalized(given), rtol=1e-6, atol=1e-9)
+            normalized, double_normalized(given), rtol=1e-6, atol=1e-9
+        )
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('dtype, tolerance', [
-    (torch.float16, 1e-3), (torch.bfloat16, 1e-2), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(
+    'dtype, tolerance',
+    [(torch.float16, 1e-3), (torch.bfloat16, 1e-2), (torch.float32, 1e-5)],
+)
 def test_double_normalisation_of_many_tokens_does_not_underflow(dtype, tolerance):
     # Shares of 1 / 16384 and less are at or below float16's smallest normal number.
     torch.manual_seed(0)
@@ -136,12 +147,15 @@ def test_autocast_stays_near_float32_on_16384_tokens():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(norm='dubble'), "norm='dubble', expected 'double'.*'softmax'"),
-    (dict(norm=None), 'norm=None'),
-    (dict(num_memories=0), 'ExternalAttention: num_memories=0'),
-    (dict(num_memories=6.4), 'ExternalAttention: num_memories=6.4'),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(norm='dubble'), "norm='dubble', expected 'double'.*'softmax'"),
+        (dict(norm=None), 'norm=None'),
+        (dict(num_memories=0), 'ExternalAttention: num_memories=0'),
+        (dict(num_memories=6.4), 'ExternalAttention: num_memories=6.4'),
+    ],
+)
 def test_impossible_arguments_are_named(arguments, told):
     with pytest.raises(UserError, match=told):
         ExternalAttention(8, **arguments)

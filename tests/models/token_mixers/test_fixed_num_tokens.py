@@ -11,9 +11,7 @@ both = pytest.mark.parametrize('mixer', [RandomMixing, SpatialFC])
 
 def mixed_token_by_token(matrix, tokens):
     """X' = W X as a sum over tokens, (N, N) and (B, N, C) to (B, N, C)."""
-    rows = [
-        sum(weight * tokens[:, n] for n, weight in enumerate(row)) for row in matrix
-    ]
+    rows = [sum(weight * tokens[:, n] for n, weight in enumerate(row)) for row in matrix]
     return torch.stack(rows, dim=1)
 
 
@@ -41,7 +39,8 @@ def test_spatial_fc_is_its_weight_times_the_tokens():
 def test_spatial_fc_has_one_weight_for_all_channels_and_no_bias():
     weights = SpatialFC(4, 6).state_dict()
     assert {key: tuple(value.shape) for key, value in weights.items()} == {
-        'fc.weight': (6, 6)}
+        'fc.weight': (6, 6)
+    }
 
 
 @pytest.mark.smoke

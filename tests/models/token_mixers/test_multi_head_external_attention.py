@@ -9,8 +9,10 @@ from mmgroupmix.models.token_mixers import MultiHeadExternalAttention
 from ...conftest import Golden
 
 PUBLISHED = {
-    'trans_dims': 'expand', 'linear_0': 'memory_key', 'linear_1': 'memory_value',
-    'proj': 'proj'
+    'trans_dims': 'expand',
+    'linear_0': 'memory_key',
+    'linear_1': 'memory_value',
+    'proj': 'proj',
 }
 
 
@@ -43,7 +45,8 @@ def test_parameters_are_as_many_as_published():
 @pytest.mark.smoke
 def test_every_head_is_external_attention_to_the_same_memories():
     mixer = MultiHeadExternalAttention(
-        12, num_heads=3, num_memories=5, expansion=2).double()
+        12, num_heads=3, num_memories=5, expansion=2
+    ).double()
     tokens = torch.randn(7, 12, dtype=torch.double)
     key, value = mixer.memory_key, mixer.memory_value
     wide = tokens @ mixer.expand.weight.T + mixer.expand.bias  # (N, 24)
@@ -59,12 +62,15 @@ def test_every_head_is_external_attention_to_the_same_memories():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('arguments, told', [
-    (dict(num_heads=5), 'dim=64 and num_heads=5'),
-    (dict(num_heads=0), 'dim=64 and num_heads=0'),
-    (dict(expansion=0), 'expansion=0'),
-    (dict(num_memories=0), 'MultiHeadExternalAttention: num_memories=0'),
-])
+@pytest.mark.parametrize(
+    'arguments, told',
+    [
+        (dict(num_heads=5), 'dim=64 and num_heads=5'),
+        (dict(num_heads=0), 'dim=64 and num_heads=0'),
+        (dict(expansion=0), 'expansion=0'),
+        (dict(num_memories=0), 'MultiHeadExternalAttention: num_memories=0'),
+    ],
+)
 def test_impossible_arguments_are_named(arguments, told):
     with pytest.raises(UserError, match=told):
         MultiHeadExternalAttention(64, **arguments)

@@ -13,11 +13,15 @@ def neighbourhoods(height, width, side):
     reach = side // 2
     for i in range(height):
         for j in range(width):
-            yield (i, j), [
-                ((p, q), (i + p - reach, j + q - reach)) for p in range(side)
-                for q in range(side)
-                if 0 <= i + p - reach < height and 0 <= j + q - reach < width
-            ]
+            yield (
+                (i, j),
+                [
+                    ((p, q), (i + p - reach, j + q - reach))
+                    for p in range(side)
+                    for q in range(side)
+                    if 0 <= i + p - reach < height and 0 <= j + q - reach < width
+                ],
+            )
 
 
 @pytest.mark.smoke
@@ -42,7 +46,7 @@ def test_pooling_equals_timm(pool_size):
 @pytest.mark.smoke
 def test_pooling_leaves_nothing_of_a_constant_map():
     # Counted padding would leave a frame along the border.
-    output = Pooling(4, 5)(torch.full((1, 6, 7, 4), 3.))
+    output = Pooling(4, 5)(torch.full((1, 6, 7, 4), 3.0))
     torch.testing.assert_close(output, torch.zeros_like(output), rtol=0, atol=1e-6)
 
 
@@ -68,13 +72,15 @@ def test_depthwise_conv_is_a_weighted_sum_channel_by_channel(kernel_size):
 def test_depthwise_conv_has_one_kernel_a_channel_and_no_bias():
     weights = DepthwiseConv(6, 5).state_dict()
     assert {key: tuple(value.shape) for key, value in weights.items()} == {
-        'conv.weight': (6, 1, 5, 5)}
+        'conv.weight': (6, 1, 5, 5)
+    }
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('size', [0, -3, 4, 3., '3', True])
-@pytest.mark.parametrize('mixer, argument', [
-    (Pooling, 'pool_size'), (DepthwiseConv, 'kernel_size')])
+@pytest.mark.parametrize('size', [0, -3, 4, 3.0, '3', True])
+@pytest.mark.parametrize(
+    'mixer, argument', [(Pooling, 'pool_size'), (DepthwiseConv, 'kernel_size')]
+)
 def test_a_side_that_is_not_odd_is_refused(mixer, argument, size):
     with pytest.raises(UserError, match=rf'{mixer.__name__}: {argument}={size!r}.*odd'):
         mixer(8, **{argument: size})

@@ -13,8 +13,11 @@ def test_equals_the_formula_written_out():
     mixer = SelfAttention(12, head_dim=4, qkv_bias=True).double()
     tokens = torch.randn(6, 12, dtype=torch.double)
     q, k, v = (
-        tokens @ weight.T + bias for weight, bias in zip(
-            mixer.qkv.weight.detach().chunk(3), mixer.qkv.bias.detach().chunk(3)))
+        tokens @ weight.T + bias
+        for weight, bias in zip(
+            mixer.qkv.weight.detach().chunk(3), mixer.qkv.bias.detach().chunk(3)
+        )
+    )
     heads = []
     for start in (0, 4, 8):
         width = slice(start, start + 4)
@@ -36,7 +39,7 @@ def test_equals_timm_with_the_same_weights(qkv_bias):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('head_dim', [24, 0, -32, 32.])
+@pytest.mark.parametrize('head_dim', [24, 0, -32, 32.0])
 def test_heads_that_do_not_divide_the_channels_are_refused(head_dim):
     with pytest.raises(UserError, match=rf'dim=64 and head_dim={head_dim}'):
         SelfAttention(64, head_dim=head_dim)

@@ -1,0 +1,12 @@
+"""COCO 2017 with instance masks, trained at several scales."""
+
+_base_ = ['coco_masks.py', 'multi_scale.py']
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadAnnotations', with_bbox=True, with_mask=True),
+    {{_base_.multi_scale}},
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='PackDetInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

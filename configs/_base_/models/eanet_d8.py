@@ -1,0 +1,28 @@
+"""EANet in mmsegmentation's usual frame of a ResNet-101 at output stride 8.
+
+For ADE20K and Cityscapes the paper used mmsegmentation, its code is not published and
+the text gives the iterations alone. So all else is mmsegmentation's usual: the stem,
+dilations without multi-grid, an auxiliary FCN head on stage 3, crops, batch and SGD.
+"""
+
+_base_ = 'eanet.py'
+model = dict(
+    backbone=dict(
+        stem_channels=64,
+        multi_grid=None,
+        init_cfg=dict(checkpoint='open-mmlab://resnet101_v1c'),
+    ),
+    decode_head=dict(align_corners=False),
+    auxiliary_head=dict(
+        type='FCNHead',
+        in_channels=1024,
+        in_index=2,
+        channels=256,
+        num_convs=1,
+        concat_input=False,
+        dropout_ratio=0.1,
+        norm_cfg={{_base_.norm_cfg}},
+        align_corners=False,
+        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.4),
+    ),
+)

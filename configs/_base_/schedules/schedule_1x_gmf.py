@@ -1,0 +1,7 @@
+"""12 epochs at batch 16 with AdamW, as GroupMixFormer's ablations have it."""
+
+_base_ = ['schedule_1x.py', 'no_weight_decay.py']
+optim_wrapper = dict(
+    constructor='mmgroupmix.GroupedOptimWrapperConstructor',
+    paramwise_cfg={{_base_.no_weight_decay}},
+)

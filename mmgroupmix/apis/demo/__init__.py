@@ -1,0 +1,1 @@
+"""``--demo``: any config, checked on generated data within minutes."""

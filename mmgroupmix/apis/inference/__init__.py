@@ -1,0 +1,1 @@
+"""Images in, prediction files and overlays out."""

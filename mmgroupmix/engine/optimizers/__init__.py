@@ -1,0 +1,5 @@
+"""Optimizer wrapper constructors."""
+
+from .grouped_constructor import GroupedOptimWrapperConstructor
+
+__all__ = ['GroupedOptimWrapperConstructor']

@@ -1,0 +1,154 @@
+"""The tokens-to-token module: from an image to tokens of 16 x 16 pixels in three steps.
+
+Paper: "Tokens-to-Token ViT: Training Vision Transformers from Scratch on ImageNet"
+(arXiv 2101.11986), Section 3.1. A soft split unfolds overlapping windows, and each
+becomes a token; an encoder narrows the tokens to 64 channels and lets them see each
+other; the next soft split joins 3 x 3 of them into one. EAMLP (arXiv 2105.02358) puts
+external attention into the encoders.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...arguments import suggest
+from ...errors import UserError
+from ..layers.activation_checkpointing import checkpoint_block
+from ..layers.double_normalization import double_normalize
+from ..layers.layout import to_map, to_tokens
+from ..layers.mlp import Mlp
+from .performer import TokenPerformer
+
+#: Channels between the soft splits.
+TOKEN_DIM = 64
+
+
+class TokensToToken(nn.Module):
+    """Soft split 7x7, encoder, soft split 3x3, encoder, soft split 3x3, linear layer.
+
+    Args:
+        in_channels (int): Channels of the image.
+        dim (int): Channels C of the tokens.
+        attention (str): That of the encoders, 'external_attention' or 'performer'.
+            Defaults to 'external_attention'.
+
+    Raises:
+        UserError: If there is no such attention.
+    """
+
+    def __init__(self, in_channels: int, dim: int, attention: str = 'external_attention'):
+        super().__init__()
+        attentions = dict(
+            external_attention=TokenExternalAttention, performer=TokenPerformer
+        )
+        if attention not in attentions:
+            raise UserError(
+                f't2t={attention!r}{suggest(attention, attentions)}, expected the '
+                f'attention of the tokens-to-token module: {" or ".join(attentions)}.'
+            )
+        build_attention = attentions[attention]
+        self.splits = nn.ModuleList(
+            (SoftSplit(7, 4, 2), SoftSplit(3, 2, 1), SoftSplit(3, 2, 1))
+        )
+        widths = (7 * 7 * in_channels, 3 * 3 * TOKEN_DIM)
+        self.encoders = nn.ModuleList(
+            TokenEncoder(width, TOKEN_DIM, build_attention(width, TOKEN_DIM))
+            for width in widths
+        )
+        self.project = nn.Linear(3 * 3 * TOKEN_DIM, dim)
+
+    def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
+        """(B, in_channels, H, W) image to (B, H', W', C) tokens.
+
+        With ``recompute``, encoders run again in the backward pass, see ``with_cp``.
+        """
+        tokens = self.splits[0](x)
+        for encoder, split in zip(self.encoders, self.splits[1:]):
+            tokens = checkpoint_block(encoder, tokens) if recompute else encoder(tokens)
+            tokens = split(to_map(tokens))
+        return self.project(tokens)
+
+    def num_tokens(self, height: int, width: int) -> int:
+        """How many tokens H' * W' an image of (height, width) becomes."""
+        for split in self.splits:
+            height, width = split.num_windows(height), split.num_windows(width)
+        return height * width
+
+
+class SoftSplit(nn.Module):
+    """Overlapping windows of a map, each unfolded into one token.
+
+    Args:
+        kernel_size (int): Side of a window.
+        stride (int): Step from one to the next.
+        padding (int): Zeros around the map.
+    """
+
+    def __init__(self, kernel_size: int, stride: int, padding: int):
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) map to (B, H', W', C * kernel_size^2) tokens."""
+        windows = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
+        return to_tokens(windows.unflatten(2, (self.num_windows(x.shape[2]), -1)))
+
+    def num_windows(self, side: int) -> int:
+        """Windows along a side of the map."""
+        return (side + 2 * self.padding - self.kernel_size) // self.stride + 1
+
+    def extra_repr(self) -> str:
+        """The arguments, for ``print(model)``."""
+        return f'{self.kernel_size}, stride={self.stride}, padding={self.padding}'
+
+
+class TokenEncoder(nn.Module):
+    """Norm, attention that narrows the tokens; norm, MLP, residual.
+
+    Args:
+        in_channels (int): Channels C of the input.
+        dim (int): Channels d of the output.
+        attention (nn.Module): (B, H, W, C) to (B, H, W, d), with a shortcut of its own:
+            the input is too wide to be one.
+    """
+
+    def __init__(self, in_channels: int, dim: int, attention: nn.Module):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(in_channels)
+        self.attention = attention
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, d)."""
+        x = self.attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+
+class TokenExternalAttention(nn.Module):
+    """External attention that narrows tokens; the narrow tokens are its shortcut.
+
+    Args:
+        in_channels (int): Channels C of the input.
+        dim (int): Channels d of the output.
+        num_memories (int): Entries S of the memories. Defaults to 128.
+
+    Attributes:
+        memory_key (nn.Linear): Mk, d to S.
+        memory_value (nn.Linear): Mv with a bias, S to d.
+    """
+
+    def __init__(self, in_channels: int, dim: int, num_memories: int = 128):
+        super().__init__()
+        self.reduce = nn.Linear(in_channels, dim)
+        self.memory_key = nn.Linear(dim, num_memories, bias=False)
+        self.memory_value = nn.Linear(num_memories, dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, d)."""
+        tokens = self.reduce(x.flatten(1, 2))  # F, (B, N, d)
+        attention = double_normalize(self.memory_key(tokens))  # (B, N, S)
+        mixed = self.proj(self.memory_value(attention))
+        return (tokens + mixed).unflatten(1, x.shape[1:3])

@@ -1,0 +1,27 @@
+"""The channel MLP of a MetaFormer block."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from .activation import build_activation
+
+
+class Mlp(nn.Module):
+    """The channel MLP: linear, activation, linear.
+
+    Args:
+        dim (int): Channels C of input and output.
+        hidden_dim (int): Channels between the two linear layers.
+        act_cfg (dict): The activation. Defaults to ``dict(type='GELU')``.
+    """
+
+    def __init__(self, dim: int, hidden_dim: int, act_cfg: Mapping = dict(type='GELU')):
+        super().__init__()
+        self.fc1 = nn.Linear(dim, hidden_dim)
+        self.act = build_activation(act_cfg)
+        self.fc2 = nn.Linear(hidden_dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C) to (..., C)."""
+        return self.fc2(self.act(self.fc1(x)))
