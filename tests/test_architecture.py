@@ -48,7 +48,9 @@ def module_of(path: Path) -> str:
     return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
 
 
-MODULES = {module_of(path): path for path in ROOT.rglob('*.py') if '.mim' not in path.parts}
+MODULES = {
+    module_of(path): path for path in ROOT.rglob('*.py') if '.mim' not in path.parts
+}
 
 
 def room_of(module: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import CONFIGS, SHORT, run_tool, shipped_config
+from ..commands import CONFIGS, SHORT, run_tool, shipped_config
 
 
 def only(folder, pattern):

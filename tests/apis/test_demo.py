@@ -7,7 +7,7 @@ from mmgroupmix.apis.demo.demo import to_demo
 from mmgroupmix.apis.demo.schedule import rescale_learning_rate, shorten
 from mmgroupmix.errors import UserError
 
-from .conftest import REPOSITORY, shipped_config
+from ..commands import REPOSITORY, shipped_config
 
 
 def without(model, *dropped):

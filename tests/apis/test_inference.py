@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import (
+from ..commands import (
     CHECKPOINTS,
     CONFIGS,
     REPOSITORY,

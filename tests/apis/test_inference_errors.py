@@ -10,7 +10,7 @@ import cv2
 import pytest
 from PIL import Image
 
-from .conftest import (
+from ..commands import (
     CONFIGS,
     REPOSITORY,
     infer,

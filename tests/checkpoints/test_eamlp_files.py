@@ -8,7 +8,7 @@ from mmengine.registry import DefaultScope
 from mmgroupmix.checkpoints import CheckpointError
 from mmgroupmix.models import EAMLP, PoolFormer, convert_state_dict
 
-from ..configs.conftest import CONFIGS
+from ..configs.experiments import CONFIGS
 from ..models.reference_eamlp import sinusoids
 
 

@@ -7,8 +7,8 @@ from mmengine.runner import CheckpointLoader
 
 from mmgroupmix.checkpoints import CheckpointError, convert_eanet
 
-from ..configs.conftest import build, read
-from ..conftest import Golden
+from ..configs.experiments import build, read
+from ..goldens import Golden
 
 pytest.importorskip('mmseg')
 

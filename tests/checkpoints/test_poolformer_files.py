@@ -9,7 +9,7 @@ from mmengine.runner import load_checkpoint
 from mmgroupmix.checkpoints import CheckpointError, read_checkpoint
 from mmgroupmix.models import GroupMixFormer, PoolFormer, convert_state_dict
 
-from ..conftest import DATA
+from ..goldens import DATA
 
 LAST = dict(out_indices=(3,), final_norm=True)
 

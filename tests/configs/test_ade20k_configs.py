@@ -6,7 +6,7 @@ from mmcv.cnn.bricks import DropPath
 
 from mmgroupmix.models import GroupMixFormer
 
-from .conftest import build, num_parameters, read, without_gradient
+from .experiments import build, num_parameters, read, without_gradient
 
 UPERNET = [f'upernet_gmf_{arch}_ade20k' for arch in 'mtsb']
 SEM_FPN = [f'sem_fpn_gmf_{arch}_ade20k' for arch in 'tsb']

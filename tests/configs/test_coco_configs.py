@@ -7,7 +7,7 @@ from mmengine.optim import build_optim_wrapper
 
 from mmgroupmix.models import GroupMixFormer
 
-from .conftest import build, num_parameters, read, without_gradient
+from .experiments import build, num_parameters, read, without_gradient
 
 POOLFORMER = [
     f'{method}_poolformer_{arch}_coco'

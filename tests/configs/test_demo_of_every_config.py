@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from .conftest import CONFIGS, REPOSITORY
+from .experiments import CONFIGS, REPOSITORY
 
 EXPERIMENTS = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')])
 # Two steps and a few images. Detectors from random weights are sure of nothing: without

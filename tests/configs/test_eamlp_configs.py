@@ -6,7 +6,7 @@ from mmengine.optim import build_optim_wrapper
 
 from mmgroupmix.models import EAMLP
 
-from .conftest import build, num_parameters, read, without_gradient
+from .experiments import build, num_parameters, read, without_gradient
 
 # Parameters in millions, as the paper counts them, with the fixed positions.
 EAMLPS = dict(

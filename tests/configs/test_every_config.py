@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .conftest import CONFIGS, REPOSITORY, num_parameters, read
+from .experiments import CONFIGS, REPOSITORY, num_parameters, read
 
 FILES = sorted(CONFIGS.rglob('*.py'))
 EXPERIMENTS = [path for path in FILES if '_base_' not in path.parts]

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmgroupmix.models import ExternalAttentionBlock
 
-from .conftest import build, num_parameters, read, without_gradient
+from .experiments import build, num_parameters, read, without_gradient
 
 # mmdetection's config of the same detector without external attention.
 DETECTORS = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from .conftest import build, num_parameters, read, without_gradient
+from .experiments import build, num_parameters, read, without_gradient
 
 POOLFORMER = [f'poolformer_{arch}_in1k' for arch in ('s12', 's24', 's36', 'm36', 'm48')]
 COVERED = POOLFORMER

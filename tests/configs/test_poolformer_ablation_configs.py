@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .conftest import build, num_parameters, read
+from .experiments import build, num_parameters, read
 
 S12 = 'poolformer_s12_in1k'
 # What changes in the backbone, and the parameters in millions (arXiv 2111.11418,

@@ -17,7 +17,7 @@ from mmgroupmix.compat.mmcv_ext import StandInModule
 from mmgroupmix.errors import CheckpointError, UserError
 from mmgroupmix.models import GroupMixFormer, PoolFormer
 
-from .conftest import CONFIGS, MESSAGES, OPTIMIZER, WIDTHS, backbone_of, read
+from .drop_in import CONFIGS, MESSAGES, OPTIMIZER, WIDTHS, backbone_of, read
 
 NOT_DELETED, OTHER_WIDTHS, OTHER_WEIGHTS, NOT_IMPORTED, NO_STAND_IN, UNUSED = map(
     re.escape, MESSAGES

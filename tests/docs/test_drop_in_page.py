@@ -17,7 +17,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmgroupmix.mini_data import write_mini_ade20k, write_mini_coco
 
-from .conftest import CONFIGS, DROP_IN, OTHER_IMPORTS, REPOSITORY, backbone_of, read
+from .drop_in import CONFIGS, DROP_IN, OTHER_IMPORTS, REPOSITORY, backbone_of, read
 
 IMPORTS = re.search('custom_imports = .*\n', DROP_IN)[0]
 

@@ -15,7 +15,7 @@ from mmgroupmix.errors import UserError
 from mmgroupmix.models import ExternalAttentionBlock
 from mmgroupmix.models.blocks.self_attention_block import SelfAttentionBlock
 
-from ..conftest import Golden
+from ..goldens import Golden
 
 REPOSITORY = Path(__file__).parents[2]
 

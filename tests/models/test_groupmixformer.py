@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmgroupmix.models import GroupMixFormer, convert_state_dict
 
-from ..conftest import Golden
+from ..goldens import Golden
 
 NANO = dict(embed_dims=(10, 20, 30, 40), depths=(1, 2, 1, 1), mlp_ratios=(2, 2, 2, 2))
 

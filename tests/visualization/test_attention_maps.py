@@ -19,7 +19,7 @@ from mmgroupmix.visualization.attention_maps import (
     record_attention,
 )
 
-from ..apis.conftest import REPOSITORY, run_tool
+from ..commands import REPOSITORY, run_tool
 
 SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
 

@@ -14,7 +14,7 @@ from mmengine.structures import PixelData
 
 from mmgroupmix.errors import UnknownArgumentError, UserError
 
-from ...conftest import Golden
+from ...goldens import Golden
 
 pytest.importorskip('mmseg')
 

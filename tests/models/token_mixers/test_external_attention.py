@@ -10,7 +10,7 @@ from mmgroupmix.errors import UserError
 from mmgroupmix.models.layers.double_normalization import double_normalize
 from mmgroupmix.models.token_mixers import ExternalAttention
 
-from ...conftest import Golden
+from ...goldens import Golden
 
 
 def double_normalized(scores):

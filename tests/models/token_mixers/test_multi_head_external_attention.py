@@ -6,7 +6,7 @@ import torch
 from mmgroupmix.errors import UserError
 from mmgroupmix.models.token_mixers import MultiHeadExternalAttention
 
-from ...conftest import Golden
+from ...goldens import Golden
 
 PUBLISHED = {
     'trans_dims': 'expand',

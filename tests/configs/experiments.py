@@ -8,6 +8,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 
 REPOSITORY = Path(__file__).parents[2]
+
 CONFIGS = REPOSITORY / 'configs'
 
 
