@@ -51,7 +51,7 @@ def write_mini_coco(
 
 
 def _write(folder, recipe):
-    names = mini_metainfo('det', recipe.num_classes)['classes']
+    names = mini_metainfo('coco', recipe.num_classes)['classes']
     # COCO counts categories from 1.
     categories = [
         dict(id=number, name=name, supercategory=name.split()[0])

@@ -53,28 +53,28 @@ def test_a_number_that_is_not_whole_is_refused(tmp_path):
 def test_classes_and_colours_are_as_many_and_all_distinct():
     assert len(set(SEG_CLASSES)) == len(set(SEG_PALETTE)) == len(SEG_PALETTE) == 11
     assert len(set(DET_CLASSES)) == len(set(DET_PALETTE)) == len(DET_PALETTE) == 10
-    for task in ('seg', 'det', 'cls'):
+    for layout in ('ade20k', 'coco', 'imagenet'):
         for num_classes in (None, 2, 80):
-            metainfo = mini_metainfo(task, num_classes)
+            metainfo = mini_metainfo(layout, num_classes)
             assert len(metainfo['classes']) == len(metainfo['palette'])
 
 
 def test_detection_names_the_outputs_that_no_digit_uses():
-    classes = mini_metainfo('det', 12)['classes']
+    classes = mini_metainfo('coco', 12)['classes']
     assert classes == (*DET_CLASSES, 'unused 10', 'unused 11')
 
 
 @pytest.mark.parametrize(
-    'task, num_classes, message',
+    'layout, num_classes, message',
     [
-        ('pose', 10, "task is 'pose'; it must be one of seg, det, cls"),
-        ('seg', 1, 'num_classes is 1; it must be 2 or more'),
-        ('det', 0, 'num_classes is 0; it must be 1 or more'),
+        ('pose', 10, "layout='pose', expected one of 'ade20k', 'coco', 'imagenet'"),
+        ('ade20k', 1, 'num_classes is 1; it must be 2 or more'),
+        ('coco', 0, 'num_classes is 0; it must be 1 or more'),
     ],
 )
-def test_metainfo_names_what_it_cannot_serve(task, num_classes, message):
+def test_metainfo_names_what_it_cannot_serve(layout, num_classes, message):
     with pytest.raises(ValueError, match=message):
-        mini_metainfo(task, num_classes)
+        mini_metainfo(layout, num_classes)
 
 
 def run_script(monkeypatch, *arguments):

@@ -50,7 +50,7 @@ def detection_dataset(root, split, num_classes=10):
         data_root=str(root),
         ann_file=f'annotations/instances_{split}2017.json',
         data_prefix=dict(img=f'{split}2017/'),
-        metainfo=mini_metainfo('det', num_classes),
+        metainfo=mini_metainfo('coco', num_classes),
         filter_cfg=dict(filter_empty_gt=True, min_size=32),
         pipeline=[
             LoadImageFromFile(),
@@ -67,7 +67,7 @@ def classification_dataset(root, split, num_classes=10):
     return datasets.ImageNet(
         data_root=str(root),
         split=split,
-        metainfo=mini_metainfo('cls', num_classes),
+        metainfo=mini_metainfo('imagenet', num_classes),
         pipeline=[LoadImageFromFile(), datasets.PackInputs()],
     )
 
@@ -79,7 +79,7 @@ def label_maps(dataset):
 @pytest.mark.smoke
 @pytest.mark.parametrize('split', SPLITS)
 def test_mmseg_reads_every_picture_and_all_eleven_classes(ade20k, split, several):
-    dataset = segmentation_dataset(ade20k, split, metainfo=mini_metainfo('seg'))
+    dataset = segmentation_dataset(ade20k, split, metainfo=mini_metainfo('ade20k'))
     assert len(dataset) == several[f'num_{split}']
     assert dataset.metainfo['classes'] == SEG_CLASSES
     for item in dataset:
@@ -90,7 +90,7 @@ def test_mmseg_reads_every_picture_and_all_eleven_classes(ade20k, split, several
 
 def test_ade20k_dataset_itself_reads_the_same_labels(ade20k):
     """Unchanged, with its own 150 names, as an untouched configuration has it."""
-    metainfo = mini_metainfo('seg')
+    metainfo = mini_metainfo('ade20k')
     theirs = label_maps(segmentation_dataset(ade20k, 'val'))
     ours = label_maps(segmentation_dataset(ade20k, 'val', metainfo=metainfo))
     assert len(theirs) == len(ours) > 0
@@ -110,7 +110,7 @@ def seg_score(dataset):
     return metric.evaluate(len(dataset))
 
 
-@pytest.mark.parametrize('metainfo', [{}, {'metainfo': mini_metainfo('seg')}])
+@pytest.mark.parametrize('metainfo', [{}, {'metainfo': mini_metainfo('ade20k')}])
 def test_iou_metric_finds_the_truth_perfect(ade20k, metainfo):
     score = seg_score(segmentation_dataset(ade20k, 'val', **metainfo))
     assert score['mIoU'] == score['aAcc'] == 100
@@ -121,7 +121,7 @@ def test_segmentation_shows_only_the_first_classes(
     tmp_path, num_classes, present, several
 ):
     root = write_mini_ade20k(tmp_path / 'set', num_classes=num_classes, **several)
-    metainfo = mini_metainfo('seg', num_classes)
+    metainfo = mini_metainfo('ade20k', num_classes)
     assert metainfo['classes'] == SEG_CLASSES[:present]
     dataset = segmentation_dataset(root, 'val', metainfo=metainfo)
     labels = torch.cat([labels.flatten() for labels in label_maps(dataset)])
