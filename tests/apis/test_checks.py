@@ -1,18 +1,11 @@
 """What is found before or at the first iteration of a run."""
 
-import json
-from types import SimpleNamespace
-
 import pytest
-import torch
 from mmengine.config import Config
-from mmengine.structures import BaseDataElement, InstanceData, PixelData
 
 from mmgroupmix.apis.config.preflight import check_data, check_sizes
 from mmgroupmix.apis.config.work_dir import prepare_output, prepare_work_dir
 from mmgroupmix.apis.reporting import run_command
-from mmgroupmix.engine.hooks.class_num_check_hook import ClassNumCheckHook
-from mmgroupmix.engine.hooks.curves import headline, plot_curves, read_curves
 from mmgroupmix.errors import UserError
 
 pytestmark = pytest.mark.smoke
@@ -115,56 +108,6 @@ def test_missing_data_names_the_paths_and_the_source(leaf, parts, tmp_path, monk
         assert part in str(raised.value)
 
 
-def hook_for(**heads):
-    hook = ClassNumCheckHook()
-    hook.before_train(SimpleNamespace(model=SimpleNamespace(**heads)))
-    return hook
-
-
-def seg_batch(*labels):
-    sample = BaseDataElement(metainfo=dict(seg_map_path='maps/3.png'))
-    sample.gt_sem_seg = PixelData(data=torch.tensor(labels).view(1, 1, -1))
-    return dict(data_samples=[sample])
-
-
-def test_a_segmentation_label_above_the_class_count_names_value_and_file():
-    hook = hook_for(decode_head=SimpleNamespace(num_classes=11, ignore_index=255))
-    hook.before_train_iter(None, 0, seg_batch(0, 10, 255))
-    with pytest.raises(ValueError) as raised:
-        hook.before_train_iter(None, 0, seg_batch(0, 11, 255))
-    for part in ('label 11', 'maps/3.png', '0 to 10', '255'):
-        assert part in str(raised.value)
-
-
-def test_an_auxiliary_head_with_fewer_classes_counts():
-    hook = hook_for(
-        decode_head=SimpleNamespace(num_classes=11, ignore_index=255),
-        auxiliary_head=SimpleNamespace(num_classes=5),
-    )
-    with pytest.raises(ValueError, match='label 7'):
-        hook.before_train_iter(None, 0, seg_batch(7))
-
-
-def test_a_detection_label_above_the_class_count_is_named():
-    hook = hook_for(
-        roi_head=SimpleNamespace(bbox_head=torch.nn.ModuleList([torch.nn.Identity()]))
-    )
-    assert hook.num_classes is None
-    hook = hook_for(bbox_head=SimpleNamespace(num_classes=3))
-    sample = BaseDataElement(metainfo=dict(img_path='a.jpg'))
-    sample.gt_instances = InstanceData(labels=torch.tensor([0, 3]))
-    with pytest.raises(ValueError, match='label 3 in a.jpg.*0 to 2'):
-        hook.before_train_iter(None, 0, dict(data_samples=[sample]))
-
-
-def test_a_classification_label_above_the_class_count_is_named():
-    hook = hook_for(head=SimpleNamespace(num_classes=10))
-    sample = BaseDataElement(metainfo=dict(img_path='a.jpg'))
-    sample.set_field(torch.tensor([10]), 'gt_label')
-    with pytest.raises(ValueError, match='label 10 in a.jpg'):
-        hook.before_train_iter(None, 0, dict(data_samples=[sample]))
-
-
 def test_overwriting_removes_checkpoints_and_nothing_else(tmp_path):
     for name in ('iter_5.pth', 'last_checkpoint', 'notes.txt'):
         (tmp_path / name).write_text('x')
@@ -206,38 +149,3 @@ def test_an_error_from_a_worker_is_told_without_its_traceback(capsys):
 def test_a_defect_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 / 0)
-
-
-def test_curves_of_an_epoch_based_run_count_iterations(tmp_path):
-    records = [
-        dict(loss=3.0, epoch=1, iter=10, step=10),
-        dict(loss=2.0, epoch=1, iter=20, step=20),
-        {'accuracy/top1': 12.0, 'step': 1},
-        dict(loss=1.0, epoch=2, iter=35, step=35),
-        {'accuracy/top1': 40.0, 'step': 2},
-    ]
-    file = tmp_path / 'scalars.json'
-    file.write_text('\n'.join(map(json.dumps, records)) + '\n{"loss": 1')
-    losses, metrics = read_curves([file])
-    assert losses == [(10, 3.0), (20, 2.0), (35, 1.0)]
-    assert metrics == {'accuracy/top1': [(20, 12.0), (35, 40.0)]}
-    assert plot_curves(file, tmp_path / 'curves.png')
-    assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
-
-
-def test_a_resumed_run_replaces_what_it_trained_again(tmp_path):
-    parts = [[(1, 5.0), (2, 4.0), (3, 3.0)], [(2, 1.0)]]
-    files = []
-    for number, points in enumerate(parts):
-        files.append(tmp_path / f'{number}.json')
-        files[-1].write_text(
-            '\n'.join(json.dumps(dict(loss=loss, step=step)) for step, loss in points)
-        )
-    assert read_curves(files)[0] == [(1, 5.0), (2, 1.0)]
-
-
-def test_the_headline_is_in_percent():
-    assert (
-        headline({'coco/bbox_mAP': 0.31, 'coco/segm_mAP': 0.282})
-        == 'box AP 31.00 %, mask AP 28.20 %'
-    )
