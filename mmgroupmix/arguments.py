@@ -2,8 +2,10 @@
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from typing import SupportsIndex
 
 from .errors import UnknownArgumentError, UserError
 
@@ -138,6 +140,32 @@ def check_keys(
     missing = [key for key in required if key not in given]
     if missing:
         raise UserError(f'{owner} lacks {", ".join(missing)}. Given: {dict(given)}.')
+
+
+def check_int(name: str, value: object, minimum: int, hint: str = '') -> int:
+    """Check an integer argument.
+
+    Args:
+        name (str): Name of the argument, perhaps with its owner, as ``'EAMLP: depth'``.
+        value (object): Its value. Any integer type is accepted, except bool.
+        minimum (int): Smallest value that is allowed.
+        hint (str): Sentence that ends the message. Defaults to ''.
+
+    Returns:
+        int: The value as a plain int.
+
+    Raises:
+        UnknownArgumentError: If the value is not an integer.
+        UserError: If it is less than ``minimum``.
+    """
+    number = None
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
+        number = operator.index(value)
+    if number is None or number < minimum:
+        error = UnknownArgumentError if number is None else UserError
+        hint = f' {hint}' if hint else ''
+        raise error(f'{name}={value!r}, expected an integer of at least {minimum}.{hint}')
+    return number
 
 
 def check_odd(owner: str, name: str, side: int, why: str) -> None:
