@@ -49,7 +49,7 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
     """
     path = Path(checkpoint).expanduser()
     if path.is_file():
-        return unwrap(_load(path), f'{path}')
+        return unwrap(load_file(path), f'{path}')
     if '://' in str(checkpoint):
         try:
             if str(checkpoint).startswith(('http://', 'https://')):
@@ -132,7 +132,8 @@ def _download(address: str) -> Path:
     return path
 
 
-def _load(path: Path) -> object:
+def load_file(path: Path) -> object:
+    """Load a file with everything but its tensors and plain containers inert."""
     if path.suffix == '.safetensors':
         return _load_safetensors(path)
     try:
