@@ -1,28 +1,48 @@
-"""What ``tools/train.py`` and ``tools/test.py`` have in common."""
+"""The common part of the commands: options, errors, and the config of a run."""
 
 import argparse
 import os
+import sys
 import textwrap
+from collections.abc import Callable
+from pathlib import Path
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
-from ..compat import format_once, prepare_distributed, require_toolbox
+from ..compat import format_once, prepare_distributed
 from ..errors import UserError
-from .config.accelerator import lacks_accelerator
-from .config.task import TOOLBOXES, infer_task
 from .config.read import read_config
-from .config.tree import type_name
-from .config.work_dir import default_work_dir
 from .demo.demo import to_demo
+from .tasks import Task, infer_task
 
-OWN_HOOKS = ('CurveHook', 'ClassNumCheckHook')
+USER_ERROR_EXIT_CODE = 2
 
 
-def common_parser(description):
-    """argparse.ArgumentParser: With the options that both commands take."""
+def run_command(command: Callable[[], int | None]) -> int:
+    """Run a command; a :class:`UserError` becomes one message on stderr.
+
+    Any other exception is a defect of the program and keeps its traceback.
+
+    Args:
+        command (Callable[[], int | None]): The command; it may return an exit code.
+
+    Returns:
+        int: The command's exit code or 0, and 2 after a ``UserError``.
+    """
+    try:
+        return command() or 0
+    except UserError as error:
+        # Data loader workers pass an exception on with its traceback as the text.
+        message = str(error).split(f'{UserError.__name__}: ')[-1].strip()
+        print(f'error: {message}', file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+
+
+def build_parser(description: str) -> argparse.ArgumentParser:
+    """Build a parser with the options that training and testing share."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file of mmdet, mmseg or mmpretrain')
     parser.add_argument(
@@ -53,7 +73,7 @@ def common_parser(description):
     parser.add_argument(
         '--overwrite',
         action='store_true',
-        help="remove a former run's checkpoints or outputs that are in the way",
+        help="remove an earlier run's checkpoints or outputs that are in the way",
     )
     # torch's launchers pass one spelling or the other.
     parser.add_argument(
@@ -62,91 +82,73 @@ def common_parser(description):
     return parser
 
 
-def load_config(args):
-    """Read the config, with the command line's settings and, if asked, its demo.
+def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
+    """Prepare the config of a run: read it, join the job, transform and finish it.
 
     Args:
-        args (argparse.Namespace): Parsed options of :func:`common_parser`.
+        args (argparse.Namespace): Parsed options of :func:`build_parser`.
 
     Returns:
-        Config: With ``work_dir`` and ``launcher`` set.
+        tuple[Config, Task]: The config, with ``work_dir`` and ``launcher`` set, and its
+        task.
 
     Raises:
-        UserError: If the file or a module that it imports is missing, no demo can be
-            made of it, or the run would overwrite it.
+        UserError: If the file or a module that it imports is missing, a demo is not
+            possible, or the run would overwrite the file.
     """
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = read_config(args.config)
-    cfg.launcher = args.launcher
-    try:
-        _start_distributed(cfg)
-        require_toolbox(TOOLBOXES[infer_task(cfg)])
-    except (ImportError, RuntimeError) as error:
-        raise UserError(str(error)) from error
+    cfg = read_config(args.config, None if args.demo else args.cfg_options)
+    join_distributed_job(cfg, args.launcher, args.local_rank)
+    task = infer_task(cfg)
     if args.demo:
-        # Kept in the config, so that the dumped one says that it is a demo's.
-        cfg.demo = to_demo(cfg, args.cfg_options)
+        # Stored in the config, so that the dumped one identifies itself as a demo's.
+        cfg.demo = to_demo(cfg, task, args.cfg_options)
         if is_main_rank():
-            print(f'\n{paragraph(cfg.demo)}\n', flush=True)
-    else:
-        cfg.merge_from_dict(args.cfg_options)
+            print(f'\n{wrap(cfg.demo)}\n', flush=True)
+    set_work_dir(cfg, args)
+    return cfg, task
+
+
+def join_distributed_job(cfg: Config, launcher: str, local_rank: int) -> None:
+    """Join the job early: its first rank writes the mini data while the others wait."""
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    cfg.launcher = launcher
+    if launcher == 'none':
+        return
+    try:
+        prepare_distributed(cfg, launcher)
+        if not is_distributed():
+            env_cfg = cfg.get('env_cfg') or {}
+            init_dist(launcher, **(env_cfg.get('dist_cfg') or dict(backend='nccl')))
+    except RuntimeError as error:
+        raise UserError(str(error)) from error
+
+
+def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
+    """Set the work directory, which must not be the folder of the config file."""
     if args.work_dir:
         cfg.work_dir = args.work_dir
     elif args.demo or not cfg.get('work_dir'):
-        cfg.work_dir = default_work_dir(args.config, args.demo)
+        folder = 'work_dirs/demo' if args.demo else 'work_dirs'
+        cfg.work_dir = f'{folder}/{Path(args.config).stem}'
     if os.path.realpath(cfg.work_dir) == os.path.dirname(os.path.realpath(args.config)):
         raise UserError(
             f'the work directory {cfg.work_dir} is the folder of {args.config}: mmengine '
             'writes the complete config there under the same name and would overwrite '
             'yours. Give another --work-dir.'
         )
-    return cfg
 
 
-def paragraph(text):
-    """str: The text in lines that a terminal does not break within words."""
-    return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
-
-
-def is_main_rank():
-    """bool: Whether this process speaks for the job; known before it is joined."""
-    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0
-
-
-def check_mixed_precision(cfg):
-    """Mixed precision needs a device: say so before anything is built.
-
-    Raises:
-        UserError: If the config asks for ``AmpOptimWrapper`` without an accelerator.
-    """
-    if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
-        raise UserError(
-            'mixed precision (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU or MUSA '
-            'device, and mmengine finds none here. Run without it: --cfg-options '
-            'optim_wrapper.type=OptimWrapper, or --demo, which falls back to float32.'
-        )
-
-
-def add_own_hooks(cfg):
-    """Give a person's own config the curve and the label check, in place."""
-    hooks = list(cfg.get('custom_hooks') or [])
-    present = {type_name(hook) for hook in hooks}
-    cfg.custom_hooks = hooks + [
-        dict(type=f'mmgroupmix.{name}') for name in OWN_HOOKS if name not in present
-    ]
-
-
-def build_runner(cfg):
-    """Runner: mmengine's, or the one that the config names."""
+def build_runner(cfg: Config) -> Runner:
+    """Build mmengine's runner, or the one that the config names."""
     format_once()
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
-def _start_distributed(cfg):
-    """Join the job early: the first rank makes the mini data, the others wait."""
-    if cfg.launcher == 'none':
-        return
-    prepare_distributed(cfg, cfg.launcher)
-    if not is_distributed():
-        env_cfg = cfg.get('env_cfg') or {}
-        init_dist(cfg.launcher, **(env_cfg.get('dist_cfg') or dict(backend='nccl')))
+def wrap(text: str) -> str:
+    """Wrap text in lines that a terminal does not break within words."""
+    return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
+
+
+def is_main_rank() -> bool:
+    """Whether this process prints for the job; known before the job is joined."""
+    return int(os.environ.get('RANK', os.environ.get('SLURM_PROCID', 0))) == 0

@@ -1,38 +1,37 @@
-"""The command ``tools/draw_attention.py``."""
+"""The command ``tools/draw_attention.py``: maps of external attention over an image."""
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from .inference.inferencers import build_inferencer
-from .reporting import run_command
+from ..visualization.attention_maps import draw_attention_maps, record_attention
+from .command_line import run_command
+from .inferencer import build_inferencer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw where external attention looks in an image.
 
     Args:
-        arguments (Sequence[str], optional): Default: those of the command line.
+        arguments (Sequence[str], optional): Defaults to those of the command line.
 
     Returns:
         int: Exit code.
     """
-    args = _parser().parse_args(arguments)
-    return run_command(lambda: draw(args))
+    args = _build_parser().parse_args(arguments)
+    return run_command(lambda: draw_attention(args))
 
 
-def draw(args: argparse.Namespace) -> None:
+def draw_attention(args: argparse.Namespace) -> None:
     """Run the model on the image, and write the PNG.
 
     Args:
         args (argparse.Namespace): Parsed options.
 
     Raises:
-        UserError: For anything that the person can mend.
+        UserError: For anything that the user can correct.
     """
-    from ..visualization.attention_maps import draw_attention_maps, record_attention
-
     if not Path(args.image).is_file():
         raise UserError(f'image not found: {args.image}')
     out_file = Path(args.out or f'{Path(args.image).stem}_attention.png')
@@ -44,7 +43,7 @@ def draw(args: argparse.Namespace) -> None:
             'it.'
         )
     _, inferencer = build_inferencer(args.config, args.checkpoint, args.device)
-    inferencer.show_progress = False  # of one image; mmpretrain's shows it all the same
+    inferencer.show_progress = False  # pointless for one image; mmpretrain ignores it
     with record_attention(inferencer.model) as record:
         inferencer(str(args.image))
     if record.num_passes > 1:
@@ -58,14 +57,14 @@ def draw(args: argparse.Namespace) -> None:
     heads, height, width, num_memories = record.attention.shape
     print(
         f'\n{out_file}: rows {", ".join(map(str, args.rows))} of {num_memories}, '
-        f'{heads} head(s), maps of {height} x {width} places'
+        f'{heads} head(s), maps of {height} x {width} positions'
     )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description='Draw where external attention looks: for chosen rows of the memory '
-        'Mk, the attention of every place of the image to them, of every head of the '
+        'Mk, the attention of every position of the image to them, for every head of the '
         'last such layer (EANet has one head, EAMLP several).'
     )
     parser.add_argument('config', help='config file; for a demo, the one in its work dir')

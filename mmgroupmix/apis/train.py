@@ -1,127 +1,130 @@
-"""The command ``tools/train.py``."""
+"""The command ``tools/train.py``: training, evaluation and curves."""
 
+import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from mmengine.config import Config
 from mmengine.dist import barrier
+from mmengine.runner import Runner
 
-from ..engine.hooks.curve_hook import CurveHook
+from ..engine.hooks import CurveHook
+from ..engine.hooks.curves import headline
 from ..errors import UserError
 from .command_line import (
-    add_own_hooks,
+    build_parser,
     build_runner,
-    check_mixed_precision,
-    common_parser,
     is_main_rank,
     load_config,
-    paragraph,
+    run_command,
+    wrap,
 )
-from .config.accelerator import lacks_accelerator
-from .config.preflight import check_data, check_sizes
+from .config.preflight import (
+    check_data,
+    check_mixed_precision,
+    check_sizes,
+    lacks_accelerator,
+)
 from .config.tree import type_name
 from .config.work_dir import find_checkpoints, prepare_work_dir
-from .reporting import run_command
 from .unreadable_files import report_unreadable_files
 
 LOADERS = ('train_dataloader', 'val_dataloader')
+#: Hooks that every run gets, also with the user's own config.
+HOOKS = ('CurveHook', 'ClassNumCheckHook')
 
 
-def main(arguments=None):
-    """Train what a config describes.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train the model of a config.
 
     Args:
-        arguments (Sequence[str], optional): Default: those of the command line.
+        arguments (Sequence[str], optional): Defaults to those of the command line.
 
     Returns:
         int: Exit code.
     """
-    args = _parser().parse_args(arguments)
+    args = _build_parser().parse_args(arguments)
     return run_command(lambda: train(args))
 
 
-def train(args):
+def train(args: argparse.Namespace) -> None:
     """Train, evaluate and draw.
 
     Args:
         args (argparse.Namespace): Parsed options.
 
     Raises:
-        UserError: For anything that the person can mend.
+        UserError: For anything that the user can correct.
     """
-    cfg = load_config(args)
-    resume = _apply_resume(cfg, args.resume)
-    _apply_mixed_precision(cfg, args)
+    cfg, _ = load_config(args)
+    resume = set_resume(cfg, args.resume)
+    if args.amp:
+        set_mixed_precision(cfg, args.demo)
     if args.auto_scale_lr:
-        _apply_auto_scale_lr(cfg)
+        set_auto_scale_lr(cfg)
+    check_mixed_precision(cfg)
     check_sizes(cfg, LOADERS)
     check_data(cfg, LOADERS)
     if is_main_rank():
         prepare_work_dir(cfg.work_dir, resume, args.overwrite)
         if resume == 'auto' and not find_checkpoints(cfg.work_dir):
-            print(f'nothing to resume in {cfg.work_dir}: starting anew', flush=True)
+            print(
+                f'nothing to resume in {cfg.work_dir}: starting from scratch', flush=True
+            )
     barrier()
-    add_own_hooks(cfg)
+    hooks = list(cfg.get('custom_hooks') or [])
+    present = {type_name(hook) for hook in hooks}
+    hooks += [dict(type=f'mmgroupmix.{name}') for name in HOOKS if name not in present]
+    cfg.custom_hooks = hooks
     runner = build_runner(cfg)
     report_unreadable_files(runner)
     runner.train()
     if is_main_rank():
-        print(_summary(runner), flush=True)
+        print(_summarize(runner), flush=True)
 
 
-def _parser():
-    parser = common_parser('Train a model of mmdet, mmseg or mmpretrain.')
-    parser.add_argument(
-        '--resume',
-        nargs='?',
-        const='auto',
-        metavar='CHECKPOINT',
-        help='go on from a checkpoint; without a value: the latest in the work dir',
-    )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help="scale the learning rate to the actual batch size, by the config's "
-        'auto_scale_lr.base_batch_size',
-    )
-    return parser
+def set_resume(cfg: Config, resume: str | None) -> str | None:
+    """Set what the run resumes from.
 
+    Args:
+        cfg (Config): The config, changed in place.
+        resume (str, optional): The option: 'auto', a checkpoint, or None.
 
-def _apply_resume(cfg, resume):
-    """What is resumed: 'auto', a checkpoint or None; also said in the config."""
-    if resume not in (None, 'auto'):
-        if '://' not in resume and not os.path.isfile(resume):
-            raise UserError(f'--resume: checkpoint not found: {resume}')
-        cfg.resume, cfg.load_from = True, resume
-        return resume
-    if resume == 'auto':
-        cfg.resume, cfg.load_from = True, None
-        return resume
-    if cfg.get('resume'):
-        return cfg.get('load_from') or 'auto'
+    Returns:
+        str | None: 'auto', a checkpoint, or None for a new run.
+
+    Raises:
+        UserError: If the checkpoint, or that of ``load_from``, does not exist.
+    """
+    if resume:
+        cfg.resume, cfg.load_from = True, None if resume == 'auto' else resume
     load_from = cfg.get('load_from')
     if load_from and '://' not in load_from and not os.path.isfile(load_from):
-        raise UserError(f'load_from: checkpoint not found: {load_from}')
-    return None
+        option = '--resume' if resume else 'load_from'
+        raise UserError(f'{option}: checkpoint not found: {load_from}')
+    return load_from or 'auto' if cfg.get('resume') else None
 
 
-def _apply_mixed_precision(cfg, args):
+def set_mixed_precision(cfg: Config, demo: bool) -> None:
+    """Turn on automatic mixed precision, in place; a demo without a device ignores it."""
     wrapper = cfg.optim_wrapper
-    if args.amp and type_name(wrapper) != 'AmpOptimWrapper':
-        if type_name(wrapper) not in ('OptimWrapper', ''):
-            raise UserError(
-                '--amp works with optim_wrapper.type OptimWrapper; the config has '
-                f'{type_name(wrapper)}'
-            )
-        if args.demo and lacks_accelerator():
-            print('--amp: no accelerator here, the demo runs in float32', flush=True)
-            return
-        wrapper.type = 'AmpOptimWrapper'
-        wrapper.setdefault('loss_scale', 'dynamic')
-    check_mixed_precision(cfg)
+    kind = type_name(wrapper)
+    if kind == 'AmpOptimWrapper':
+        return
+    if kind not in ('OptimWrapper', ''):
+        raise UserError(
+            f'--amp works with optim_wrapper.type OptimWrapper; the config has {kind}'
+        )
+    if demo and lacks_accelerator():
+        print('--amp: no accelerator here, the demo runs in float32', flush=True)
+        return
+    wrapper.type = 'AmpOptimWrapper'
+    wrapper.setdefault('loss_scale', 'dynamic')
 
 
-def _apply_auto_scale_lr(cfg):
+def set_auto_scale_lr(cfg: Config) -> None:
+    """Turn on scaling of the learning rate by the batch size, in place."""
     settings = cfg.get('auto_scale_lr')
     if not settings or 'base_batch_size' not in settings:
         raise UserError(
@@ -132,27 +135,45 @@ def _apply_auto_scale_lr(cfg):
     settings.enable = True
 
 
-def _summary(runner):
-    """The metric and where to find what the run left."""
-    from ..engine.hooks.curves import headline
-
+def _summarize(runner: Runner) -> str:
+    """The metric, and where the files of the run are."""
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
     lines = ['']
     if curve and curve.metrics is not None:
         lines.append(f'result       {headline(curve.metrics)}')
     note = Path(runner.work_dir) / 'last_checkpoint'
     if note.exists():
-        lines.append(f'checkpoint   {_short(note.read_text().strip())}')
+        lines.append(f'checkpoint   {_shorten_path(note.read_text().strip())}')
     overlays = Path(runner.log_dir) / 'vis_data' / 'vis_image'
     if overlays.is_dir():
-        lines.append(f'overlays     {_short(overlays)}')
+        lines.append(f'overlays     {_shorten_path(overlays)}')
     if curve and curve.out_file:
-        lines.append(f'curves       {_short(curve.out_file)}')
+        lines.append(f'curves       {_shorten_path(curve.out_file)}')
     if runner.cfg.get('demo'):
-        lines += ['', paragraph(runner.cfg.demo)]
+        lines += ['', wrap(runner.cfg.demo)]
     return '\n'.join(lines)
 
 
-def _short(path):
+def _shorten_path(path: str | Path) -> str:
     relative = os.path.relpath(path)
     return str(path) if relative.startswith('..') else relative
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = build_parser('Train a model of mmdet, mmseg or mmpretrain.')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='continue from a checkpoint; without a value, from the latest one in the '
+        'work directory',
+    )
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help="scale the learning rate to the actual batch size, by the config's "
+        'auto_scale_lr.base_batch_size',
+    )
+    return parser

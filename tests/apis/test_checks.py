@@ -3,9 +3,9 @@
 import pytest
 from mmengine.config import Config
 
+from mmgroupmix.apis.command_line import run_command
 from mmgroupmix.apis.config.preflight import check_data, check_sizes
 from mmgroupmix.apis.config.work_dir import prepare_output, prepare_work_dir
-from mmgroupmix.apis.reporting import run_command
 from mmgroupmix.errors import UserError
 
 pytestmark = pytest.mark.smoke

@@ -3,11 +3,17 @@
 import pytest
 from mmengine.config import Config
 
-from mmgroupmix.apis.demo.demo import to_demo
+from mmgroupmix.apis.demo import demo
 from mmgroupmix.apis.demo.schedule import rescale_learning_rate, shorten
+from mmgroupmix.apis.tasks import DETECTION, SEGMENTATION, infer_task
 from mmgroupmix.errors import UserError
 
 from ..commands import REPOSITORY, shipped_config
+
+
+def to_demo(cfg, options=None):
+    """Turn a config into its demo as the commands do; returns the paragraph."""
+    return demo.to_demo(cfg, infer_task(cfg), options)
 
 
 def without(model, *dropped):
@@ -36,7 +42,7 @@ def without(model, *dropped):
         'mmpretrain/resnet/resnet18_8xb16_cifar10.py',
     ],
 )
-def test_the_model_stays_but_for_pretrained_weights_and_sizes(name, in_workspace):
+def test_the_model_keeps_everything_but_pretrained_weights_and_sizes(name, in_workspace):
     file = shipped_config(name)
     before = Config.fromfile(file)
     cfg = Config.fromfile(file)
@@ -61,18 +67,18 @@ def _leaf(dataset):
     return dataset
 
 
-def test_a_model_bound_to_one_size_keeps_it(in_workspace):
+def test_a_model_that_requires_one_image_size_keeps_it(in_workspace):
     cfg = Config.fromfile(
         shipped_config('mmpretrain/mlp_mixer/mlp-mixer-base-p16_64xb64_in1k.py')
     )
-    text = to_demo(cfg)
+    paragraph = to_demo(cfg)
     crop = next(
         step
         for step in cfg.train_dataloader.dataset.pipeline
         if 'RandomResizedCrop' in step['type']
     )
     assert crop['scale'] == 224
-    assert 'works at 224 px only' in text
+    assert 'works at 224 px only' in paragraph
 
 
 def test_slide_inference_and_padding_shrink_with_the_crop(in_workspace):
@@ -86,7 +92,7 @@ def test_slide_inference_and_padding_shrink_with_the_crop(in_workspace):
     assert tuple(cfg.model.data_preprocessor.size) == (64, 64)
 
 
-def test_the_command_line_wins_over_the_demo(in_workspace):
+def test_the_command_line_takes_precedence_over_the_demo(in_workspace):
     cfg = Config.fromfile(shipped_config('mmpretrain/resnet/resnet18_8xb32_in1k.py'))
     to_demo(
         cfg,
@@ -103,7 +109,7 @@ def test_the_command_line_wins_over_the_demo(in_workspace):
     assert cfg.param_scheduler.milestones == [1, 2, 3]
 
 
-def test_a_pretrained_file_on_this_disk_is_used(in_workspace, tmp_path):
+def test_an_existing_pretrained_file_is_used(in_workspace, tmp_path):
     file = tmp_path / 'weights.pth'
     file.write_bytes(b'weights')
     cfg = Config.fromfile(shipped_config('mmpretrain/resnet/resnet18_8xb32_in1k.py'))
@@ -112,7 +118,7 @@ def test_a_pretrained_file_on_this_disk_is_used(in_workspace, tmp_path):
     assert cfg.model.backbone.init_cfg == start
 
 
-def test_a_config_without_mini_data_of_its_kind_is_refused(in_workspace):
+def test_a_config_that_needs_other_annotations_is_refused(in_workspace):
     cfg = Config.fromfile(
         shipped_config('mmdet/panoptic_fpn/panoptic-fpn_r50_fpn_1x_coco.py')
     )
@@ -121,7 +127,7 @@ def test_a_config_without_mini_data_of_its_kind_is_refused(in_workspace):
 
 
 @pytest.mark.smoke
-def test_a_config_that_does_not_say_its_task_is_refused():
+def test_a_config_of_an_unknown_task_is_refused():
     cfg = Config(
         dict(model=dict(type='Mystery'), train_cfg=dict(by_epoch=True, max_epochs=1))
     )
@@ -130,7 +136,7 @@ def test_a_config_that_does_not_say_its_task_is_refused():
 
 
 @pytest.mark.smoke
-def test_phases_of_a_schedule_that_meet_still_meet():
+def test_consecutive_phases_of_a_schedule_stay_consecutive():
     cfg = Config(
         dict(
             train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=300),
@@ -147,11 +153,11 @@ def test_phases_of_a_schedule_that_meet_still_meet():
 
 
 @pytest.mark.smoke
-def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
+def test_only_low_learning_rates_of_adaptive_optimizers_are_raised():
     rates = {}
     for optimizer, lr in (('AdamW', 6e-5), ('AdamW', 4e-3), ('SGD', 0.01)):
         cfg = Config(dict(optim_wrapper=dict(optimizer=dict(type=optimizer, lr=lr))))
-        rescale_learning_rate(cfg, 'seg')
+        rescale_learning_rate(cfg, SEGMENTATION)
         rates[optimizer, lr] = cfg.optim_wrapper.optimizer.lr
     assert rates == {('AdamW', 6e-5): 1e-3, ('AdamW', 4e-3): 4e-3, ('SGD', 0.01): 0.01}
 
@@ -166,14 +172,14 @@ def test_only_fine_tuning_rates_of_adaptive_optimizers_are_raised():
         ('SGD', 1e-4, None, None),
     ],
 )
-def test_a_detectors_gradients_are_limited_at_a_raised_rate(
+def test_a_detectors_gradients_are_clipped_at_a_raised_learning_rate(
     optimizer, lr, given, expected
 ):
     wrapper = dict(optimizer=dict(type=optimizer, lr=lr), clip_grad=given)
     cfg = Config(dict(optim_wrapper=wrapper))
-    told = rescale_learning_rate(cfg, 'det')
+    changes = rescale_learning_rate(cfg, DETECTION)
     assert cfg.optim_wrapper.get('clip_grad') == expected
-    assert ('clipped at 1' in told) == (given != expected)
+    assert ('clipped at 1' in changes) == (given != expected)
 
 
 @pytest.mark.smoke
@@ -188,25 +194,25 @@ def test_every_phase_of_a_schedule_begins_before_the_run_ends(epochs):
         assert phase.get('begin', 0) < min(phase.get('end', epochs), epochs)
 
 
-def test_the_paragraph_tells_also_what_is_easy_to_overlook(in_workspace):
+def test_the_paragraph_mentions_changes_that_are_easy_to_overlook(in_workspace):
     cfg = Config.fromfile(shipped_config('mmdet/retinanet/retinanet_r18_fpn_1x_coco.py'))
     cfg.optim_wrapper.accumulative_counts = 4
     cfg.train_dataloader.dataset = dict(
         type='RepeatDataset', times=3, dataset=cfg.train_dataloader.dataset
     )
-    told = to_demo(cfg)
+    paragraph = to_demo(cfg)
     assert 'accumulative_counts' not in cfg.optim_wrapper
     assert cfg.train_dataloader.dataset.times == 1
     for part in (
         'no longer accumulated',
-        'repeated data set counted once',
+        'repeated data set used once',
         'without workers',
         'checkpoints fit the length',
     ):
-        assert part in told
+        assert part in paragraph
 
 
-def test_a_test_set_without_public_labels_has_those_of_the_mini_data(in_workspace):
+def test_a_test_set_without_public_labels_loads_those_of_the_mini_data(in_workspace):
     cfg = Config.fromfile(REPOSITORY / 'configs' / 'eanet_r101_voc_trainval.py')
     assert cfg.test_evaluator.format_only
     to_demo(cfg)
@@ -217,17 +223,17 @@ def test_a_test_set_without_public_labels_has_those_of_the_mini_data(in_workspac
     assert not cfg.test_evaluator[0].get('format_only')
 
 
-def test_a_hook_that_is_switched_off_stays_off(in_workspace):
+def test_a_disabled_hook_stays_disabled(in_workspace):
     cfg = Config.fromfile(REPOSITORY / 'configs' / 'poolformer_s12_in1k.py')
     to_demo(cfg, {'default_hooks.checkpoint': None})
     assert cfg.default_hooks.checkpoint is None
 
 
-def test_a_second_stage_learns_from_fewer_regions_and_the_demo_says_so(in_workspace):
+def test_a_second_stage_learns_from_fewer_regions_and_the_paragraph_says_so(in_workspace):
     cfg = Config.fromfile(
         shipped_config('mmdet/cascade_rcnn/cascade-rcnn_r50_fpn_1x_coco.py')
     )
-    told = to_demo(cfg)
+    paragraph = to_demo(cfg)
     assert [stage.sampler.num for stage in cfg.model.train_cfg.rcnn] == [64, 64, 64]
     assert cfg.model.train_cfg.rpn.sampler.num == 256
-    assert 'regions: 512 an image -> 64' in told
+    assert 'regions: 512 per image -> 64' in paragraph

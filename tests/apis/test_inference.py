@@ -113,7 +113,7 @@ def test_masks_of_the_fused_model_are_those_of_the_test_loop(gmf_run, workspace)
         cwd=workspace,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    assert 'image ids    in the names of the files' in result.stdout
+    assert 'image ids    from the file names' in result.stdout
     loop = run_tool(
         'test.py',
         *gmf_run,
@@ -195,7 +195,7 @@ def test_segmentation_writes_the_label_maps_of_the_test_loop_with_the_palette(
     assert len(maps) == len(content['images']) == 24
     from mmgroupmix.mini_data import mini_metainfo
 
-    meta = mini_metainfo('seg')
+    meta = mini_metainfo('ade20k')
     assert content['classes'] == list(meta['classes'])
     for path in maps:
         label_map = Image.open(path)

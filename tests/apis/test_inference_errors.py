@@ -1,4 +1,4 @@
-"""tools/infer.py where something is amiss: files, options, weights, its own end."""
+"""tools/infer.py with wrong options or weights, broken files and early termination."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ from ..commands import (
 def test_weights_of_another_model_are_refused_and_remove_nothing(cls_run, workspace):
     out = workspace / 'infer_other'
     out.mkdir()
-    (out / 'predictions.json').write_text('former')
+    (out / 'predictions.json').write_text('earlier')
     (workspace / 'lone.png').write_bytes(b'')
     arguments = ['lone.png', '--out-dir', 'infer_other', '--overwrite']
     config = shipped_config('mmpretrain/resnet/resnet34_8xb32_in1k.py')
@@ -35,10 +35,10 @@ def test_weights_of_another_model_are_refused_and_remove_nothing(cls_run, worksp
         result = run_tool('infer.py', config, checkpoint, *arguments, cwd=workspace)
         assert result.returncode == 2 and 'Traceback' not in result.stderr
         assert expected in result.stderr
-        assert (out / 'predictions.json').read_text() == 'former'
+        assert (out / 'predictions.json').read_text() == 'earlier'
 
 
-def test_a_run_that_is_ended_leaves_complete_files(cls_run, workspace):
+def test_a_terminated_run_leaves_complete_files(cls_run, workspace):
     images = sorted(mini_images('cls', workspace).rglob('*.JPEG'))
     writer = cv2.VideoWriter(
         str(workspace / 'long.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5, (96, 64)
@@ -78,7 +78,9 @@ def test_a_run_that_is_ended_leaves_complete_files(cls_run, workspace):
     assert len(predicted) - 1 <= frames <= len(predicted)
 
 
-def test_corrupt_images_are_told_and_skipped_and_all_others_are_there(cls_run, workspace):
+def test_corrupt_images_are_reported_and_skipped_and_all_others_predicted(
+    cls_run, workspace
+):
     folder = workspace / 'some_broken'
     folder.mkdir()
     whole = sorted(mini_images('cls', workspace).rglob('*.JPEG'))[:4]
@@ -106,7 +108,7 @@ def test_corrupt_images_are_told_and_skipped_and_all_others_are_there(cls_run, w
     [
         (
             ['no_such.py', 'no.pth', 'no_such_folder'],
-            'no_such_folder: no such file or folder. Expected an image, a video, a folder',
+            'no_such_folder: no such file or folder. Expected an image, a video, ',
         ),
         (
             ['no_such.py', 'no.pth', '*.jpg'],
@@ -124,7 +126,7 @@ def test_corrupt_images_are_told_and_skipped_and_all_others_are_there(cls_run, w
         (['no_such.py', 'no.pth', 'one.png'], 'checkpoint not found: no.pth'),
     ],
 )
-def test_mistakes_are_told_before_a_model_is_built(arguments, expected, tmp_path):
+def test_mistakes_are_reported_before_a_model_is_built(arguments, expected, tmp_path):
     folder = tmp_path / 'empty'
     folder.mkdir()
     if '.' not in arguments:
@@ -136,15 +138,15 @@ def test_mistakes_are_told_before_a_model_is_built(arguments, expected, tmp_path
     assert not (folder / 'work_dirs').exists()
 
 
-def test_former_outputs_stay_unless_they_may_be_replaced(cls_run, workspace):
+def test_earlier_outputs_are_kept_unless_overwriting_is_allowed(cls_run, workspace):
     image = next(mini_images('cls', workspace).rglob('*.JPEG'))
     out = workspace / 'infer_again'
     out.mkdir()
     (out / 'mine.txt').write_text('kept')
-    (out / 'predictions.json').write_text('former')
+    (out / 'predictions.json').write_text('earlier')
     refused = infer('cls', workspace, image, '--out-dir', 'infer_again')
     assert refused.returncode == 2 and '--out-dir infer_again holds 2' in refused.stderr
-    assert (out / 'predictions.json').read_text() == 'former'
+    assert (out / 'predictions.json').read_text() == 'earlier'
     result = infer(
         'cls',
         workspace,

@@ -1,4 +1,4 @@
-"""What tools/infer.py reads and writes, piece by piece."""
+"""Parts of tools/infer.py: inputs, batches, result files, failures."""
 
 import json
 import signal
@@ -11,13 +11,12 @@ import torch
 from mmengine.structures import BaseDataElement, InstanceData
 from PIL import Image
 
-from mmgroupmix.apis.infer import _batches, _Run
-from mmgroupmix.apis.inference.prediction_files import (
-    DetectionFiles,
-    JsonListWriter,
-    coco_category_ids,
-)
+from mmgroupmix.apis.inference.batching import iter_batches
+from mmgroupmix.apis.inference.json_list import JsonListWriter
 from mmgroupmix.apis.inference.sources import find_sources, read_frames
+from mmgroupmix.apis.prediction import Prediction
+from mmgroupmix.apis.tasks import CLASSIFICATION
+from mmgroupmix.apis.tasks.detection import DetectionWriter, coco_category_ids
 from mmgroupmix.errors import UserError
 
 pytestmark = pytest.mark.smoke
@@ -33,45 +32,45 @@ def fail(name, reason):
     raise AssertionError(f'{name} was skipped: {reason}')
 
 
-def test_a_growing_list_parses_after_every_addition(tmp_path):
+def test_a_json_list_can_be_parsed_after_every_addition(tmp_path):
     path = tmp_path / 'list.json'
-    grown = JsonListWriter(path, '{"images": ', '}')
+    writer = JsonListWriter(path, '{"images": ', '}')
     assert json.loads(path.read_text()) == dict(images=[])
-    grown.add(dict(a=1), dict(b='x'))
+    writer.add(dict(a=1), dict(b='x'))
     assert json.loads(path.read_text()) == dict(images=[dict(a=1), dict(b='x')])
-    grown.add()
-    grown.add(3)
+    writer.add()
+    writer.add(3)
     assert json.loads(path.read_text()) == dict(images=[dict(a=1), dict(b='x'), 3])
     with pytest.raises(TypeError):
-        grown.add(4, object())
+        writer.add(4, object())
     assert json.loads(path.read_text()) == dict(images=[dict(a=1), dict(b='x'), 3])
-    grown.close()
+    writer.close()
 
 
-def test_a_list_on_a_full_disk_ends_with_what_fitted(tmp_path):
+def test_a_json_list_on_a_full_disk_ends_with_the_last_complete_addition(tmp_path):
     resource = pytest.importorskip('resource')
     path = tmp_path / 'list.json'
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    grown = JsonListWriter(path)
+    writer = JsonListWriter(path)
     added = 0
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
         with pytest.raises(OSError):
             while added < 100:
-                grown.add(*[dict(number=added, text='x' * 99)] * 7)
+                writer.add(*[dict(number=added, text='x' * 99)] * 7)
                 added += 1
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
-        grown.close()
+        writer.close()
     assert 5 < added < 100
     assert [one['number'] for one in json.loads(path.read_text())] == [
         number for number in range(added) for _ in range(7)
     ]
 
 
-def test_files_of_all_inputs_have_names_of_their_own(tmp_path):
+def test_files_of_all_inputs_have_unique_names(tmp_path):
     write_images(
         tmp_path,
         'in/a/1.png',
@@ -103,7 +102,7 @@ def test_files_of_all_inputs_have_names_of_their_own(tmp_path):
     ]
 
 
-def test_overlays_of_a_former_run_are_no_input_unless_named(tmp_path):
+def test_overlays_of_an_earlier_run_are_inputs_only_if_named(tmp_path):
     write_images(tmp_path, '1.jpg', 'out/2.jpg', 'out/overlays/1.jpg')
     outputs = [tmp_path / 'out' / 'overlays']
     assert [one.name for one in find_sources([str(tmp_path)], outputs)] == [
@@ -112,28 +111,28 @@ def test_overlays_of_a_former_run_are_no_input_unless_named(tmp_path):
     ]
     (named,) = find_sources([str(outputs[0] / '1.jpg')], outputs)
     assert named.path == outputs[0] / '1.jpg'
-    with pytest.raises(UserError, match='only overlays or label maps of a former run'):
+    with pytest.raises(UserError, match='only overlays or label maps of an earlier run'):
         find_sources([str(outputs[0])], outputs)
 
 
-def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+def test_a_photograph_is_rotated_by_its_exif_orientation(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
+    exif[0x0112] = 6  # to be rotated by 90 degrees
     Image.new('RGB', (40, 30)).save(tmp_path / 'turned.jpg', exif=exif)
-    (picture,) = read_frames(find_sources([str(tmp_path)]), fail)
-    assert picture.image.shape == (40, 30, 3)
+    (frame,) = read_frames(find_sources([str(tmp_path)]), fail)
+    assert frame.image.shape == (40, 30, 3)
 
 
-def test_a_batch_holds_images_of_one_size(tmp_path):
+def test_a_batch_contains_images_of_one_size(tmp_path):
     write_images(tmp_path, '1.png', '3.png', '5.png', '6.png', size=(40, 32))
     write_images(tmp_path, '2.png', '4.png', size=(32, 40))
-    pictures = read_frames(find_sources([str(tmp_path)]), fail)
-    batches = [[p.name for p in batch] for batch in _batches(pictures, 3)]
+    frames = read_frames(find_sources([str(tmp_path)]), fail)
+    batches = [[p.name for p in batch] for batch in iter_batches(frames, 3)]
     assert batches == [['1.png', '3.png', '5.png'], ['6.png'], ['2.png', '4.png']]
 
 
 class Inferencer:
-    """Fails on batches that hold an image with the value 13."""
+    """Fails on batches that contain an image with the value 13."""
 
     classes = None
 
@@ -143,7 +142,7 @@ class Inferencer:
     def forward(self, data):
         values = [float(image[0, 0, 0]) for image in data['inputs']]
         if 13 in values:
-            raise RuntimeError('an unlucky\nimage')
+            raise RuntimeError('a failing\nimage')
         return [SimpleNamespace(pred_score=torch.tensor([value])) for value in values]
 
 
@@ -158,13 +157,14 @@ def start_run(tmp_path):
                     tmp_path / f'{number:02d}.png'
                 )
             sources = find_sources([str(tmp_path)])
-            run = _Run(
-                SimpleNamespace(score_thr=0.3, no_overlays=True),
+            run = Prediction(
                 tmp_path / 'out',
-                'cls',
+                CLASSIFICATION,
                 Inferencer(),
                 sources,
                 stack,
+                score_thr=0.3,
+                draws=False,
             )
             return run, list(read_frames(sources, run.skip))
 
@@ -175,9 +175,9 @@ def read_json(path):
     return json.loads(path.read_text())
 
 
-def test_an_image_that_fails_does_not_take_its_batch_along(start_run, tmp_path, capsys):
-    run, pictures = start_run(1, 13, 3)
-    run.take(pictures)
+def test_the_other_images_of_a_failed_batch_are_predicted(start_run, tmp_path, capsys):
+    run, frames = start_run(1, 13, 3)
+    run.add(frames)
     run.finish()
     scores = [
         one['predictions'][0]['score']
@@ -187,35 +187,35 @@ def test_an_image_that_fails_does_not_take_its_batch_along(start_run, tmp_path, 
     assert read_json(tmp_path / 'out' / 'skipped.json') == [
         dict(
             file_name='01.png',
-            reason='cannot be predicted: RuntimeError: an unlucky image',
+            reason='cannot be predicted: RuntimeError: a failing image',
         )
     ]
-    told = capsys.readouterr().err
-    assert told.count('a batch of 3 failed (RuntimeError: an unlucky image)') == 1
+    message = capsys.readouterr().err
+    assert message.count('a batch of 3 failed (RuntimeError: a failing image)') == 1
 
 
-def test_unlucky_images_at_the_beginning_do_not_end_the_run(start_run):
-    run, pictures = start_run(13, 13, 5)
-    for picture in pictures:
-        run.take([picture])
+def test_failures_at_the_beginning_do_not_end_the_run(start_run):
+    run, frames = start_run(13, 13, 5)
+    for frame in frames:
+        run.add([frame])
     run.finish()
     assert (run.num_predicted, run.num_skipped) == (1, 2)
 
 
-def test_a_model_that_predicts_nothing_at_all_ends_it_with_its_error(start_run):
-    run, pictures = start_run(*[13] * 9)
-    with pytest.raises(RuntimeError, match='unlucky'):
-        for picture in pictures:
-            run.take([picture])
+def test_a_run_in_which_every_image_fails_ends_with_the_first_error(start_run):
+    run, frames = start_run(*[13] * 9)
+    with pytest.raises(RuntimeError, match='a failing'):
+        for frame in frames:
+            run.add([frame])
     assert run.num_skipped == 8
-    run, pictures = start_run(13)
-    run.take(pictures[:1])
-    with pytest.raises(RuntimeError, match='unlucky'):
+    run, frames = start_run(13)
+    run.add(frames[:1])
+    with pytest.raises(RuntimeError, match='a failing'):
         run.finish()
 
 
 @pytest.mark.parametrize('with_boxes', [True, False])
-def test_masks_are_written_so_that_pycocotools_reads_them(with_boxes, tmp_path):
+def test_pycocotools_reads_the_masks_that_are_written(with_boxes, tmp_path):
     mask_tools = pytest.importorskip('pycocotools.mask')
     pytest.importorskip('mmdet', reason='mmdet is not installed')
     write_images(tmp_path, '7.png', 'x.png')
@@ -225,7 +225,7 @@ def test_masks_are_written_so_that_pycocotools_reads_them(with_boxes, tmp_path):
     boxes = torch.tensor([[5.0, 3, 20, 9], [30, 10, 40, 32]])
     prediction = BaseDataElement(
         pred_instances=InstanceData(
-            # SOLO and its kin have masks only.
+            # SOLO and similar models predict masks only.
             bboxes=boxes if with_boxes else torch.zeros(2, 4),
             labels=torch.tensor([1, 0]),
             scores=torch.tensor([0.75, 0.5]),
@@ -235,9 +235,9 @@ def test_masks_are_written_so_that_pycocotools_reads_them(with_boxes, tmp_path):
     inferencer = SimpleNamespace(
         model=SimpleNamespace(dataset_meta=dict(classes=('cat', 'dog')))
     )
-    files = DetectionFiles(tmp_path / 'out', inferencer)
-    for picture in read_frames(sources, fail):
-        files.add(picture, prediction)
+    files = DetectionWriter(tmp_path / 'out', inferencer)
+    for frame in read_frames(sources, fail):
+        files.add(frame, prediction)
     files.close()
     entries = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     # Not every name is a number, so images are counted.

@@ -1,11 +1,15 @@
-"""What can be known to be wrong before a model is built: missing data, odd sizes."""
+"""Checks of a config before anything is built: data, sizes, mixed precision."""
 
 import os
+from collections.abc import Mapping, Sequence
+
+from mmengine.config import Config
+from mmengine.device import get_device
 
 from ...errors import UserError
 from .tree import SLIDING_WINDOW_KEYS, iter_numbers, iter_sizes, leaf_datasets, type_name
 
-# The layout on disk and the source of the data sets that the configs here are about.
+#: Layout on disk and source of the data sets of this package's configs.
 KNOWN_DATASETS = dict(
     ADE20KDataset=(
         'data/ade/ADEChallengeData2016/{images,annotations}/{training,validation}/',
@@ -31,15 +35,37 @@ KNOWN_DATASETS = dict(
     ImageNet=(
         'data/imagenet/{train,val}/<class>/',
         'ImageNet: ILSVRC2012 from image-net.org, the validation images sorted into '
-        'one folder a class',
+        'one folder per class',
     ),
 )
-# These fetch their own files at first use.
+#: These download their files at first use.
 DOWNLOADED_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 
 
-def check_sizes(cfg, loaders):
-    """Every size that will be used is larger than 0.
+def check_mixed_precision(cfg: Config) -> None:
+    """Refuse mixed precision on a machine without an accelerator.
+
+    Args:
+        cfg (Config): The config.
+
+    Raises:
+        UserError: If the config asks for ``AmpOptimWrapper`` and there is no device.
+    """
+    if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
+        raise UserError(
+            'mixed precision (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU or MUSA '
+            'device, and mmengine finds none here. Run without it: --cfg-options '
+            'optim_wrapper.type=OptimWrapper, or --demo, which falls back to float32.'
+        )
+
+
+def lacks_accelerator() -> bool:
+    """Whether mmengine finds no device here that its mixed precision supports."""
+    return get_device() in ('cpu', 'mps')
+
+
+def check_sizes(cfg: Config, loaders: Sequence[str]) -> None:
+    """Check that every size in use is larger than 0.
 
     Args:
         cfg (Config): The config.
@@ -55,7 +81,7 @@ def check_sizes(cfg, loaders):
     found += iter_sizes(model.get('data_preprocessor'), 'model.data_preprocessor')
     found += iter_sizes(model.get('test_cfg'), 'model.test_cfg', SLIDING_WINDOW_KEYS)
     for place, _, _, value in found:
-        # Written so that NaN is refused as well.
+        # `not all(> 0)` refuses NaN as well.
         if not all(number > 0 for number in iter_numbers(value)):
             raise UserError(
                 f'{place} = {value}: every size must be larger than 0 (pixels, or a '
@@ -63,29 +89,32 @@ def check_sizes(cfg, loaders):
             )
 
 
-def check_data(cfg, loaders):
-    """The files and folders of the data that will be used exist.
+def check_data(cfg: Config, loaders: Sequence[str]) -> None:
+    """Check that the files and folders of the data in use exist.
 
     Args:
         cfg (Config): The config.
         loaders (Sequence[str]): Names of the data loaders that will be used.
 
     Raises:
-        UserError: Naming what was looked for, the layout and the source.
+        UserError: Naming the missing paths, the expected layout and the source.
     """
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
         for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
-            missing = [path for path in dataset_paths(leaf) if not _holds_something(path)]
+            missing = [path for path in dataset_paths(leaf) if not _has_content(path)]
             if missing:
                 raise UserError(_missing_data_message(place, leaf, missing))
 
 
-def dataset_paths(dataset):
-    """list[str]: The local files and folders that a data set on disk reads.
+def dataset_paths(dataset: Mapping) -> list[str]:
+    """The local files and folders that a data set on disk reads.
 
     Args:
-        dataset (dict): Config of a data set that is no wrapper.
+        dataset (dict): Config of a data set that is not a wrapper.
+
+    Returns:
+        list[str]: Paths.
     """
     name = type_name(dataset)
     if name in DOWNLOADED_DATASETS or dataset.get('backend_args'):
@@ -101,27 +130,25 @@ def dataset_paths(dataset):
     return [path for path in paths if path and '://' not in path]
 
 
-def _holds_something(path):
+def _has_content(path: str) -> bool:
     if not os.path.isdir(path):
         return os.path.exists(path)
     with os.scandir(path) as entries:
         return next(entries, None) is not None
 
 
-def _missing_data_message(place, dataset, missing):
+def _missing_data_message(place: str, dataset: Mapping, missing: Sequence[str]) -> str:
     name = type_name(dataset)
     lines = [f'no data for {place} ({name}); looked for:']
-    lines += [f'    {path}  ({_state_of(path)})' for path in missing]
+    for path in missing:
+        state = 'empty' if os.path.isdir(path) else 'does not exist'
+        lines.append(f'    {path}  ({state})')
     if name in KNOWN_DATASETS:
         layout, source = KNOWN_DATASETS[name]
-        lines += [f'  expected layout: {layout}', f'  where it comes from: {source}']
-    lines.append(
+        lines += [f'  expected layout: {layout}', f'  source: {source}']
+    lines += [
         f'  paths are relative to {os.getcwd()}; another place: --cfg-options '
-        f'{place}.data_root=DIR'
-    )
-    lines.append('  no data at hand? --demo makes a mini data set and needs none')
+        f'{place}.data_root=DIR',
+        '  no data at hand? --demo generates a mini data set and needs none',
+    ]
     return '\n'.join(lines)
-
-
-def _state_of(path):
-    return 'empty' if os.path.isdir(path) else 'does not exist'

@@ -1,36 +1,44 @@
-"""Reading a config file."""
+"""Reading of config files."""
 
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from mmengine.config import Config
 
 from ...errors import UserError
 
 
-def read_config(path):
-    """Read a config; modules that it imports may lie beside it or in the current folder.
+def read_config(path: str | Path, options: Mapping | None = None) -> Config:
+    """Read a config.
+
+    Modules of ``custom_imports`` may lie beside the file or in the current folder.
 
     Args:
-        path (str): The file.
+        path (str | Path): The file.
+        options (Mapping, optional): Settings that replace those of the file, by their
+            dotted names. Defaults to None.
 
     Returns:
-        Config: As the file says.
+        Config: The config.
 
     Raises:
         UserError: If the file, or a module that it imports, is missing.
     """
-    if not os.path.isfile(path):
+    if not Path(path).is_file():
         raise UserError(f'config file not found: {path}')
     folders = [os.path.dirname(os.path.abspath(path)), os.getcwd()]
     sys.path += [folder for folder in folders if folder not in sys.path]
     try:
-        return Config.fromfile(path)
+        cfg = Config.fromfile(path)
     except ImportError as error:
-        cause = error
-        while cause.__cause__ or cause.__context__:  # mmengine hides what went wrong
-            cause = cause.__cause__ or cause.__context__
+        cause: BaseException = error
+        while inner := cause.__cause__ or cause.__context__:  # mmengine hides the cause
+            cause = inner
         raise UserError(
-            f'{path}: a module of custom_imports cannot be imported: {cause}. A file of '
-            'your own may lie beside the config or in the current folder.'
+            f'{path}: a module of custom_imports cannot be imported: {cause}. Your own '
+            'modules may lie beside the config or in the current folder.'
         ) from error
+    cfg.merge_from_dict(dict(options or {}))
+    return cfg

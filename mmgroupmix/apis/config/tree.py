@@ -1,9 +1,10 @@
-"""Finding one's way in a toolbox's config: types, data sets, pipelines, sizes."""
+"""Walking a toolbox's config: types, data sets, pipelines and sizes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-# Each of these names a length in pixels, in a transform, a data preprocessor or a
-# segmentor's ``test_cfg``.
+#: Each of these is a length in pixels, in a transform, a data preprocessor or a
+#: segmentor's ``test_cfg``.
 SIZE_KEYS = (
     'crop_size',
     'scale',
@@ -18,8 +19,8 @@ SIZE_KEYS = (
 SLIDING_WINDOW_KEYS = ('crop_size', 'stride')
 
 
-def type_name(node):
-    """str: The name behind ``node['type']``, without scope; '' if there is none.
+def type_name(node: Any) -> str:
+    """The name in ``node['type']`` without its scope, '' if there is none.
 
     New-style configs hold the class itself, the others a name like 'mmdet.RetinaNet'.
     """
@@ -28,19 +29,25 @@ def type_name(node):
     return name.split('.')[-1]
 
 
-def scope_of(node):
-    """str: The toolbox that ``node['type']`` names explicitly, or ''."""
-    kind = node.get('type', '') if isinstance(node, Mapping) else ''
+def get_scope(node: Any) -> str:
+    """The toolbox that ``node['type']`` names explicitly, or ''."""
+    if not isinstance(node, Mapping):
+        return ''
+    kind = node.get('type', '')
     name = kind if isinstance(kind, str) else getattr(kind, '__module__', '') + '.'
     return name.split('.')[0] if '.' in name else node.get('_scope_', '')
 
 
-def walk(node, place=''):
-    """Yield ``(place, dict)`` for ``node`` and every dict inside it, outermost first.
+def walk(node: Any, place: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield every dict in part of a config with its place, the outermost first.
 
     Args:
         node (dict | list | tuple | Any): Part of a config.
-        place (str): Where it stands, such as 'train_dataloader.dataset'.
+        place (str): The place of ``node``, such as 'train_dataloader.dataset'.
+            Defaults to ''.
+
+    Yields:
+        tuple[str, dict]: Place and dict.
     """
     if isinstance(node, Mapping):
         yield place, node
@@ -51,8 +58,8 @@ def walk(node, place=''):
             yield from walk(child, f'{place}[{index}]')
 
 
-def leaf_datasets(dataset, place='dataset'):
-    """Yield ``(place, dict)`` for the data sets on disk below wrappers of any kind.
+def leaf_datasets(dataset: Any, place: str = 'dataset') -> Iterator[tuple[str, Any]]:
+    """Yield the data sets on disk inside wrappers of any kind, with their places.
 
     ``RepeatDataset``, ``ClassBalancedDataset`` and ``MultiImageMixDataset`` hold one
     under ``dataset``; ``ConcatDataset`` holds several under ``datasets``.
@@ -68,39 +75,43 @@ def leaf_datasets(dataset, place='dataset'):
             yield from leaf_datasets(dataset[key], f'{place}.{key}')
 
 
-def replace_leaf_datasets(dataset, replace):
-    """The same wrappers around ``replace(leaf)`` for every data set on disk."""
+def replace_leaf_datasets(dataset: Any, replace: Callable[[Any], Any]) -> Any:
+    """Replace every data set on disk by ``replace(dataset)``, keeping the wrappers."""
     if isinstance(dataset, (list, tuple)):
         return [replace_leaf_datasets(child, replace) for child in dataset]
     inner = [key for key in ('dataset', 'datasets') if key in dataset]
     if not inner:
         return replace(dataset)
-    return dict(
-        dataset, **{key: replace_leaf_datasets(dataset[key], replace) for key in inner}
-    )
+    replaced = {key: replace_leaf_datasets(dataset[key], replace) for key in inner}
+    return dict(dataset, **replaced)
 
 
-def iter_sizes(node, place='', keys=SIZE_KEYS):
-    """Yield ``(place, transform, key, value)`` for every size given below ``node``.
+def iter_sizes(
+    node: Any, place: str = '', keys: Sequence[str] = SIZE_KEYS
+) -> Iterator[tuple[str, Any, str, Any]]:
+    """Yield every size in part of a config.
 
-    ``transform`` is the dict that holds ``key``; ``place`` reads like
-    'train_dataloader.dataset.pipeline[3] RandomCrop.crop_size'.
+    Args:
+        node (dict | list | Any): Part of a config.
+        place (str): The place of ``node``. Defaults to ''.
+        keys (Sequence[str]): Keys whose values are sizes. Defaults to ``SIZE_KEYS``.
+
+    Yields:
+        tuple[str, dict, str, Any]: The place, such as
+        'train_dataloader.dataset.pipeline[3] RandomCrop.crop_size', the dict that holds
+        the size, its key and its value.
     """
     for where, transform in walk(node, place):
         for key in keys:
             if transform.get(key) is None or isinstance(transform[key], Mapping):
                 continue
             name = type_name(transform)
-            yield (
-                f'{where} {name}.{key}' if name else f'{where}.{key}',
-                transform,
-                key,
-                transform[key],
-            )
+            full_place = f'{where} {name}.{key}' if name else f'{where}.{key}'
+            yield full_place, transform, key, transform[key]
 
 
-def iter_numbers(value):
-    """Yield the numbers of a size: an int, a pair, or a list of pairs."""
+def iter_numbers(value: Any) -> Iterator[float]:
+    """Yield the numbers of a size: of an int, a pair, or a list of pairs."""
     if isinstance(value, (list, tuple)):
         for item in value:
             yield from iter_numbers(item)
@@ -108,8 +119,8 @@ def iter_numbers(value):
         yield value
 
 
-def as_list(value):
-    """list: ``value`` if it is a list or tuple, else the list of it alone."""
+def as_list(value: Any) -> list:
+    """A list or tuple as a list, None as an empty one, anything else as its only item."""
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]

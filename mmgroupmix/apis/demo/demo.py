@@ -1,176 +1,148 @@
-"""``--demo``: a person's own config, checked on a laptop within minutes.
+"""``--demo``: the user's own config, checked on a laptop within minutes.
 
-The data, the sizes, the batch and the schedule shrink; the model, the pipelines' steps,
-the losses, the kind of optimizer and every hook stay.
+Data, sizes, batch and schedule shrink; the model, the steps of the pipelines, the losses,
+the kind of optimizer and every hook stay.
 """
 
-from ..config.accelerator import lacks_accelerator
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.config import Config
+
 from ..config.image_sizes import MULTIPLE, largest_train_side, shrink
-from ..config.task import (
-    TASK_NAMES,
-    TOOLBOXES,
-    VISUALIZATION_HOOKS,
-    VISUALIZERS,
-    infer_task,
-)
+from ..config.preflight import lacks_accelerator
 from ..config.tree import SLIDING_WINDOW_KEYS, iter_sizes, leaf_datasets, type_name
-from .data import NUM_IMAGES, class_names, use_mini_data
-from .model import drop_missing_pretrained, take_fewer_regions, takes_size
+from ..tasks import Task
+from .data import LOADERS, output_names, use_mini_data
+from .model import drop_missing_pretrained, reduce_regions, supports_size
 from .schedule import is_epoch_based, rescale_learning_rate, shorten
 
-# Largest side of what the model is fed, in pixels.
-SIDE = dict(seg=64, det=256, cls=64)
-BATCH_SIZE = dict(seg=4, det=2, cls=16)
-# A model bound to a large size gets fewer images at a time, for memory and time.
-BATCH_SIZE_AT_FULL_SIZE = dict(seg=2, det=2, cls=4)
-ITERATIONS = dict(seg=110, det=240, cls=250)
-LOG_INTERVAL = dict(seg=10, det=4, cls=10)
-DRAWN_IMAGES = 6
+NUM_DRAWN_IMAGES = 6
 SEED = 0
-
-SIZED_PARTS = (
-    'train_dataloader',
-    'val_dataloader',
-    'test_dataloader',
-    'tta_pipeline',
-    'data_preprocessor',
-    'custom_hooks',
-)
+#: Parts of a config, next to the model, that contain image sizes.
+SIZED_PARTS = (*LOADERS, 'tta_pipeline', 'data_preprocessor', 'custom_hooks')
 
 
-def to_demo(cfg, options=None):
+def to_demo(cfg: Config, task: Task, options: Mapping | None = None) -> str:
     """Turn a config into its demo, in place.
 
     Args:
-        cfg (Config): Config of mmseg, mmdet or mmpretrain, as its file says.
-        options (dict, optional): What the command line sets. It wins over the demo.
+        cfg (Config): Config of mmseg, mmdet or mmpretrain, as its file defines it.
+        task (Task): Its task.
+        options (Mapping, optional): Settings of the command line, which take precedence
+            over the demo. Defaults to None.
 
     Returns:
-        str: One paragraph for a person: what was changed, old -> new.
+        str: One paragraph for the user with all changes, old -> new.
 
     Raises:
         UserError: If there is no demo for such a config.
     """
-    planned = _planned_length(cfg)
-    cfg.merge_from_dict(options or {})
-    task = infer_task(cfg)
-    changes = [('data', use_mini_data(cfg, task))]
-    dropped = drop_missing_pretrained(cfg)
-    if dropped:
-        changes.append(('pretrained weights', f'{", ".join(dropped)} -> none'))
-    sizes, batch_size = _shrink_sizes(cfg, task)
-    changes.append(('sizes', sizes))
-    changes.append(('batch', _shrink_batch(cfg, task, batch_size)))
-    regions = take_fewer_regions(cfg)
-    if regions:
-        changes.append(('regions', regions))
-    if planned:
-        changes.append(('schedule', _shorten(cfg, task, planned, options or {})))
-        rate = rescale_learning_rate(cfg, task)
-        if rate:
-            changes.append(('optimizer', rate))
-        changes += _without_accelerator(cfg)
-    _show_progress(cfg, task)
-    changes.append(
-        ('intervals', 'evaluation, logging, drawing and checkpoints fit the length')
-    )
-    cfg.randomness = dict(seed=SEED)
-    cfg.merge_from_dict(options or {})
-    told = '; '.join(f'{what}: {change}' for what, change in changes)
-    return (
-        f'Demo of {TASK_NAMES[task]}: the config is checked on generated data. '
-        f'Changed: {told}; seed {SEED}. Everything else is as in the config: the '
-        'model, the steps of the pipelines, the losses, the kinds of optimizer, '
-        'schedule and hooks.'
-    )
-
-
-def _planned_length(cfg):
+    options = dict(options or {})
     train_cfg = cfg.get('train_cfg')
-    if not train_cfg:
-        return None
-    return train_cfg['max_epochs' if is_epoch_based(train_cfg) else 'max_iters']
+    planned = train_cfg[_length_key(train_cfg)] if train_cfg else None
+    cfg.merge_from_dict(options)
+    changes = {'data': use_mini_data(cfg, task)}
+    changes['pretrained weights'] = ', '.join(drop_missing_pretrained(cfg))
+    if changes['pretrained weights']:
+        changes['pretrained weights'] += ' -> none'
+    changes['sizes'], batch_size = _shrink_sizes(cfg, task)
+    changes['batch'] = _shrink_batch(cfg, batch_size)
+    changes['regions'] = reduce_regions(cfg)
+    if planned:
+        asked = options.get(f'train_cfg.{_length_key(cfg.train_cfg)}')
+        changes['schedule'] = _shorten(cfg, task, planned, asked)
+        changes['optimizer'] = rescale_learning_rate(cfg, task)
+        changes['precision'] = _use_full_precision(cfg)
+    _show_progress(cfg, task)
+    changes['intervals'] = 'evaluation, logging, drawing and checkpoints fit the length'
+    cfg.randomness = dict(seed=SEED)
+    # Again, over the demo's changes: the user's settings take precedence.
+    cfg.merge_from_dict(options)
+    listed = '; '.join(f'{part}: {change}' for part, change in changes.items() if change)
+    return (
+        f'Demo of {task.name}: the config is checked on generated data. Changed: '
+        f'{listed}; seed {SEED}. Everything else is as in the config: the model, the '
+        'steps of the pipelines, the losses, the kinds of optimizer, schedule and hooks.'
+    )
 
 
-def _shrink_sizes(cfg, task):
-    """(str, int): What was changed, and the batch size that goes with it."""
+def _length_key(train_cfg: Mapping) -> str:
+    return 'max_epochs' if is_epoch_based(train_cfg) else 'max_iters'
+
+
+def _shrink_sizes(cfg: Config, task: Task) -> tuple[str, int]:
+    """The change of image sizes, and the batch size that goes with it."""
+    demo = task.demo
     old = largest_train_side(cfg.get('train_dataloader'))
-    if old is None or old <= SIDE[task]:
-        return 'as they are', BATCH_SIZE[task]
-    factor = SIDE[task] / old
-    if not takes_size(cfg, TOOLBOXES[task], SIDE[task], _multiple(old)):
-        return (
-            f'as they are, since this model works at {old:g} px only',
-            BATCH_SIZE_AT_FULL_SIZE[task],
-        )
+    if old is None or old <= demo.side:
+        return 'unchanged', demo.batch_size
+    rounded = max(round(old / MULTIPLE), 1) * MULTIPLE
+    if not supports_size(cfg, task, demo.side, rounded):
+        reason = f'unchanged, since this model works at {old:g} px only'
+        return reason, demo.full_size_batch_size
+    factor = demo.side / old
     before = _train_sizes(cfg)
     for name in SIZED_PARTS:
         if cfg.get(name):
             cfg[name] = shrink(cfg[name], factor)
     model = cfg.model
-    for key in ('data_preprocessor', 'test_cfg'):
-        if model.get(key) and (
-            key != 'test_cfg' or any(iter_sizes(model[key], keys=SLIDING_WINDOW_KEYS))
-        ):
-            model[key] = shrink(model[key], factor)
+    if model.get('data_preprocessor'):
+        model['data_preprocessor'] = shrink(model['data_preprocessor'], factor)
+    if any(iter_sizes(model.get('test_cfg'), keys=SLIDING_WINDOW_KEYS)):
+        model['test_cfg'] = shrink(model['test_cfg'], factor)
     pairs = dict(zip(before, _train_sizes(cfg)))
-    told = ', '.join(f'{old} -> {new}' for old, new in pairs.items())
-    return f'all times {factor:.3g} ({told})', BATCH_SIZE[task]
+    listed = ', '.join(f'{old} -> {new}' for old, new in pairs.items())
+    return f'all times {factor:.3g} ({listed})', demo.batch_size
 
 
-def _multiple(side):
-    return max(round(side / MULTIPLE), 1) * MULTIPLE
-
-
-def _train_sizes(cfg):
-    """What the training pipeline and the sliding window say, for the paragraph."""
-    found = list(iter_sizes(cfg.get('train_dataloader')))
-    told = [f'{type_name(transform)} {value}' for _, transform, _, value in found]
+def _train_sizes(cfg: Config) -> list[str]:
+    """The sizes in the training pipeline and of the sliding window, for the user."""
+    sizes = [
+        f'{type_name(transform)} {value}'
+        for _, transform, _, value in iter_sizes(cfg.get('train_dataloader'))
+    ]
     window = cfg.model.get('test_cfg') or {}
     if window.get('crop_size'):
-        told.append(f'window {window["crop_size"]}')
-    return [text if len(text) < 60 else f'{text[:57]}...' for text in told]
+        sizes.append(f'window {window["crop_size"]}')
+    return [text if len(text) < 60 else f'{text[:57]}...' for text in sizes]
 
 
-def _shrink_batch(cfg, task, batch_size):
-    told = []
-    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+def _shrink_batch(cfg: Config, batch_size: int) -> str:
+    change = 'unchanged'
+    for name in LOADERS:
         loader = cfg.get(name)
         if not loader:
             continue
         old = loader.get('batch_size', 1)
-        training = name.startswith('train')
-        loader.batch_size = batch_size if training else min(old, batch_size)
+        loader.batch_size = min(old, batch_size)
+        if name.startswith('train'):
+            loader.batch_size = batch_size
+            change = f'{old} images per device -> {batch_size}, loaded without workers'
         # Generated images are tiny: a worker would cost more than it saves.
         loader.num_workers = 0
         loader.persistent_workers = False
         loader.pop('prefetch_factor', None)
         loader.pop('num_batch_per_epoch', None)
-        if training:
-            told.append(
-                f'{old} images a device -> {loader.batch_size}, loaded without workers'
-            )
     if cfg.get('auto_scale_lr'):
         cfg.auto_scale_lr.enable = False
-    return ', '.join(told) or 'as it is'
+    return change
 
 
-def _shorten(cfg, task, planned, options):
-    batch_size = cfg.train_dataloader.get('batch_size', 1)
-    leaves = list(leaf_datasets(cfg.train_dataloader.dataset))
-    epoch_length = max(NUM_IMAGES[task][0] * len(leaves) // batch_size, 1)
-    by_epoch = is_epoch_based(cfg.train_cfg)
-    wanted, repeated = ITERATIONS[task], False
-    if by_epoch:
-        repeated = _repeat_once(cfg.train_dataloader.dataset)
-        wanted = max(round(wanted / epoch_length), 2)
-    asked = options.get(f'train_cfg.{"max_epochs" if by_epoch else "max_iters"}')
-    told = shorten(cfg, planned, asked or min(wanted, planned), epoch_length)
-    return f'{told}, a repeated data set counted once' if repeated else told
+def _shorten(cfg: Config, task: Task, planned: int, asked: int | None) -> str:
+    dataset = cfg.train_dataloader.dataset
+    num_images = task.demo.num_images[0] * len(list(leaf_datasets(dataset)))
+    epoch_length = max(num_images // cfg.train_dataloader.get('batch_size', 1), 1)
+    length, unrepeated = task.demo.iterations, False
+    if is_epoch_based(cfg.train_cfg):
+        unrepeated = _drop_repetition(dataset)
+        length = max(round(length / epoch_length), 2)
+    change = shorten(cfg, planned, asked or min(length, planned), epoch_length)
+    return f'{change}, a repeated data set used once' if unrepeated else change
 
 
-def _repeat_once(dataset):
-    """Whether a data set was repeated, which only stretches the epoch: now it is not."""
+def _drop_repetition(dataset: Any) -> bool:
+    """Use a repeated data set once, in place: repetition only stretches the epoch."""
     repeated = False
     while isinstance(dataset, dict):
         if dataset.get('times', 1) > 1:
@@ -179,36 +151,32 @@ def _repeat_once(dataset):
     return repeated
 
 
-def _without_accelerator(cfg):
-    """Mixed precision needs a device that mmengine knows it for."""
+def _use_full_precision(cfg: Config) -> str:
+    """Replace mixed precision where no device supports it, in place."""
     wrapper = cfg.optim_wrapper
     if type_name(wrapper) != 'AmpOptimWrapper' or not lacks_accelerator():
-        return []
+        return ''
     wrapper['type'] = 'OptimWrapper'
     for key in ('loss_scale', 'dtype', 'use_fsdp'):
         wrapper.pop(key, None)
-    return [('precision', 'mixed -> float32, since there is no accelerator')]
+    return 'mixed -> float32, since there is no accelerator'
 
 
-def _show_progress(cfg, task):
-    """A line every few seconds, and pictures of a handful of predictions."""
+def _show_progress(cfg: Config, task: Task) -> None:
+    """Log a line every few seconds, and draw a handful of predictions."""
+    interval = task.demo.log_interval
     hooks = cfg.setdefault('default_hooks', {})
-    logger = hooks.setdefault('logger', dict(type='LoggerHook'))
-    logger['interval'] = LOG_INTERVAL[task]
-    processor = dict(cfg.get('log_processor') or dict(type='LogProcessor'))
-    cfg.log_processor = dict(processor, window_size=LOG_INTERVAL[task])
+    hooks.setdefault('logger', dict(type='LoggerHook'))['interval'] = interval
+    processor = cfg.get('log_processor') or dict(type='LogProcessor')
+    cfg.log_processor = dict(processor, window_size=interval)
 
-    every = max(NUM_IMAGES[task][1] // DRAWN_IMAGES, 1)
-    drawing = hooks.setdefault('visualization', dict(type=VISUALIZATION_HOOKS[task]))
-    switch = 'enable' if task == 'cls' else 'draw'
-    drawing[switch] = True
+    drawing = hooks.setdefault('visualization', dict(type=task.visualization_hook))
+    names = output_names(task, task.num_outputs(cfg.model))
+    task.enable_drawing(drawing, names)
+    every = max(task.demo.num_images[1] // NUM_DRAWN_IMAGES, 1)
     drawing['interval'] = min(drawing.get('interval', every), every)
-    if task == 'cls':
-        # mmpretrain looks up a name for whatever output wins.
-        drawing['classes'] = class_names(cfg, task)
-    visualizer = cfg.get('visualizer')
-    if not visualizer:
-        visualizer = cfg.visualizer = dict(type=VISUALIZERS[task])
-    backends = visualizer.get('vis_backends') or []
-    if not any(type_name(one) == 'LocalVisBackend' for one in backends):
+    if not cfg.get('visualizer'):
+        cfg.visualizer = dict(type=task.visualizer)
+    backends = cfg.visualizer.get('vis_backends') or []
+    if not any(type_name(backend) == 'LocalVisBackend' for backend in backends):
         cfg.visualizer['vis_backends'] = [*backends, dict(type='LocalVisBackend')]

@@ -1,27 +1,22 @@
-"""A schedule of minutes with the shape of the real one."""
+"""Shortening of a schedule to minutes, in the shape of the real one."""
 
 import math
+from collections.abc import Mapping
+
+from mmengine.config import Config
 
 from ...errors import UserError
 from ..config.tree import as_list, type_name
+from ..tasks import Task
 
-# Of the planned run, what a warm-up keeps at least: from scratch it is needed.
-SHORTEST_PHASE = 1 / 20
-EVALUATIONS = 4
+#: A warm-up keeps at least this share of the run: random weights need it.
+MIN_PHASE_SHARE = 1 / 20
+NUM_EVALUATIONS = 4
 WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
 
-# Fine-tuning rates barely move a model that starts from scratch and has a hundred steps:
-# adaptive optimizers (Adam and its kin) get at least this one. Multipliers of parts stay.
-LOWEST_ADAPTIVE_LR = dict(seg=1e-3, det=5e-4, cls=5e-4)
-# At that rate a dense head without norms (RetinaNet's) ends up predicting background
-# alone, unless the norm of the gradients is limited.
-LARGEST_GRADIENT = dict(det=1.0)
-# SGD's rates follow the batch size, which shrinks.
-SGD_LR_FACTOR = dict(seg=1, det=0.25, cls=0.5)
 
-
-def is_epoch_based(train_cfg):
-    """bool: Whether a training loop counts epochs.
+def is_epoch_based(train_cfg: Mapping) -> bool:
+    """Whether a training loop counts epochs, not iterations.
 
     Raises:
         UserError: If the config names neither ``max_epochs`` nor ``max_iters``.
@@ -36,21 +31,21 @@ def is_epoch_based(train_cfg):
     )
 
 
-def shorten(cfg, planned, length, epoch_length):
+def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
     """Shorten the training loop, its schedulers and intervals in place.
 
     Args:
         cfg (Config): The config.
-        planned (int): Epochs or iterations of the real run: what schedulers refer to.
+        planned (int): Epochs or iterations of the real run, which schedulers refer to.
         length (int): Epochs or iterations of the demo.
         epoch_length (int): Iterations of one epoch of the demo.
 
     Returns:
-        str: What was changed, for a person.
+        str: The change, for the user.
     """
     by_epoch = is_epoch_based(cfg.train_cfg)
     cfg.train_cfg['max_epochs' if by_epoch else 'max_iters'] = length
-    cfg.train_cfg['val_interval'] = math.ceil(length / EVALUATIONS)
+    cfg.train_cfg['val_interval'] = math.ceil(length / NUM_EVALUATIONS)
     for key in ('val_begin', 'dynamic_intervals'):
         cfg.train_cfg.pop(key, None)
 
@@ -70,31 +65,32 @@ def shorten(cfg, planned, length, epoch_length):
 
     hooks = cfg.setdefault('default_hooks', {})
     checkpoint = hooks.setdefault('checkpoint', dict(type='CheckpointHook'))
-    if checkpoint:  # None switches it off
-        # One file, at the end: those of large models take seconds and gigabytes.
+    if checkpoint:  # None disables it
+        # One file, at the end: files of large models take seconds and gigabytes.
         checkpoint.update(interval=length, by_epoch=by_epoch)
     unit = 'epochs' if by_epoch else 'iterations'
-    return f'{planned} {unit} -> {length}, the learning-rate schedule scaled along'
+    return (
+        f'{planned} {unit} -> {length}, the learning rate schedule scaled in proportion'
+    )
 
 
-def rescale_learning_rate(cfg, task):
-    """Give the optimizers rates for a short run from scratch.
+def rescale_learning_rate(cfg: Config, task: Task) -> str:
+    """Set learning rates for a short run from random weights, in place.
 
     Args:
-        cfg (Config): The config, changed in place.
-        task (str): 'seg', 'det' or 'cls'.
+        cfg (Config): The config.
+        task (Task): Its task.
 
     Returns:
-        str: What was changed, '' if nothing.
+        str: The changes, for the user, or ''.
     """
+    demo = task.demo
     changes = []
     wrapper = cfg.optim_wrapper
-    wrappers = (
-        [wrapper]
-        if 'optimizer' in wrapper
-        else [child for child in wrapper.values() if isinstance(child, dict)]
-    )
+    wrappers = [wrapper] if 'optimizer' in wrapper else wrapper.values()
     for one in wrappers:
+        if not isinstance(one, dict):
+            continue
         if one.pop('accumulative_counts', 1) > 1:
             changes.append('gradients no longer accumulated')
         optimizer = one.get('optimizer') or {}
@@ -102,38 +98,37 @@ def rescale_learning_rate(cfg, task):
             continue
         old = optimizer['lr']
         if 'SGD' in type_name(optimizer):
-            optimizer['lr'] = old * SGD_LR_FACTOR[task]
+            optimizer['lr'] = old * demo.sgd_lr_factor
         else:
-            optimizer['lr'] = max(old, LOWEST_ADAPTIVE_LR[task])
+            optimizer['lr'] = max(old, demo.min_adaptive_lr)
             raised = optimizer['lr'] > old
-            if raised and task in LARGEST_GRADIENT and not one.get('clip_grad'):
-                one['clip_grad'] = dict(max_norm=LARGEST_GRADIENT[task])
-                changes.append(f'gradients clipped at {LARGEST_GRADIENT[task]:g}')
+            if raised and demo.max_grad_norm and not one.get('clip_grad'):
+                one['clip_grad'] = dict(max_norm=demo.max_grad_norm)
+                changes.append(f'gradients clipped at {demo.max_grad_norm:g}')
         if optimizer['lr'] != old:
             changes.append(f'learning rate {old:g} -> {optimizer["lr"]:g}')
     return ', '.join(changes)
 
 
-def _rescale(scheduler, planned, length):
-    """Scale what counts steps; a boundary that two phases share stays shared."""
+def _rescale(scheduler: dict, planned: int, length: int) -> None:
+    """Scale everything that counts steps; phases that meet still meet."""
     ratio = length / planned
-    shortest = max(int(length * SHORTEST_PHASE), 1)
+    shortest = max(int(length * MIN_PHASE_SHARE), 1)
 
-    def scaled(step):
+    def scale(step: float) -> float:
         if step <= 0:
             return step
         if step >= planned:
             return max(round(step * ratio), length)
         return min(max(round(step * ratio), shortest), length)
 
-    fills_phase = scheduler.get('T_max') is not None and scheduler[
-        'T_max'
-    ] == scheduler.get('end', 0) - scheduler.get('begin', 0)
+    duration = scheduler.get('end', 0) - scheduler.get('begin', 0)
+    fills_phase = scheduler.get('T_max') == duration
     for key in ('begin', 'end'):
         if isinstance(scheduler.get(key), (int, float)):
-            scheduler[key] = scaled(scheduler[key])
+            scheduler[key] = scale(scheduler[key])
     if scheduler.get('begin'):
-        # A phase without an end of its own reaches to the run's: it must begin before.
+        # A phase without an end lasts until the end of the run: it must begin earlier.
         scheduler['begin'] = min(scheduler['begin'], length - 1)
     for key in ('T_max', 'step_size', 'total_iters', 'total_steps'):
         if isinstance(scheduler.get(key), (int, float)):
@@ -147,8 +142,8 @@ def _rescale(scheduler, planned, length):
         scheduler['T_max'] = scheduler['end'] - scheduler.get('begin', 0)
 
 
-def _rescale_iterations(scheduler, total):
-    """Iterations in a run of epochs: a warm-up, or a phase up to the end."""
+def _rescale_iterations(scheduler: dict, total: int) -> None:
+    """Scale iterations in a run of epochs: a warm-up, or a phase until the end."""
     if isinstance(scheduler.get('end'), (int, float)):
         warm_up = type_name(scheduler) in WARM_UPS and not scheduler.get('begin')
         scheduler['end'] = (
@@ -161,8 +156,8 @@ def _rescale_iterations(scheduler, total):
     _keep_phase_open(scheduler)
 
 
-def _keep_phase_open(scheduler):
-    """mmengine refuses a phase of no steps."""
+def _keep_phase_open(scheduler: dict) -> None:
+    """Give a phase at least one step: mmengine refuses one without."""
     begin, end = scheduler.get('begin', 0), scheduler.get('end')
     if isinstance(end, (int, float)) and end <= begin:
         scheduler['end'] = begin + 1

@@ -1,0 +1,111 @@
+"""The toolboxes' inferencers, built from a config and a checkpoint that is read once."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from mmengine.device import get_device
+from mmengine.infer import BaseInferencer
+from mmengine.runner import CheckpointLoader
+
+from ..checkpoints.reading import load_file, unwrap
+from ..errors import UserError
+from .config.read import read_config
+from .config.tree import leaf_datasets
+from .tasks import Task, infer_task
+
+_MEMORY = 'mmgroupmix-memory://'
+_in_memory: dict[str, Mapping] = {}
+
+
+def build_inferencer(
+    config: str | Path,
+    checkpoint: str | Path,
+    device: str | None = None,
+    options: Mapping | None = None,
+) -> tuple[Task, BaseInferencer]:
+    """Build the inferencer of a config's task, with the weights of a checkpoint.
+
+    Args:
+        config (str | Path): Config of mmseg, mmdet or mmpretrain.
+        checkpoint (str | Path): A file that ``tools/train.py`` saved.
+        device (str, optional): As ``'cuda:0'``. Defaults to None: a GPU if there is one.
+        options (Mapping, optional): Settings that replace those of the config.
+            Defaults to None.
+
+    Returns:
+        tuple[Task, BaseInferencer]: The task and its inferencer.
+
+    Raises:
+        UserError: If a file, the toolbox or the device is missing, or the checkpoint is
+            of another model.
+    """
+    if not Path(checkpoint).is_file():
+        raise UserError(f'checkpoint not found: {checkpoint}')
+    cfg = read_config(config, options)
+    task = infer_task(cfg)
+    if not cfg.get('test_dataloader'):
+        raise UserError(
+            f'{cfg.filename} has no test_dataloader, whose pipeline prepares the images'
+        )
+    device = device or get_device()
+    _check_device(device)
+    # The inferencers find no pipeline in a wrapper such as ConcatDataset.
+    cfg.test_dataloader.dataset = next(
+        leaf for _, leaf in leaf_datasets(cfg.test_dataloader.dataset)
+    )
+    # Results are stored here, and not by backends of the visualiser as well.
+    cfg.visualizer = dict(cfg.get('visualizer') or dict(type=task.visualizer))
+    cfg.visualizer.vis_backends = None
+
+    loaded = load_file(Path(checkpoint))
+    weights = unwrap(loaded, str(checkpoint))
+    meta = loaded.get('meta') if isinstance(loaded, Mapping) else None
+    content = dict(state_dict=weights, meta=meta if isinstance(meta, Mapping) else {})
+    with _served_from_memory(content) as address:
+        inferencer = task.build_inferencer(cfg, address, device)
+    # The inferencers load what fits, and only log the rest.
+    _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
+    return task, inferencer
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=torch.device(device))
+    except Exception as error:
+        # The type of the exception depends on the kind of device.
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f'--device {device}: {reason}. Give cpu, or a device of this machine such as '
+            'cuda:0.'
+        ) from error
+
+
+@contextmanager
+def _served_from_memory(checkpoint: Mapping) -> Iterator[str]:
+    """Give mmengine's loader an address of a checkpoint that is in memory already."""
+    address = f'{_MEMORY}{id(checkpoint)}'
+    _in_memory[address] = checkpoint
+    try:
+        yield address
+    finally:
+        del _in_memory[address]
+
+
+@CheckpointLoader.register_scheme(prefixes=_MEMORY, force=True)
+def _load_from_memory(filename: str, map_location: str | None = None) -> Mapping:
+    return _in_memory[filename]
+
+
+def _check_weights(model: torch.nn.Module, weights: Mapping, subject: str) -> None:
+    try:
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        raise UserError(f'{subject}: {error}') from error
+    if missing:
+        more = f' and {len(missing) - 4} more' if len(missing) > 4 else ''
+        raise UserError(
+            f'{subject}: it lacks {", ".join(missing[:4])}{more} of the model. Give the '
+            'config that it was trained with; there is one in its work directory.'
+        )

@@ -1,0 +1,197 @@
+"""What the commands need to know of a task: its toolbox, demo, evaluation and results."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.infer import BaseInferencer
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from ..inference.sources import Frame, Source
+
+
+class ResultWriter(Protocol):
+    """Writes predictions to files; every file is complete after each addition."""
+
+    def add(self, frame: Frame, prediction: BaseDataElement) -> None:
+        """Write the prediction for one image."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+    def describe(self, sources: Sequence[Source]) -> list[str]:
+        """Lines for the summary at the end of a run."""
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """The size of a demo: data, images, batches, steps and learning rates.
+
+    Attributes:
+        layout (str): Layout of the mini data set.
+        write_data (Callable): Writes it, see :mod:`mmgroupmix.mini_data`.
+        num_images (tuple[int, int]): Training and validation images.
+        default_classes (int): Classes if the model does not name their number.
+        max_classes (int, optional): Most classes that the mini data set can have.
+        side (int): Largest side of the model's input, in pixels.
+        batch_size (int): Images per batch.
+        full_size_batch_size (int): Images per batch if the model requires its original
+            image size.
+        iterations (int): Length of the training.
+        log_interval (int): Iterations between two lines of the log.
+        min_adaptive_lr (float): Lower bound of the learning rate of adaptive optimizers
+            (Adam and its kin): rates for fine-tuning barely move a model that starts from
+            random weights and has a hundred steps.
+        sgd_lr_factor (float): Factor of SGD's learning rate, which follows the batch
+            size.
+        max_grad_norm (float, optional): Gradient norm at a raised learning rate. Without
+            it a dense head without norms (RetinaNet's) ends up predicting background.
+    """
+
+    layout: str
+    write_data: Callable[..., Path]
+    num_images: tuple[int, int]
+    default_classes: int
+    max_classes: int | None
+    side: int
+    batch_size: int
+    full_size_batch_size: int
+    iterations: int
+    log_interval: int
+    min_adaptive_lr: float
+    sgd_lr_factor: float
+    max_grad_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """One of the three tasks; determined once for a config and carried beside it.
+
+    Attributes:
+        name (str): For messages.
+        toolbox (str): The module of the toolbox, also the scope of its registries.
+        head_keys (tuple[str, ...]): Heads of a model whose ``num_classes`` counts, in
+            this order.
+        visualizer (str): Type of the toolbox's visualiser.
+        visualization_hook (str): Type of the toolbox's hook that draws predictions.
+        demo (DemoSettings): The size of a demo.
+        tta_model (dict, optional): Test-time augmentation for configs without one.
+        tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
+        can_draw_tta (bool): Whether the hook draws augmented predictions.
+    """
+
+    name: str
+    toolbox: str
+    head_keys: tuple[str, ...]
+    visualizer: str
+    visualization_hook: str
+    demo: DemoSettings
+    tta_model: Mapping | None = None
+    tta_meta_keys: tuple[str, ...] | None = None
+    can_draw_tta: bool = True
+
+    #: Writes what ``tools/infer.py`` predicts: called with a folder and the inferencer.
+    result_writer: ClassVar[Callable[[Path, BaseInferencer], ResultWriter]]
+
+    def num_outputs(self, model: Mapping) -> int | None:
+        """The number of classes that the heads of a model config predict.
+
+        Returns:
+            int | None: None if no head names it (such as a region proposal network).
+        """
+        return next(
+            filter(None, (_num_classes(model.get(k)) for k in self.head_keys)), None
+        )
+
+    # --- demo
+
+    @abstractmethod
+    def mini_dataset(self, original: Mapping, split: str) -> dict:
+        """The config of the mini data set in place of another data set.
+
+        Args:
+            original (Mapping): Config of the data set to replace.
+            split (str): 'train' or 'val'.
+
+        Returns:
+            dict: Without ``data_root``, ``metainfo`` and ``pipeline``.
+        """
+
+    def adapt_pipeline(self, pipeline: list[dict]) -> list[dict]:
+        """A pipeline that works on the mini data set."""
+        return pipeline
+
+    def mini_evaluators(self, evaluators: list[dict], cfg: Config, root: Path) -> Any:
+        """Evaluators for the mini data set in place of others."""
+        return evaluators
+
+    def supports(self, transform: Mapping) -> bool:
+        """Whether the mini data set has what a transform loads."""
+        return True
+
+    def probe(self, model: nn.Module, images: Tensor) -> Any:
+        """Run the part of a model that may be bound to one image size."""
+        return model(images)
+
+    def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
+        """Let the visualisation hook draw, in place."""
+        hook['draw'] = True
+
+    # --- testing
+
+    @abstractmethod
+    def write_predictions(self, cfg: Config, out: str) -> BaseMetric | None:
+        """Make a test write its predictions, in ``cfg`` or by one more metric.
+
+        Raises:
+            UserError: If ``out`` is not what the task writes.
+        """
+
+    @abstractmethod
+    def draw_into(self, cfg: Config, hook: dict, folder: str) -> None:
+        """Make a test draw its predictions into a folder, in place."""
+
+    # --- inference
+
+    @abstractmethod
+    def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
+        """Build the toolbox's inferencer."""
+
+    @abstractmethod
+    def draw(
+        self,
+        inferencer: BaseInferencer,
+        frame: Frame,
+        prediction: BaseDataElement,
+        score_thr: float,
+    ) -> np.ndarray:
+        """Draw a prediction on its image.
+
+        Args:
+            inferencer (BaseInferencer): The task's inferencer.
+            frame (Frame): The image.
+            prediction (BaseDataElement): The model's prediction.
+            score_thr (float): Boxes with a lower score are not drawn.
+
+        Returns:
+            np.ndarray: RGB, (H, W, 3), uint8.
+        """
+
+
+def _num_classes(node: Any) -> int | None:
+    """The first ``num_classes`` in a head; the last head of a cascade decides."""
+    if isinstance(node, (list, tuple)):
+        return _num_classes(node[-1]) if node else None
+    if not isinstance(node, Mapping):
+        return None
+    for key in ('num_things_classes', 'num_classes'):
+        if node.get(key):
+            return node[key]
+    inner = (_num_classes(node[key]) for key in ('bbox_head', 'mask_head') if key in node)
+    return next(filter(None, inner), None)
