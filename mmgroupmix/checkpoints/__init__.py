@@ -1,4 +1,4 @@
-"""Checkpoint files and key maps: names, shapes and tensors, without any model."""
+"""Checkpoint files and key maps: names, shapes and tensors, independent of any model."""
 
 from ..errors import CheckpointError
 from .eanet import convert_eanet

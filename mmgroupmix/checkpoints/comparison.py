@@ -1,4 +1,4 @@
-"""How a state dict differs from what a model expects, in one readable line."""
+"""Comparison of a state dict with the one that a model expects."""
 
 import re
 from collections import Counter
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-#: What dense prediction adds to a published model: parts that may start anew.
-_ADDED = re.compile(r'out_norms\.\d+\.|external_attention\.')
+#: Parts that dense prediction adds to a published model: they may be newly initialised.
+_ADDED_PARTS = re.compile(r'out_norms\.\d+\.|external_attention\.')
 
-#: The arguments of a backbone that its parts, told by their names, come from.
-_ARGUMENTS = {
+#: The arguments of a backbone, and patterns of the tensors that depend on them.
+_ARGUMENT_PATTERNS = {
     'token_mixers': r'\.token_mixer\.',
     'layer_scale': r'\.layer_scale\d$',
     'position_embeddings': r'\.position_embedding\.',
@@ -22,74 +22,98 @@ _ARGUMENTS = {
 }
 
 
-def differences(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """Missing, left-over and misshapen tensors, grouped; empty if there are none.
+def describe_differences(
+    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> str:
+    """Describe missing, unexpected and misshapen tensors, grouped, in one line.
 
-    Batch norm's counters may be missing: files before PyTorch 0.4 have none.
+    The batch counters of batch norms may be missing: files written before PyTorch 0.4
+    have none.
+
+    Args:
+        expected (Mapping[str, Tensor]): The state dict of a model.
+        given (Mapping[str, Tensor]): The state dict to load into it.
+
+    Returns:
+        str: The differences, empty if there are none.
     """
     shapes = [
         f'{key} {tuple(given[key].shape)} instead of {tuple(expected[key].shape)}'
         for key in expected
         if key in given and given[key].shape != expected[key].shape
     ]
+    missing = [k for k in expected if k not in given and not is_batch_counter(k)]
     parts = [
-        _format_group(
-            'Missing', [k for k in expected if k not in given and not is_counter(k)]
-        ),
-        _format_group('Left over', [k for k in given if k not in expected]),
+        _format_group('Missing', missing),
+        _format_group('Unexpected', [k for k in given if k not in expected]),
     ]
     if shapes:
         more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
-        parts.append(f'Other shape: {", ".join(shapes[:3])}{more}.')
+        parts.append(f'Different shape: {", ".join(shapes[:3])}{more}.')
     return ' '.join(part for part in parts if part)
 
 
-def is_counter(key: str) -> bool:
-    """Whether a name is that of a batch norm's counter of batches."""
+def is_batch_counter(key: str) -> bool:
+    """Whether a tensor is the counter of batches of a batch norm."""
     return key.endswith('num_batches_tracked')
 
 
 def is_output_norm(key: str) -> bool:
-    """Whether one of our names is of a norm that only dense prediction has."""
+    """Whether a tensor, by our names, belongs to a norm of the backbone's outputs."""
     return key.startswith('out_norms.')
 
 
-def with_newly_initialized(
-    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """What is given, and the model's own tensors of :func:`newly_initialized`."""
-    parts = tuple(newly_initialized(expected, given))
-    return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
-
-
-def newly_initialized(
+def find_newly_initialized(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> list[str]:
-    """The parts, by the start of their names, that dense prediction starts anew.
+    """Find the parts of a model for dense prediction that a file does not have.
 
-    Published classifiers have no norms on their stages' maps and no external attention
-    block; a detector on three of the maps has the norms of three.
+    Published classifiers have neither norms of their stages' outputs nor an external
+    attention block; a detector that uses three stages has the norms of three.
+
+    Args:
+        expected (Mapping[str, Tensor]): The state dict of the model.
+        given (Mapping[str, Tensor]): The state dict to load, in our names.
+
+    Returns:
+        list[str]: Prefixes of the parts that keep their initial values.
     """
-    parts = {match[0] for key in expected if (match := _ADDED.match(key))}
+    parts = {match[0] for key in expected if (match := _ADDED_PARTS.match(key))}
     return sorted(p for p in parts if not any(key.startswith(p) for key in given))
 
 
-def differing_arguments(
+def add_newly_initialized(
+    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Complete a state dict with the model's own :func:`find_newly_initialized` parts."""
+    parts = tuple(find_newly_initialized(expected, given))
+    return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
+
+
+def find_differing_arguments(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
 ) -> list[str]:
-    """The arguments that two backbones of the same sizes were built with differently."""
+    """Find the arguments in which two backbones of equal sizes differ.
+
+    Args:
+        expected (Mapping[str, Tensor]): The state dict of one.
+        given (Mapping[str, Tensor]): The state dict of the other.
+
+    Returns:
+        list[str]: Names of arguments; empty if some difference has another cause.
+    """
     keys = [
         key
         for key in {**expected, **given}
         if key not in expected
-        or (key not in given and not is_counter(key))
+        or (key not in given and not is_batch_counter(key))
         or (key in given and expected[key].shape != given[key].shape)
     ]
     found = {
-        next((name for name, part in _ARGUMENTS.items() if re.search(part, key)), None)
+        next((k for k, part in _ARGUMENT_PATTERNS.items() if re.search(part, key)), None)
         for key in keys
     }
-    return [] if None in found else [name for name in _ARGUMENTS if name in found]
+    return [] if None in found else [name for name in _ARGUMENT_PATTERNS if name in found]
 
 
 def _format_group(title: str, keys: list[str]) -> str:

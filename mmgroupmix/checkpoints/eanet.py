@@ -1,4 +1,4 @@
-"""Names and layout of EANet checkpoints, and of the ResNets that it starts from.
+"""Key maps of EANet checkpoints and of the ResNets that EANet is trained from.
 
 An EANet (arXiv 2105.02358) is a ResNet with a stem of three convolutions, ``extractor``,
 and a head of four parts, ``fc0``, ``linu`` (the external attention block), ``fc1`` and
@@ -16,8 +16,8 @@ from .reading import read_checkpoint, unwrap
 
 HEAD_PREFIX = 'decode_head.'
 BLOCK_PREFIX = 'attention_block.'
-#: ImageNet weights of ResNets whose stem is twice as wide as usual, 64, 64 and 128
-#: channels, as EANet's: GluonCV's "v1s", in the copies and under the names of timm.
+#: ImageNet weights of ResNets with EANet's stem, which is twice as wide as usual (64, 64
+#: and 128 channels): GluonCV's "v1s", as timm hosts and names them.
 WIDE_STEM_RESNETS = {
     f'mmgroupmix://{name}': 'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
     f'gluon_{name}-{digest}.pth'
@@ -32,7 +32,7 @@ _IN_HEAD = (
     ('fc1.0.', 'conv_out.'),
     ('fc2.', 'conv_seg.'),
 )
-# What the published model takes out of its ResNet, by its place in a list.
+#: The modules that the published model takes from its ResNet, by their list index.
 _IN_EXTRACTOR = {
     '0': 'conv1',
     '1': 'bn1',
@@ -43,7 +43,9 @@ _IN_EXTRACTOR = {
 }
 
 
-def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
+def convert_eanet(
+    state_dict: Mapping[str, object], tied: bool = False
+) -> dict[str, Tensor]:
     """Translate a whole published EANet to mmsegmentation's names.
 
     ::
@@ -54,7 +56,7 @@ def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
     Args:
         state_dict (Mapping): Published names to tensors, with or without an outer level
             ('net') and a 'module.' prefix.
-        tied (bool): Whether the head has one memory, see
+        tied (bool): Whether key and value share one memory in the head, see
             :class:`ExternalAttentionBlock`. Defaults to False.
 
     Returns:
@@ -62,22 +64,22 @@ def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
         ``decode_head.*`` (an EAHead).
 
     Raises:
-        CheckpointError: If it is no whole EANet.
+        CheckpointError: If it is not a whole EANet.
     """
     tensors = unwrap(state_dict)
-    parts = (*(f'{_EXTRACTOR}{place}.' for place in _IN_EXTRACTOR), *dict(_IN_HEAD))
-    missing = [p for p in parts if not any(key.startswith(p) for key in tensors)]
+    required = (*(f'{_EXTRACTOR}{index}.' for index in _IN_EXTRACTOR), *dict(_IN_HEAD))
+    missing = [p for p in required if not any(key.startswith(p) for key in tensors)]
     if missing:
         raise CheckpointError(
-            'This state dict is no whole EANet: it has nothing below '
+            'This state dict is not a whole EANet: it has nothing below '
             f'{", ".join(missing)}; its names are {", ".join(list(tensors)[:3])}, .... '
-            'Fetch the file again; a head alone loads by the load_state_dict of EAHead.'
+            'Download the file again; a head alone loads with EAHead.load_state_dict.'
         )
     backbone = {}
     for key, value in tensors.items():
         if key.startswith(_EXTRACTOR):
-            place, _, rest = key[len(_EXTRACTOR) :].partition('.')
-            backbone[f'{_IN_EXTRACTOR.get(place, place)}.{rest}'] = value
+            index, _, rest = key[len(_EXTRACTOR) :].partition('.')
+            backbone[f'{_IN_EXTRACTOR.get(index, index)}.{rest}'] = value
     head = convert_head(tensors)
     block = {
         k[len(BLOCK_PREFIX) :]: v for k, v in head.items() if k.startswith(BLOCK_PREFIX)
@@ -89,20 +91,22 @@ def convert_eanet(state_dict: Mapping, tied: bool = False) -> dict[str, Tensor]:
     }
     return {
         prefix + key: value
-        for prefix, tensors in parts.items()
-        for key, value in tensors.items()
+        for prefix, part in parts.items()
+        for key, value in part.items()
     }
 
 
-def convert_head(given: Mapping) -> dict[str, Tensor]:
-    """An EANet's head in our names, but for its block, which converts itself.
+def convert_head(given: Mapping[str, object]) -> dict[str, Tensor]:
+    """Translate the names of an EANet's head, except inside its block.
+
+    The block converts its own names when it is loaded.
 
     Args:
-        given (Mapping): Names and tensors of a head or of a whole model, published or
+        given (Mapping): Names to tensors of a head or of a whole model, published or
             ours.
 
     Returns:
-        dict[str, Tensor]: Those of the head; names that are not published stay.
+        dict[str, Tensor]: Our names to the tensors of the head; other names stay.
     """
     tensors = unwrap(given)
     if any(key.startswith(HEAD_PREFIX) for key in tensors):
@@ -119,15 +123,16 @@ def convert_head(given: Mapping) -> dict[str, Tensor]:
 
 
 def convert_block(given: Mapping[str, Tensor], tied: bool) -> dict[str, Tensor]:
-    """An external attention block in our names and layout; other names stay.
+    """Translate names and layouts of an external attention block.
 
     Args:
-        given (Mapping[str, Tensor]): Names and tensors, published or ours.
-        tied (bool): Whether the block has one memory, which takes what the published
-            code on a CPU reads last, ``linear_1``.
+        given (Mapping[str, Tensor]): Names to tensors, published or ours.
+        tied (bool): Whether key and value share one memory. It takes the values of
+            ``linear_1``, which the published code loads last on a CPU.
 
     Returns:
-        dict[str, Tensor]: Those of an :class:`ExternalAttentionBlock`.
+        dict[str, Tensor]: The tensors of an :class:`ExternalAttentionBlock`; other names
+        stay.
     """
     ours = {_replace_start(key, _IN_BLOCK): value for key, value in given.items()}
     key, value = ours.pop('linear_0.weight', None), ours.pop('linear_1.weight', None)
@@ -140,7 +145,7 @@ def convert_block(given: Mapping[str, Tensor], tied: bool) -> dict[str, Tensor]:
 
 
 def convert_wide_stem(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A ResNet whose stem is ``conv1`` and ``bn1``, in the names of a ResNetV1c."""
+    """Translate a ResNet with the stem ``conv1`` and ``bn1`` to ResNetV1c's names."""
     stem = re.compile(r'conv1\.(\d+\.)')
     return {
         stem.sub(r'stem.\1', key)
@@ -154,22 +159,23 @@ def convert_wide_stem(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_from_mmgroupmix(
     filename: str, map_location: str | None = None
 ) -> dict[str, Tensor]:
-    """What ``checkpoint='mmgroupmix://...'`` of an ``init_cfg`` loads.
+    """Load the weights that ``checkpoint='mmgroupmix://...'`` names in an ``init_cfg``.
 
     Args:
         filename (str): A key of ``WIDE_STEM_RESNETS``.
-        map_location (str, optional): As for ``torch.load``.
+        map_location (str, optional): Part of mmengine's interface for schemes; the
+            weights are on the CPU. Defaults to None.
 
     Returns:
-        dict[str, Tensor]: The weights, in the names of mmsegmentation's
+        dict[str, Tensor]: The weights, with the names of mmsegmentation's
         ``ResNetV1c(stem_channels=128)``.
 
     Raises:
-        CheckpointError: If there are no such weights.
+        CheckpointError: If ``filename`` is unknown or the file cannot be read.
     """
     if filename not in WIDE_STEM_RESNETS:
         raise CheckpointError(
-            f'There are no weights {filename}. There are {", ".join(WIDE_STEM_RESNETS)}.'
+            f'Unknown weights {filename}. Available: {", ".join(WIDE_STEM_RESNETS)}.'
         )
     return convert_wide_stem(read_checkpoint(WIDE_STEM_RESNETS[filename]))
 

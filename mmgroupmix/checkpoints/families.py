@@ -1,29 +1,48 @@
 """The families of published models: how a state dict is recognised and renamed."""
 
-from collections.abc import Mapping
-from types import ModuleType
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from . import eamlp, groupmixformer, poolformer
 from .reading import strip_wrapper_prefixes
 
-#: One module per family: NAME, SIGNATURES (keys that identify it) and convert().
-FAMILIES = (groupmixformer, poolformer, eamlp)
 
-#: Keys that identify a well-known model of another family.
+@dataclass(frozen=True)
+class Family:
+    """A family of published models.
+
+    Attributes:
+        name (str): The name of its backbone in the registry of models.
+        signatures (tuple[str, ...]): Published keys, any of which identifies the family.
+        convert (Callable): Translates published names and layouts to ours.
+    """
+
+    name: str
+    signatures: tuple[str, ...]
+    convert: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+
+
+FAMILIES = (
+    Family('GroupMixFormer', groupmixformer.SIGNATURES, groupmixformer.convert),
+    Family('PoolFormer', poolformer.SIGNATURES, poolformer.convert),
+    Family('EAMLP', eamlp.SIGNATURES, eamlp.convert),
+)
+
+#: Keys that identify well-known models of other families.
 _OTHER_MODELS = (
     (
         'stages.0.blocks.0.token_mixer.non_attention.norm.weight',
-        'a GroupMixFormer with the names of this package already',
+        'a GroupMixFormer that already has the names of this package',
     ),
     (
         'stages.0.blocks.0.layer_scale1',
-        'a PoolFormer or another MetaFormer with the names of this package already',
+        'a PoolFormer or another MetaFormer that already has the names of this package',
     ),
     (
         'tokens_to_token.encoders.0.norm1.weight',
-        'an EAMLP with the names of this package already',
+        'an EAMLP that already has the names of this package',
     ),
     ('tokens_to_token.attention1.attn.qkv.weight', 'a T2T-ViT'),
     ('tokens_to_token.attention1.kqv.weight', 'a T2T-ViT with Performer tokens'),
@@ -41,10 +60,10 @@ _OTHER_MODELS = (
 )
 
 
-def find_family(tensors: Mapping[str, Tensor]) -> ModuleType | None:
-    """The family whose published names these are, if any."""
+def find_family(tensors: Mapping[str, Tensor]) -> Family | None:
+    """Find the family whose published names a state dict has, if any."""
     return next(
-        (f for f in FAMILIES if any(key in tensors for key in f.SIGNATURES)), None
+        (f for f in FAMILIES if any(key in tensors for key in f.signatures)), None
     )
 
 
@@ -55,7 +74,7 @@ def convert_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def describe_other_model(tensors: Mapping[str, Tensor]) -> str:
-    """Name the model that a state dict of none of the families seems to be."""
+    """Describe the model that a state dict outside the families seems to belong to."""
     for key, description in _OTHER_MODELS:
         if key in tensors:
             return description
@@ -63,8 +82,16 @@ def describe_other_model(tensors: Mapping[str, Tensor]) -> str:
     return f'an unknown model of {len(tensors)} tensors ({first}, ...)'
 
 
-def backbone_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Drop what stands beside the backbone, where there is a ``backbone.`` level."""
+def select_backbone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Select the backbone and the classifier of a larger model, if it is one.
+
+    Args:
+        tensors (Mapping[str, Tensor]): Names to tensors, perhaps below ``backbone.``.
+
+    Returns:
+        dict[str, Tensor]: The tensors below ``backbone.``, without that prefix, and
+        those below ``head.fc.``; all tensors if there is no ``backbone.``.
+    """
     prefix = 'backbone.'
     if any(key.startswith(prefix) for key in tensors):
         inner = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
@@ -74,5 +101,5 @@ def backbone_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def is_classifier(key: str) -> bool:
-    """Whether one of our names belongs to the classifier, not to dense features."""
+    """Whether a tensor, by our names, belongs to the classifier or its norm."""
     return key.startswith(('head.', 'final_norm.'))

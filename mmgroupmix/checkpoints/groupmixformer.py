@@ -1,8 +1,9 @@
-"""Names and layout of the published GroupMixFormer checkpoints, and of ours.
+"""Key map of the published GroupMixFormer checkpoints.
 
-Two layouts differ beside the names. The rows of the published ``qkv`` are q, k, v with
-five segments each; ours are five segments with q, k, v each. The published position term
-has one convolution a kernel size over two, three and three heads; ours has one a head.
+Two layouts differ in addition to the names. The rows of the published ``qkv`` are q, k
+and v with five segments each; ours are five segments with q, k and v each. The published
+position term has one convolution per kernel size, over two, three and three heads; ours
+has one per head.
 """
 
 import re
@@ -10,8 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-NAME = 'GroupMixFormer'
-#: A key that every published file has and no other model.
+#: A key that every published file has and no other model does.
 SIGNATURES = ('patch_embed_layers.0.proj.conv1.weight',)
 
 _BLOCK = r'groupmixformer_backbone\.(\d+)\.gma_stage\.(\d+)\.'
@@ -64,9 +64,10 @@ _POSITION_HEADS = (((0, 0), (0, 1)), ((1, 0), (1, 1), (2, 0)), ((2, 1), (3, 0), 
 
 
 def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published names and layout in, ours out; the classifier as ``head.fc.*``.
+    """Translate published names and layouts to ours.
 
-    A key that the published models do not have keeps its name.
+    The classifier becomes ``head.fc.*``. A key that the published models do not have
+    keeps its name.
     """
     ours = {}
     for key, value in published.items():
@@ -81,7 +82,7 @@ def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 ] = part
             continue
         if '.att.qkv.' in key and len(value) % 15 == 0:
-            value = _segments_first(value)
+            value = _put_segments_first(value)
         ours[_rename(key)] = value
     return ours
 
@@ -93,6 +94,6 @@ def _rename(key: str) -> str:
     return key
 
 
-def _segments_first(rows: Tensor) -> Tensor:
-    """(q k v) x (five segments) rows to (five segments) x (q k v) rows."""
+def _put_segments_first(rows: Tensor) -> Tensor:
+    """Reorder rows from (q, k, v) x (five segments) to (five segments) x (q, k, v)."""
     return rows.unflatten(0, (3, 5, -1)).transpose(0, 1).flatten(0, 2)

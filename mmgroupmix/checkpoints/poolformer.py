@@ -1,8 +1,8 @@
-"""Names and layout of PoolFormer checkpoints: the paper's, three libraries', and ours.
+"""Key maps of PoolFormer checkpoints: the paper's, timm's, mmpretrain's, Hugging Face's.
 
-All of them hold the MLP's linear layers as 1x1 convolutions. The paper's files (and
-mmpretrain's) count stages and embeddings in one list, ``network``, so that the hybrids'
-position embeddings shift what follows them.
+All of them store the MLP's linear layers as 1x1 convolutions. The paper's files (and
+mmpretrain's) number stages and embeddings in one list, ``network``, so that the position
+embedding of a hybrid model shifts the entries after it.
 """
 
 import re
@@ -10,8 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-NAME = 'PoolFormer'
-#: One key for each scheme of names, which every file in it has and no other model.
+#: One key per naming scheme, which every file in it has and no other model does.
 SIGNATURES = (
     'network.0.0.norm1.weight',  # the paper's, mmpretrain's
     'stages.0.blocks.0.layer_scale1.scale',  # timm's
@@ -25,7 +24,7 @@ _OUR_BLOCK = r'stages.\1.blocks.\2.'
 _RENAMES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        # the paper's and mmpretrain's, whose `network` is placed before
+        # the paper's and mmpretrain's; `convert` has resolved `network` before
         (r'patch_embed\.proj\.', 'stem.'),
         (r'(stages\.\d+\.blocks\.\d+\.)layer_scale_([12])$', r'\1layer_scale\2'),
         (r'norm([0246])\.', lambda match: f'out_norms.{int(match[1]) // 2}.'),
@@ -51,48 +50,49 @@ _NETWORK = re.compile(r'network\.(\d+)\.(.*)')
 
 
 def convert(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published names and layout in, ours out; the classifier as ``head.fc.*``.
+    """Translate published names and layouts to ours.
 
-    A key that the published models do not have keeps its name.
+    The classifier becomes ``head.fc.*``. A key that the published models do not have
+    keeps its name.
     """
-    places = _places_of(published)
+    prefixes = _resolve_network(published)
     ours = {}
     for key, value in published.items():
         network = _NETWORK.match(key)
         if network:
-            key = places[network[1]] + network[2].removeprefix('proj.')
+            key = prefixes[network[1]] + network[2].removeprefix('proj.')
         if key.endswith('.pos_embed'):  # (1, C, H, W)
             key = key.replace('.pos_embed', '.embedding')
             value = value.permute(0, 2, 3, 1)
         if '.mlp.fc' in key or '.output.conv' in key:
             value = value.flatten(1) if value.dim() == 4 else value
         ours[_rename(key)] = value
-    return _classifier_norm_apart(ours)
+    return _separate_final_norm(ours)
 
 
-def _places_of(published: Mapping[str, Tensor]) -> dict[str, str]:
-    """Where each entry of the list ``network`` is in ours: its prefix by its number."""
-    inside = {}
+def _resolve_network(published: Mapping[str, Tensor]) -> dict[str, str]:
+    """Find our prefix for each entry of the list ``network``, by its number."""
+    first_names: dict[str, str] = {}
     for key in published:
         if match := _NETWORK.match(key):
-            inside.setdefault(match[1], match[2])
-    places, stage = {}, 0
-    for number in sorted(inside, key=int):
-        if inside[number].startswith('proj.'):
+            first_names.setdefault(match[1], match[2])
+    prefixes, stage = {}, 0
+    for number in sorted(first_names, key=int):
+        if first_names[number].startswith('proj.'):
             stage += 1
-            places[number] = f'stages.{stage}.embedding.'
-        elif inside[number] == 'pos_embed':
-            places[number] = f'stages.{stage}.position_embedding.'
+            prefixes[number] = f'stages.{stage}.embedding.'
+        elif first_names[number] == 'pos_embed':
+            prefixes[number] = f'stages.{stage}.position_embedding.'
         else:
-            places[number] = f'stages.{stage}.blocks.'
-    return places
+            prefixes[number] = f'stages.{stage}.blocks.'
+    return prefixes
 
 
-def _classifier_norm_apart(ours: dict[str, Tensor]) -> dict[str, Tensor]:
-    """mmpretrain keeps the classifier's norm as the last stage's, and has no other."""
+def _separate_final_norm(ours: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the norm before mmpretrain's classifier, stored as the last stage's."""
     last = 'out_norms.3.'
     if any(k.startswith('out_norms.') and not k.startswith(last) for k in ours):
-        return ours
+        return ours  # a detector or segmentor, with one norm per stage
     return {k.replace(last, 'final_norm.'): v for k, v in ours.items()}
 
 

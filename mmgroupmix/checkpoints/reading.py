@@ -1,14 +1,16 @@
-"""Reading a checkpoint file: its tensors, whatever else is in it, and no code.
+"""Reading the tensors of a checkpoint file without running code that it contains.
 
-Training scripts pickle their configs and argument objects beside the weights, which
-``torch.load(weights_only=True)`` refuses and ``weights_only=False`` would execute. Here
-such objects become inert placeholders, so a published file loads without trusting it.
+Training scripts pickle configs and argument objects together with the weights.
+``torch.load(weights_only=True)`` refuses such files and ``weights_only=False`` would
+execute them. Here these objects become inert placeholders, so that a published file loads
+without being trusted.
 """
 
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -18,7 +20,8 @@ from torch import Tensor
 
 from ..errors import CheckpointError, CheckpointNotFoundError
 
-#: Levels under which training scripts keep the weights, by preference.
+#: Keys under which training scripts store the weights, in order of preference: weights
+#: averaged over training (EMA) are taken only if the file has no others.
 OUTER_LEVELS = (
     'state_dict',
     'model',
@@ -36,16 +39,17 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
     """Read the weights of a checkpoint.
 
     Args:
-        checkpoint (str | Path): A file, or an address that mmengine's loader knows
+        checkpoint (str | Path): A file, or a URL that mmengine's loader supports
             (``https://...``).
 
     Returns:
-        dict[str, Tensor]: Names to tensors on the CPU, without outer level and
-        ``module.`` prefix.
+        dict[str, Tensor]: Names to tensors on the CPU, without an outer level and
+        without a ``module.`` prefix.
 
     Raises:
-        CheckpointNotFoundError: If there is no such file.
-        CheckpointError: If it is not a checkpoint, or truncated, or cannot be fetched.
+        CheckpointNotFoundError: If the file does not exist.
+        CheckpointError: If the file is not a checkpoint, is truncated or cannot be
+            downloaded.
     """
     path = Path(checkpoint).expanduser()
     if path.is_file():
@@ -59,40 +63,42 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
             raise
         except Exception as error:
             raise CheckpointError(
-                f'Cannot fetch {checkpoint}: {error}. Fetch it by hand, and give the '
-                'place of the file.'
+                f'Cannot download {checkpoint}: {error}. Download it by hand and give '
+                'the path of the file.'
             ) from error
         return unwrap(loaded, f'{checkpoint}')
     raise CheckpointNotFoundError(
-        f'No checkpoint at {checkpoint}. Put the published file there, give its place '
+        f'No checkpoint at {checkpoint}. Put the published file there, give its path '
         'as backbone.init_cfg.checkpoint, or train from random weights with '
         'init_cfg=None.'
     )
 
 
 def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
-    """The tensors of a loaded checkpoint.
+    """Extract the tensors of a loaded checkpoint.
 
     Args:
-        loaded (object): What was loaded: a mapping of names to tensors, perhaps below an
-            outer level as 'model' or 'state_dict'.
-        origin (str): Where it comes from, for the message.
+        loaded (object): The content of a file: a mapping of names to tensors, possibly
+            below an outer level such as 'model' or 'state_dict'.
+        origin (str): Where the content comes from, for messages. Defaults to
+            ``'the state dict'``.
 
     Returns:
-        dict[str, Tensor]: Names, without ``module.`` prefix, to tensors.
+        dict[str, Tensor]: Names, without a ``module.`` prefix, to tensors.
 
     Raises:
-        CheckpointError: If there are no tensors in it.
+        CheckpointError: If it contains no tensors.
     """
     if isinstance(loaded, _Placeholder):
         raise CheckpointError(
-            f'{origin} holds a pickled {type(loaded).__name__} object, which is code, '
-            'not weights: save its state_dict() where that code is at hand.'
+            f'{origin} holds a pickled {type(loaded).__name__} object, which needs its '
+            'code to be loaded: save its state_dict() instead, where that code is '
+            'available.'
         )
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
             f'{origin} holds a {type(loaded).__name__}, not the weights of a model: '
-            'expected a dict of names and tensors.'
+            'expected a dict of names to tensors.'
         )
     for level in OUTER_LEVELS:
         if isinstance(loaded.get(level), Mapping):
@@ -101,14 +107,14 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
     if not tensors:
         keys = ', '.join(map(str, list(loaded)[:8])) or 'nothing'
         raise CheckpointError(
-            f'{origin} holds no tensors: expected names and tensors, at the top or below '
-            f'one of {", ".join(OUTER_LEVELS)}; found {keys}.'
+            f'{origin} holds no tensors: expected names and tensors, at the top level or '
+            f'below one of {", ".join(OUTER_LEVELS)}; found {keys}.'
         )
     return strip_wrapper_prefixes(tensors)
 
 
 def strip_wrapper_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without the prefixes of data parallel and compiled modules."""
+    """Strip prefixes of data-parallel and compiled modules that all names have."""
     for prefix in PREFIXES:
         if tensors and all(key.startswith(prefix) for key in tensors):
             return strip_wrapper_prefixes(
@@ -117,68 +123,78 @@ def strip_wrapper_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return dict(tensors)
 
 
-def _download(address: str) -> Path:
-    """The file of a web address, in PyTorch's cache; fetched once for all processes."""
+def _download(url: str) -> Path:
+    """Download a file into PyTorch's cache, once for all processes of a machine."""
     folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / Path(urlparse(address).path).name
+    path = folder / Path(urlparse(url).path).name
     folder.mkdir(parents=True, exist_ok=True)
     try:
         if get_rank() == 0 and not path.exists():
-            torch.hub.download_url_to_file(address, str(path))
+            torch.hub.download_url_to_file(url, str(path))
     finally:
         barrier()
-    if not path.exists():  # another machine's first process fetched it for that machine
-        torch.hub.download_url_to_file(address, str(path))
+    if not path.exists():  # rank 0 is on another machine
+        torch.hub.download_url_to_file(url, str(path))
     return path
 
 
 def load_file(path: Path) -> object:
-    """Load a file with everything but its tensors and plain containers inert."""
+    """Load a checkpoint file; objects other than tensors and plain containers are inert.
+
+    Args:
+        path (Path): A file that ``torch.save`` or safetensors wrote.
+
+    Returns:
+        object: The content of the file, with its tensors on the CPU.
+
+    Raises:
+        CheckpointError: If the file is not a checkpoint or is truncated.
+    """
     if path.suffix == '.safetensors':
         return _load_safetensors(path)
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError:
-        pass  # holds other objects than tensors, or is no checkpoint: told below
+        pass  # it holds other objects, or it is not a checkpoint: see below
     except Exception as error:
-        raise CheckpointError(_unreadable(path, error)) from error
+        raise CheckpointError(_describe_unreadable(path, error)) from error
     try:
         return torch.load(
             path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE
         )
     except Exception as error:
-        raise CheckpointError(_unreadable(path, error)) from error
+        raise CheckpointError(_describe_unreadable(path, error)) from error
 
 
 def _load_safetensors(path: Path) -> object:
     try:
-        from safetensors.torch import load_file
+        from safetensors.torch import load_file as load_tensors
     except ImportError as error:
         raise CheckpointError(
-            f'Reading {path} needs the package safetensors: pip install safetensors, or '
-            'fetch the .bin file beside it.'
+            f'Reading {path} requires the package safetensors: pip install safetensors, '
+            'or download the .bin file next to it.'
         ) from error
     try:
-        return load_file(path)
+        return load_tensors(path)
     except Exception as error:
-        raise CheckpointError(_unreadable(path, error)) from error
+        raise CheckpointError(_describe_unreadable(path, error)) from error
 
 
-def _unreadable(path: Path, error: Exception) -> str:
+def _describe_unreadable(path: Path, error: Exception) -> str:
     with path.open('rb') as file:
         head = file.read(64)
     if head.startswith(b'version https://git-lfs'):
-        what = 'a Git LFS pointer: fetch the file itself with `git lfs pull`'
+        kind = 'a Git LFS pointer: fetch the file itself with `git lfs pull`'
     elif head.lstrip()[:1] == b'<':
-        what = 'a web page, probably an error of the download: fetch the file again'
+        kind = 'a web page, probably a failed download: download the file again'
     else:
-        what = (
-            'not a checkpoint, or truncated: compare its size with its source, or '
-            'fetch it again'
+        kind = (
+            'not a checkpoint, or truncated: compare its size with the source, or '
+            'download it again'
         )
     reason = str(error).partition('\n')[0]
     return (
-        f'Cannot read {path} ({path.stat().st_size} bytes): it is {what}. Expected '
+        f'Cannot read {path} ({path.stat().st_size} bytes): it is {kind}. Expected '
         'a file that torch.save or safetensors wrote. '
         f'({type(error).__name__}: {reason})'
     )
@@ -187,23 +203,26 @@ def _unreadable(path: Path, error: Exception) -> str:
 class _Placeholder(dict):
     """Stands for an object of a class that is not loaded."""
 
-    def __new__(cls, *args, **kwargs):
+    def __new__(cls, *args: object, **kwargs: object) -> '_Placeholder':
         return super().__new__(cls)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         pass
 
-    # It may be a key of a dict that is read.
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
+    # A file may use the object as a key of a dict.
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none
+        return id(self)
 
-    def append(self, item):
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def append(self, item: object) -> None:
         pass
 
-    def extend(self, items):
+    def extend(self, items: object) -> None:
         pass
 
 
@@ -216,15 +235,15 @@ _SAFE = {
 
 
 class _InertUnpickler(pickle.Unpickler):
-    """Builds tensors and plain containers; every other class is a placeholder."""
+    """Builds tensors and plain containers; every other class becomes a placeholder."""
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> Any:
         is_dtype = module == 'torch' and isinstance(
             getattr(torch, name, None), torch.dtype
         )
         if is_dtype or (module, name) in _SAFE:
             return super().find_class(module, name)
-        return type(name, (_Placeholder,), dict(__module__=module))
+        return type(name, (_Placeholder,), {'__module__': module})
 
 
 _INERT_PICKLE = SimpleNamespace(

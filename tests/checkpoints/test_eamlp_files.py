@@ -1,4 +1,4 @@
-"""EAMLP's published files load whole, without their fixed positions."""
+"""Published EAMLP files load completely, without their fixed position embeddings."""
 
 import pytest
 import torch
@@ -10,19 +10,12 @@ from mmgroupmix.models import EAMLP, PoolFormer, convert_state_dict
 
 from ..configs.experiments import CONFIGS
 from ..models.reference_eamlp import sinusoids
+from .published_names import assert_published_weights, find_eamlp_tensor
 
 
 @pytest.fixture(scope='module')
 def published(eamlp_golden):
     return eamlp_golden.state_dict() | {'pos_embed': sinusoids(197, 256).float()[None]}
-
-
-@pytest.fixture(scope='module')
-def expected(published):
-    """Our names for the published classifier, checked against the golden elsewhere."""
-    backbone = EAMLP('7')
-    backbone.load_state_dict(published)
-    return backbone.state_dict()
 
 
 @pytest.fixture(scope='module')
@@ -36,14 +29,14 @@ def with_batch_norms(published):
     return published | norms
 
 
-def classifier(**backbone):
+def build_classifier():
     from mmpretrain.registry import MODELS
 
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         return MODELS.build(
             dict(
                 type='ImageClassifier',
-                backbone=dict(type='mmgroupmix.EAMLP', arch='7', **backbone),
+                backbone=dict(type='mmgroupmix.EAMLP', arch='7'),
                 head=dict(type='LinearClsHead', num_classes=1000, in_channels=256),
             )
         ).eval()
@@ -65,13 +58,12 @@ WRAPPINGS = {
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('wrapping', WRAPPINGS)
-def test_a_published_file_loads_whole(published, expected, tmp_path, wrapping):
+def test_a_published_file_loads_completely(published, tmp_path, wrapping):
     path = tmp_path / 'eamlp_7.pth'
     torch.save(WRAPPINGS[wrapping](published), path)
     backbone = EAMLP(7, init_cfg=dict(type='Pretrained', checkpoint=str(path)))
     backbone.init_weights()
-    for name, value in backbone.state_dict().items():
-        assert torch.equal(value, expected[name]), name
+    assert_published_weights(backbone, published, find_eamlp_tensor)
 
 
 @pytest.mark.smoke
@@ -86,7 +78,7 @@ def test_learnt_positions_are_refused(published):
 @pytest.mark.smoke
 @pytest.mark.parametrize('arch', [None, 7, '7'])
 def test_mmpretrain_classifies_with_converted_weights(eamlp_golden, published, arch):
-    model = classifier()
+    model = build_classifier()
     model.load_state_dict(convert_state_dict(published, arch, classifier=True))
     with torch.inference_mode():
         logits = model(eamlp_golden.image('224x224'), mode='tensor')
@@ -95,9 +87,9 @@ def test_mmpretrain_classifies_with_converted_weights(eamlp_golden, published, a
 
 
 @pytest.mark.smoke
-def test_the_final_norm_stays_with_the_backbone(published, expected):
+def test_conversion_keeps_the_final_norm_with_the_backbone(published):
     ours = convert_state_dict(published)
-    assert set(ours) == set(expected)
+    assert set(ours) == set(EAMLP('7').state_dict())
     assert torch.equal(ours['final_norm.weight'], published['norm.weight'])
 
 
@@ -113,27 +105,28 @@ def test_batch_norms_load_with_their_statistics(with_batch_norms):
 
 
 @pytest.mark.smoke
-def test_batch_norms_do_not_load_as_layer_norms_nor_the_reverse(
+def test_batch_norms_do_not_load_as_layer_norms_or_the_reverse(
     published, with_batch_norms
 ):
-    with pytest.raises(CheckpointError, match='LayerNorm before the MLPs.*Left over'):
+    with pytest.raises(CheckpointError, match='LayerNorm before the MLPs.*Unexpected'):
         EAMLP('7').load_state_dict(with_batch_norms)
     with pytest.raises(CheckpointError, match='BatchNorm2d before the MLPs.*Missing'):
         EAMLP('7', mlp_norm_cfg=dict(type='BN')).load_state_dict(published)
 
 
 @pytest.mark.smoke
-def test_a_classifier_that_this_package_trained_loads_into_another_size(expected):
-    trained = {f'backbone.{k}': v for k, v in expected.items()}
+def test_a_classifier_trained_by_this_package_loads_for_another_image_size():
+    weights = EAMLP('7').state_dict()
+    trained = {f'backbone.{k}': v for k, v in weights.items()}
     trained |= {'head.fc.weight': torch.ones(1000, 256), 'head.fc.bias': torch.ones(1000)}
     backbone = EAMLP('7', img_size=384)
     backbone.load_state_dict({'state_dict': trained})
     key = 'blocks.6.token_mixer.memory_value.bias'
-    assert torch.equal(backbone.state_dict()[key], expected[key])
+    assert torch.equal(backbone.state_dict()[key], weights[key])
 
 
 @pytest.mark.smoke
-def test_the_tokens_to_token_module_loads_under_self_attention_too(published):
+def test_the_tokens_to_token_module_loads_with_self_attention_too(published):
     mixed = {k: v for k, v in published.items() if '.attn.' not in k or 'tokens' in k}
     for block in range(7):
         attention = f'blocks.{block}.attn'
@@ -160,9 +153,9 @@ def test_fine_tuning_starts_from_the_whole_classifier(published, tmp_path, names
     )
     model = Config.fromfile(CONFIGS / 'eamlp_7_in1k_384.py').model
     model.backbone.init_cfg.checkpoint = path
-    for one in model.head.init_cfg:
-        if one.type == 'Pretrained':
-            one.checkpoint = path
+    for cfg in model.head.init_cfg:
+        if cfg.type == 'Pretrained':
+            cfg.checkpoint = path
     from mmpretrain.registry import MODELS
 
     with DefaultScope.overwrite_default_scope('mmpretrain'):
@@ -184,36 +177,36 @@ def test_another_architecture_is_named(published, arch):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    'key, what',
+    'key, description',
     [
         ('tokens_to_token.attention1.attn.qkv.weight', 'a T2T-ViT'),
         ('tokens_to_token.attention1.kqv.weight', 'a T2T-ViT with Performer tokens'),
         ('backbone.tokens_to_token.attention1.ln1.weight', 'a T2T-ViT of mmpretrain'),
     ],
 )
-def test_a_t2t_vit_is_named(key, what):
+def test_a_t2t_vit_is_named(key, description):
     tensors = {
         key: torch.ones(1),
         key.split('tokens')[0] + 'blocks.0.attn.qkv.weight': torch.ones(1),
     }
-    with pytest.raises(CheckpointError, match=f"is {what}; expected was EAMLP '7'"):
+    with pytest.raises(CheckpointError, match=f"is {description}; expected EAMLP '7'"):
         EAMLP('7').load_state_dict(tensors)
 
 
 @pytest.mark.smoke
 def test_a_file_of_another_backbone_of_the_package_is_named(published, poolformer_golden):
-    with pytest.raises(CheckpointError, match="EAMLP '7'.*expected was PoolFormer 's12'"):
+    with pytest.raises(CheckpointError, match="EAMLP '7'.*expected PoolFormer 's12'"):
         PoolFormer('s12').load_state_dict(published)
-    with pytest.raises(CheckpointError, match="PoolFormer 's12'.*expected was EAMLP '7'"):
+    with pytest.raises(CheckpointError, match="PoolFormer 's12'.*expected EAMLP '7'"):
         EAMLP('7').load_state_dict(poolformer_golden.state_dict())
 
 
 @pytest.mark.smoke
-def test_a_part_of_the_tensors_is_refused(published):
+def test_an_incomplete_file_is_refused(published):
     part = {k: v for k, v in published.items() if not k.startswith('blocks.6.')}
     with pytest.raises(CheckpointError, match=r'Missing: \d+ tensors in blocks'):
         EAMLP('7').load_state_dict(part)
-    with pytest.raises(CheckpointError, match='no published architecture.*depth 6'):
+    with pytest.raises(CheckpointError, match='unpublished sizes.*depth 6'):
         convert_state_dict(part)
     headless = {k: v for k, v in published.items() if not k.startswith('head.')}
     with pytest.raises(CheckpointError, match='no classifier'):

@@ -1,4 +1,4 @@
-"""Whole EANet files, and the ResNets that its configs start from."""
+"""Conversion of whole EANet files and of the ResNets that its configs start from."""
 
 import pytest
 import timm
@@ -12,20 +12,20 @@ from ..goldens import Golden
 
 pytest.importorskip('mmseg')
 
-# The published model takes these out of its ResNet into a list.
+# The published model puts these modules of its ResNet into a list.
 IN_EXTRACTOR = dict(conv1=0, bn1=1, layer1=4, layer2=5, layer3=6, layer4=7)
 
 
-def wide_stem_resnet(depth):
-    """Names and shapes of a ResNet with the stem of EANet's, from another library."""
+def create_wide_stem_resnet(depth):
+    """Names and shapes of a ResNet with EANet's stem, from timm."""
     with torch.device('meta'):
         return timm.create_model(f'resnet{depth}s').state_dict()
 
 
-def published_eanet(num_classes=21):
+def create_published_eanet(num_classes=21):
     """Names and shapes of a whole published EANet."""
     file = {}
-    for key, value in wide_stem_resnet(101).items():
+    for key, value in create_wide_stem_resnet(101).items():
         part, _, rest = key.partition('.')
         if part in IN_EXTRACTOR:
             file[f'extractor.{IN_EXTRACTOR[part]}.{rest}'] = value
@@ -36,7 +36,7 @@ def published_eanet(num_classes=21):
     return file
 
 
-def shapes(tensors):
+def get_shapes(tensors):
     return {key: tuple(value.shape) for key, value in tensors.items()}
 
 
@@ -44,17 +44,17 @@ def shapes(tensors):
 @pytest.mark.parametrize(
     'wrap', [lambda file: file, lambda file: dict(net=file, step=45000)]
 )
-def test_a_whole_published_file_is_the_model_of_the_voc_config(wrap):
-    converted = convert_eanet(wrap(published_eanet()))
+def test_a_converted_file_fits_the_model_of_the_voc_config(wrap):
+    converted = convert_eanet(wrap(create_published_eanet()))
     model = build(read('eanet_r101_voc'), 'meta')
-    assert shapes(converted) == shapes(model.state_dict())
+    assert get_shapes(converted) == get_shapes(model.state_dict())
 
 
 @pytest.mark.smoke
-def test_tensors_of_equal_shape_keep_their_places():
+def test_tensors_of_equal_shape_are_not_confused():
     file = {
         key: torch.tensor(float(i)).expand(value.shape)
-        for i, (key, value) in enumerate(published_eanet().items())
+        for i, (key, value) in enumerate(create_published_eanet().items())
     }
     converted = convert_eanet(file)
     for theirs, ours in {
@@ -77,8 +77,8 @@ def test_tensors_of_equal_shape_keep_their_places():
 
 
 @pytest.mark.smoke
-def test_for_a_tied_head_the_memory_is_what_is_read_last():
-    file = published_eanet()
+def test_a_tied_head_takes_the_memory_that_the_published_code_loads_last():
+    file = create_published_eanet()
     for i in (0, 1):
         key = f'linu.linear_{i}.weight'
         file[key] = torch.full(file[key].shape, float(i))
@@ -90,8 +90,10 @@ def test_for_a_tied_head_the_memory_is_what_is_read_last():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('left_out', ['extractor.7.', 'linu.', 'fc2.'])
-def test_half_a_file_is_refused(left_out):
-    file = {k: v for k, v in published_eanet().items() if not k.startswith(left_out)}
+def test_an_incomplete_file_is_refused(left_out):
+    file = {
+        k: v for k, v in create_published_eanet().items() if not k.startswith(left_out)
+    }
     with pytest.raises(CheckpointError, match=f'it has nothing below {left_out};'):
         convert_eanet(file)
 
@@ -100,37 +102,37 @@ def test_half_a_file_is_refused(left_out):
 @pytest.mark.parametrize(
     'config, depth', [('eanet_r101_voc', 101), ('ablations/fcn_r50_ea_voc', 50)]
 )
-def test_the_weights_that_a_config_starts_from_fit_its_backbone(
+def test_the_initial_weights_of_a_config_fit_its_backbone(
     config, depth, monkeypatch, tmp_path
 ):
-    asked = []
+    requested = []
 
-    def download(address, path):
-        asked.append(address)
-        torch.save(wide_stem_resnet(depth), path)
+    def download(url, path):
+        requested.append(url)
+        torch.save(create_wide_stem_resnet(depth), path)
 
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
     cfg = read(config)
     loaded = CheckpointLoader.load_checkpoint(cfg.model.backbone.init_cfg.checkpoint)
-    assert f'resnet{depth}_v1s' in asked[0]
+    assert f'resnet{depth}_v1s' in requested[0]
     backbone = build(cfg, 'meta').backbone
     classifier = {'fc.weight', 'fc.bias'}
-    assert shapes({k: v for k, v in loaded.items() if k not in classifier}) == shapes(
-        backbone.state_dict()
-    )
+    assert get_shapes(
+        {k: v for k, v in loaded.items() if k not in classifier}
+    ) == get_shapes(backbone.state_dict())
 
 
 @pytest.mark.smoke
-def test_the_addresses_are_those_that_timm_knows():
+def test_the_urls_are_those_of_timm():
     from mmgroupmix.checkpoints.eanet import WIDE_STEM_RESNETS
 
-    for name, address in WIDE_STEM_RESNETS.items():
+    for name, url in WIDE_STEM_RESNETS.items():
         model = name.removeprefix('mmgroupmix://').replace('_v1s', 's.gluon_in1k')
-        assert timm.models.get_pretrained_cfg(model).url == address
+        assert timm.models.get_pretrained_cfg(model).url == url
 
 
 @pytest.mark.smoke
 def test_weights_of_an_unknown_name_are_refused():
-    with pytest.raises(CheckpointError, match='There are mmgroupmix://resnet50_v1s'):
+    with pytest.raises(CheckpointError, match='Available: mmgroupmix://resnet50_v1s'):
         CheckpointLoader.load_checkpoint('mmgroupmix://resnet18_v1s')

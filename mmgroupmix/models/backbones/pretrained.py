@@ -1,78 +1,83 @@
-"""How the backbones load: published files and ours, whole or not at all."""
+"""Loading of backbones from published files and from files of this package."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from mmengine.logging import print_log
-from mmengine.model import update_init_info
+from mmengine.model import BaseModule, update_init_info
 from torch import Tensor
 
 from ...checkpoints.comparison import (
-    differences,
-    differing_arguments,
-    is_counter,
+    add_newly_initialized,
+    describe_differences,
+    find_differing_arguments,
+    find_newly_initialized,
+    is_batch_counter,
     is_output_norm,
-    newly_initialized,
-    with_newly_initialized,
 )
 from ...checkpoints.families import (
-    backbone_tensors,
+    Family,
     convert_names,
     describe_other_model,
     find_family,
     is_classifier,
+    select_backbone,
 )
 from ...checkpoints.reading import read_checkpoint, unwrap
 from ...errors import CheckpointError
 from ...registry import MODELS
 
 
-class PretrainedLoadingMixin:
-    """Mixin of the backbones: ``init_cfg`` and ``load_state_dict`` take published files.
+class PretrainedLoadingMixin(BaseModule):
+    """Make ``init_cfg`` and ``load_state_dict`` of a backbone accept published files.
 
-    It stands before ``BaseModule``. The file may have an outer level ('model',
-    'state_dict', 'net'), a 'module.' or 'backbone.' prefix, a classifier, or the names of
-    this package. What does not fit raises a :class:`CheckpointError` and leaves the
-    weights as they were, also where mmengine loads with ``strict=False``, which would
-    only log it.
+    A file may have an outer level ('model', 'state_dict', 'net'), a 'module.' or
+    'backbone.' prefix, a classifier, or the names of this package. A file that does not
+    fit raises a :class:`CheckpointError` and leaves the weights unchanged, even where
+    mmengine loads with ``strict=False``, which would only log the differences.
     """
 
     _allow_partial_load = False
 
     def init_weights(self) -> None:
-        """Initialise as ``init_cfg`` says; 'Pretrained' must fit or raises."""
+        """Initialise the weights as ``init_cfg`` says.
+
+        Raises:
+            CheckpointError: If ``init_cfg`` is of type 'Pretrained' and its file does
+                not fit.
+        """
         cfgs = [self.init_cfg] if isinstance(self.init_cfg, Mapping) else self.init_cfg
         pretrained = [c for c in cfgs or [] if c.get('type') == 'Pretrained']
         if not pretrained:
             super().init_weights()
         elif not self.is_init:
-            # It sets every weight: whatever else is listed would be overwritten.
+            # It sets every weight: any other initialisation would be overwritten.
             self._load_pretrained(pretrained[-1])
             self.is_init = True
 
-    def _load_pretrained(self, cfg: Mapping) -> None:
+    def _load_pretrained(self, cfg: Mapping[str, Any]) -> None:
         checkpoint, prefix = cfg.get('checkpoint'), cfg.get('prefix') or ''
         if not isinstance(checkpoint, (str, Path)) or not checkpoint:
             raise CheckpointError(
-                f'{type(self).__name__}: init_cfg={dict(cfg)} names no file. Give its '
-                'place as checkpoint, or set init_cfg=None for random weights.'
+                f'{type(self).__name__}: init_cfg={dict(cfg)} does not name a file. Set '
+                'checkpoint to its path, or set init_cfg=None for random weights.'
             )
         tensors = read_checkpoint(checkpoint)
         if prefix:
-            chosen = {
+            selected = {
                 key[len(prefix) :].lstrip('.'): value
                 for key, value in tensors.items()
                 if key.startswith(prefix)
             }
-            if not chosen:
-                there = sorted({key.partition('.')[0] for key in tensors})
+            if not selected:
+                available = sorted({key.partition('.')[0] for key in tensors})
                 raise CheckpointError(
                     f'Checkpoint {checkpoint} has nothing below prefix={prefix!r}. '
-                    f'Its names begin with {", ".join(there[:8])}: leave the prefix out '
+                    f'Its names start with {", ".join(available[:8])}: omit the prefix '
                     'for a published file.'
                 )
-            tensors = chosen
+            tensors = selected
         try:
             self.load_state_dict(tensors)
         except CheckpointError as error:
@@ -86,17 +91,29 @@ class PretrainedLoadingMixin:
         )
 
     def _describe_newly_initialized(self, tensors: Mapping[str, Tensor]) -> str:
-        """What to add to the message if the file lacks what dense prediction adds."""
-        parts = newly_initialized(
-            self.state_dict(), convert_names(backbone_tensors(tensors))
+        """Name the parts of the backbone that the file does not have, if any."""
+        parts = find_newly_initialized(
+            self.state_dict(), convert_names(select_backbone(tensors))
         )
         names = ', '.join(part.rstrip('.') for part in parts)
-        return f' but {names}, which it does not have: they start anew' if names else ''
+        return f' except {names}, which are newly initialised' if names else ''
 
-    def load_state_dict(self, state_dict: Mapping, strict: bool = True, **kwargs):
-        """As torch's, for published state dicts too.
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, **kwargs: Any
+    ) -> tuple[list[str], list[str]]:
+        """Load a state dict as ``torch.nn.Module`` does; it may be a published one.
 
-        With ``strict=False``, asked for by name on the backbone itself, a part may load.
+        Args:
+            state_dict (Mapping): Published names to tensors, or ours.
+            strict (bool): Whether every tensor of the backbone must be there. Only a
+                call on the backbone itself can allow a part. Defaults to True.
+            **kwargs: As for ``torch.nn.Module``.
+
+        Returns:
+            tuple[list[str], list[str]]: Missing and unexpected keys.
+
+        Raises:
+            CheckpointError: If the state dict does not fit and ``strict`` is True.
         """
         self._allow_partial_load = not strict
         try:
@@ -105,33 +122,41 @@ class PretrainedLoadingMixin:
             self._allow_partial_load = False
 
     def _load_from_state_dict(
-        self, state_dict, prefix, local_metadata, strict, *args, **kwargs
-    ):
-        # Called by torch's and by mmengine's load_state_dict alike, before the children.
-        given = {k: v for k, v in state_dict.items() if k.startswith(prefix)}
-        # torch and mmengine say strict=True here whatever they were asked.
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        strict: bool,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        # Both torch's and mmengine's load_state_dict call this, before the children's.
+        # Both pass strict=True here, whatever the caller asked for.
         strict = not self._allow_partial_load
+        given = {k: v for k, v in state_dict.items() if k.startswith(prefix)}
         if not given and strict:
-            place = f' below {prefix!r}' if prefix else ''
+            below = f' below {prefix!r}' if prefix else ''
             raise CheckpointError(
-                f'The checkpoint has nothing{place} for {self.describe()}, and nothing was '
-                "loaded into it. A published classifier belongs into the backbone's "
-                "init_cfg=dict(type='Pretrained', checkpoint=...), not into load_from; "
-                'other parts alone load by their own load_state_dict.'
+                f'The checkpoint has nothing{below} for {self.describe()}. Nothing was '
+                "loaded into it. A published classifier belongs in the backbone's "
+                "init_cfg=dict(type='Pretrained', checkpoint=...), not in load_from; to "
+                'load other parts alone, call their own load_state_dict.'
             )
         if given:
-            settled = self.adapt_state_dict(
+            adapted = self.adapt_state_dict(
                 {k[len(prefix) :]: v for k, v in given.items()}, strict
             )
             for key in given:
                 del state_dict[key]
-            state_dict.update((prefix + key, value) for key, value in settled.items())
+            state_dict.update((prefix + key, value) for key, value in adapted.items())
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, True, *args, **kwargs
         )
 
-    def adapt_state_dict(self, given: Mapping, strict: bool = True) -> dict[str, Tensor]:
-        """Our names and exactly this backbone's tensors, from what was given.
+    def adapt_state_dict(
+        self, given: Mapping[str, Any], strict: bool = True
+    ) -> dict[str, Tensor]:
+        """Convert a state dict to our names and to the tensors of this backbone.
 
         Args:
             given (Mapping): A state dict, published or ours.
@@ -139,12 +164,12 @@ class PretrainedLoadingMixin:
                 Defaults to True.
 
         Returns:
-            dict[str, Tensor]: Names and tensors that fit.
+            dict[str, Tensor]: Our names to tensors.
 
         Raises:
             CheckpointError: If the state dict does not fit and ``strict`` is True.
         """
-        tensors = backbone_tensors(unwrap(given))
+        tensors = select_backbone(unwrap(given))
         ours = self.check_fixed_tensors(convert_names(tensors))
         expected = self.state_dict()
         ours = {
@@ -152,35 +177,42 @@ class PretrainedLoadingMixin:
             for k, v in ours.items()
             if k in expected or not (is_classifier(k) or is_output_norm(k))
         }
-        ours = with_newly_initialized(expected, ours)
-        ours = {k: v for k, v in expected.items() if is_counter(k)} | ours
-        problems = differences(expected, ours)
+        ours = add_newly_initialized(expected, ours)
+        ours = {k: v for k, v in expected.items() if is_batch_counter(k)} | ours
+        problems = describe_differences(expected, ours)
         if problems and self.fused:
             raise CheckpointError(
-                f'This {type(self).__name__} is fused, parts of it are folded away: load '
+                f'This {type(self).__name__} is fused: parts of it are folded away. Load '
                 'the weights first, then fuse().'
             )
         if strict and problems:
             same_sizes = self.infer_arch(ours) == self.infer_arch(expected)
-            others = differing_arguments(expected, ours) if same_sizes else []
+            others = find_differing_arguments(expected, ours) if same_sizes else []
             if others:
                 raise CheckpointError(
-                    f'It is of a model with other {", ".join(others)} than this '
-                    f'{self.describe()}. Nothing was loaded. Build the backbone as the '
-                    "file's was, give a file of such a backbone (your own training on "
-                    'ImageNet), or set init_cfg=None to start from random weights. '
-                    f'{problems}'
+                    f'It belongs to a model with different {", ".join(others)} than this '
+                    f'{self.describe()}. Nothing was loaded. Build the backbone with the '
+                    'arguments of that model, use the file of a backbone like this one '
+                    '(your own training on ImageNet), or set init_cfg=None to start from '
+                    f'random weights. {problems}'
                 )
             raise CheckpointError(
-                f'It is {describe_checkpoint(tensors, self)}; expected was {self.describe()}. '
-                'Nothing was loaded. Give the file of this architecture, or set the '
-                f"backbone's arch to that of the file. {problems}"
+                f'It is {describe_checkpoint(tensors, self)}; expected '
+                f'{self.describe()}. Nothing was loaded. Use the file of this '
+                'architecture, or set the arch of the backbone to that of the file. '
+                f'{problems}'
             )
         return ours
 
     @classmethod
     def check_fixed_tensors(cls, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Drop tensors that the backbone computes itself, after comparing them.
+        """Drop the tensors that the backbone computes itself, after comparing them.
+
+        Args:
+            ours (Mapping[str, Tensor]): Our names to tensors.
+
+        Returns:
+            dict[str, Tensor]: The tensors that the backbone loads.
 
         Raises:
             CheckpointError: If one has other values than the backbone computes.
@@ -189,7 +221,7 @@ class PretrainedLoadingMixin:
 
     @classmethod
     def find_arch_name(cls, ours: Mapping[str, Tensor]) -> str | None:
-        """The key of ``arch_settings`` with the sizes of tensors in our names, if any."""
+        """Find the key of ``arch_settings`` that has the sizes of a file, if any."""
         sizes = cls.infer_arch(ours)
         for name, table in cls.arch_settings.items():
             if all(table[key] == value for key, value in sizes.items()):
@@ -197,7 +229,7 @@ class PretrainedLoadingMixin:
         return None
 
     def describe(self) -> str:
-        """Name and sizes of this backbone, for messages."""
+        """Describe this backbone by name and sizes, for messages."""
         depths = tuple(len(stage.blocks) for stage in self.stages)
         return (
             f'{type(self).__name__} {self.arch!r} (embed_dims {self.embed_dims}, '
@@ -205,33 +237,38 @@ class PretrainedLoadingMixin:
         )
 
 
-def backbone_class(family: ModuleType) -> type:
-    """The backbone class of a family of checkpoints."""
-    return MODELS.get(family.NAME)
+def get_backbone_class(family: Family) -> type[PretrainedLoadingMixin]:
+    """Get the backbone class of a family of checkpoints."""
+    return MODELS.get(family.name)
 
 
-def describe_sizes(model: type, ours: Mapping[str, Tensor]) -> str:
-    """A backbone class and the architecture of tensors in our names, in words."""
-    arch = model.find_arch_name(ours)
+def describe_sizes(
+    backbone: type[PretrainedLoadingMixin], ours: Mapping[str, Tensor]
+) -> str:
+    """Describe the architecture that tensors in our names have, with its class."""
+    arch = backbone.find_arch_name(ours)
     if arch:
-        return f'{model.__name__} {arch!r}'
-    sizes = ', '.join(f'{k} {v}' for k, v in model.infer_arch(ours).items())
-    return f'{model.__name__} of no published architecture ({sizes})'
+        return f'{backbone.__name__} {arch!r}'
+    sizes = ', '.join(f'{k} {v}' for k, v in backbone.infer_arch(ours).items())
+    return f'{backbone.__name__} with unpublished sizes ({sizes})'
 
 
 def describe_checkpoint(
     tensors: Mapping[str, Tensor], backbone: PretrainedLoadingMixin | None = None
 ) -> str:
-    """What a state dict seems to be, in words.
+    """Describe the model that a state dict seems to belong to.
 
     Args:
         tensors (Mapping[str, Tensor]): Published names to tensors, or ours.
-        backbone (PretrainedLoadingMixin, optional): The backbone that was to load it:
-            with it, names of this package are recognised too. Defaults to None.
+        backbone (PretrainedLoadingMixin, optional): The backbone to load it into. With
+            it, the names of this package are recognised too. Defaults to None.
+
+    Returns:
+        str: Such as "a published PoolFormer 's12'" or 'a ResNet'.
     """
     family = find_family(tensors)
     if family is not None:
-        model, ours = backbone_class(family), family.convert(tensors)
+        model, ours = get_backbone_class(family), family.convert(tensors)
         published = 'published ' if model.find_arch_name(ours) else ''
         return f'a {published}{describe_sizes(model, ours)}'
     if backbone is not None:
