@@ -1,8 +1,9 @@
-"""Generated mini data sets, in the layouts of ADE20K, COCO and ImageNet.
+"""Small generated datasets, in the layouts of ADE20K, COCO and ImageNet.
 
-Handwritten digits (as objects) on photographs (as backgrounds), both shipped with
-scikit-learn: enough to train and evaluate any model here in minutes, without a
-download, by the toolboxes' own dataset classes and metrics.
+The images show handwritten digits (the objects) on photographs (the background). Both
+are shipped with scikit-learn, so nothing is downloaded. The toolboxes read the datasets
+with their own dataset classes and evaluate on them with their own metrics, and any model
+of this package can be trained on them within minutes.
 """
 
 from .ade20k import write_mini_ade20k

@@ -6,7 +6,9 @@ background in addition.
 
 from typing import Any
 
-from .recipe import check_int
+from ..arguments import check_int
+from ..errors import UserError
+from .recipe import NUM_DIGITS
 
 # Ten hues that remain distinct when drawn over a photograph.
 DET_PALETTE = (
@@ -21,7 +23,7 @@ DET_PALETTE = (
     (170, 110, 40),
     (210, 245, 60),
 )
-DET_CLASSES = tuple(f'digit {digit}' for digit in range(10))
+DET_CLASSES = tuple(f'digit {digit}' for digit in range(NUM_DIGITS))
 
 SEG_PALETTE = ((80, 80, 80), *DET_PALETTE)
 SEG_CLASSES = ('background', *DET_CLASSES)
@@ -57,7 +59,7 @@ def mini_metainfo(layout: str, num_classes: int | None = None) -> dict[str, Any]
         'imagenet': (DET_CLASSES, DET_PALETTE, 1),
     }
     if layout not in tables:
-        raise ValueError(
+        raise UserError(
             f'layout={layout!r}, expected one of {", ".join(map(repr, tables))}.'
         )
     classes, palette, minimum = tables[layout]

@@ -1,61 +1,45 @@
-"""Mini data set for classification, in the folder layout of ImageNet.
+"""Mini dataset for classification, in the folder layout of ImageNet.
 
-``train/CLASS/*.JPEG`` and ``val/CLASS/*.JPEG``, the folders named ``digit_0``, ...
+The images are ``{train,val}/digit_{0,...,9}/*.JPEG``.
 """
+
+import os
+from pathlib import Path
 
 from .classes import DET_CLASSES
 from .manifest import write_once
-from .recipe import Recipe
+from .recipe import SPLITS, MiniDatasetRecipe
 from .scenes import ONE_DIGIT, compose_scenes
 
 
 def write_mini_imagenet(
-    root,
-    num_train=400,
-    num_val=100,
-    num_classes=len(DET_CLASSES),
-    min_size=192,
-    max_size=320,
-    seed=0,
-):
-    """Write pictures of one large handwritten digit each, for classification.
+    root: str | os.PathLike[str],
+    num_train: int = 400,
+    num_val: int = 100,
+    num_classes: int = len(DET_CLASSES),
+    min_size: int = 192,
+    max_size: int = 320,
+    seed: int = 0,
+) -> Path:
+    """Write a mini dataset for classification. Each image shows one large digit.
 
-    Args:
-        root (str | os.PathLike): Folder of the data set; absent, empty, or holding
-            this very data set, which is then left as it is.
-        num_train (int): Training images, at least one a class. Default: 400.
-        num_val (int): Validation images, at least one a class. Default: 100.
-        num_classes (int): Outputs of the model, at least 1; only the first so many
-            digits occur. More than 10 is the same as 10: mmpretrain wants one folder
-            a class, none empty. Default: 10.
-        min_size (int): Shortest side of an image, in pixels. Default: 192.
-        max_size (int): Longest side of an image, in pixels. Default: 320.
-        seed (int): The same arguments give the same bytes. Default: 0.
-
-    Returns:
-        Path: ``root``.
-
-    Raises:
-        FileExistsError: If ``root`` holds anything else.
-        ImportError: If scikit-learn, the source of the pixels, is missing.
-        TypeError: If a number is not whole.
-        ValueError: If a number is out of range.
+    Arguments, return value and errors are those of ``write_mini_ade20k``.
     """
-    recipe = Recipe(
-        'imagenet',
-        num_train,
-        num_val,
-        min(num_classes, len(DET_CLASSES)),
-        min_size,
-        max_size,
-        seed,
+    recipe = MiniDatasetRecipe(
+        layout='imagenet',
+        num_train=num_train,
+        num_val=num_val,
+        num_classes=num_classes,
+        min_size=min_size,
+        max_size=max_size,
+        seed=seed,
     )
-    return write_once(root, recipe, lambda folder: _write(folder, recipe))
+    return write_once(root, recipe, _write_files)
 
 
-def _write(folder, recipe):
-    for split in ('train', 'val'):
-        # Class folders are sorted by name to number the classes: digits do that.
+def _write_files(folder: Path, recipe: MiniDatasetRecipe) -> None:
+    for split in SPLITS:
+        # mmpretrain numbers the classes in the order of their folders' names.
         for digit in range(recipe.num_digits):
             (folder / split / f'digit_{digit}').mkdir(parents=True)
         scenes = compose_scenes(recipe, split, ONE_DIGIT)

@@ -1,31 +1,47 @@
-"""What fully determines a mini data set: its layout and the arguments of its writer."""
+"""The arguments that determine a mini dataset, checked and documented in one place."""
 
-import operator
 from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
-# Raised whenever the same arguments would draw other pictures than before.
+from ..arguments import check_int
+from ..errors import UserError
+
+Split = Literal['train', 'val']
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+# To be raised whenever the same arguments produce different files than before.
 VERSION = 1
 
+NUM_DIGITS = 10
 
-@dataclass(frozen=True)
-class Recipe:
-    """The arguments of one mini data set, checked.
 
-    Attributes:
-        kind (str): 'ade20k', 'coco' or 'imagenet'.
-        num_train (int): Training images.
-        num_val (int): Validation images.
-        num_classes (int): Classes of the layout, see the writer of each.
-        min_size (int): Shortest side of an image, in pixels.
-        max_size (int): Longest side of an image, in pixels.
-        seed (int): Seed of every random choice.
+@dataclass(frozen=True, kw_only=True)
+class MiniDatasetRecipe:
+    """The arguments of a mini dataset. Equal recipes give identical files.
+
+    The writers take all of them but ``layout`` as keyword arguments.
+
+    Args:
+        layout (str): 'ade20k', 'coco' or 'imagenet'.
+        num_train (int): Number of training images. At least 1; with 'imagenet' at least
+            one per class.
+        num_val (int): Number of validation images, as for ``num_train``.
+        num_classes (int): Number of outputs of the model. With fewer outputs than
+            classes, only the first classes occur. With more, 'coco' lists additional
+            categories ('unused 10', ...) without objects, and the other two keep their
+            full list: 'ade20k' has 11 classes, the first of which is the background,
+            and 'imagenet' has 10, because mmpretrain expects exactly one folder per
+            class and images in each of them.
+        min_size (int): Minimum height and width of an image in pixels, at least 32.
+        max_size (int): Maximum height and width of an image in pixels.
+        seed (int): Seed of all random choices.
 
     Raises:
-        TypeError: If a number is not whole.
-        ValueError: If a number is out of range.
+        TypeError: If one of the numbers is not an integer.
+        ValueError: If one of the numbers is out of range.
     """
 
-    kind: str
+    layout: str
     num_train: int
     num_val: int
     num_classes: int
@@ -33,64 +49,45 @@ class Recipe:
     max_size: int
     seed: int
 
-    def __post_init__(self):
-        fewest_classes = 2 if self.kind == 'ade20k' else 1
-        # A class folder without an image is an error to whoever reads it.
-        fewest_images = self.num_digits if self.kind == 'imagenet' else 1
-        # Below 32 pixels a side, no backbone here has a last stage to speak of.
-        lowest = dict(
-            num_classes=fewest_classes,
-            num_train=fewest_images,
-            num_val=fewest_images,
-            min_size=32,
-            max_size=32,
-            seed=0,
-        )
-        for name, least in lowest.items():
-            number = check_int(name, getattr(self, name), least)
-            object.__setattr__(self, name, number)
+    def __post_init__(self) -> None:
+        num_background = 1 if self.layout == 'ade20k' else 0
+        self._check('num_classes', num_background + 1)
+        if self.layout != 'coco':
+            limit = num_background + NUM_DIGITS
+            object.__setattr__(self, 'num_classes', min(self.num_classes, limit))
+
+        one_per_class = self.layout == 'imagenet'
+        minimum = self.num_digits if one_per_class else 1
+        hint = 'Give at least one image per class.' if one_per_class else ''
+        self._check('num_train', minimum, hint)
+        self._check('num_val', minimum, hint)
+
+        # The last stage of the backbones has a stride of 32 pixels.
+        self._check('min_size', 32)
+        self._check('max_size', 32)
+        self._check('seed', 0)
         if self.max_size < self.min_size:
-            raise ValueError(
-                f'max_size is {self.max_size}, less than min_size={self.min_size}; '
-                'give a max_size of at least min_size'
+            raise UserError(
+                f'max_size={self.max_size}, expected an integer of at least '
+                f'min_size={self.min_size}.'
             )
 
-    @property
-    def num_digits(self):
-        """int: Digits 0 to ``num_digits - 1`` occur in the images."""
-        digits = self.num_classes - (1 if self.kind == 'ade20k' else 0)
-        return min(digits, 10)
+    def _check(self, name: str, minimum: int, hint: str = '') -> None:
+        """Check an argument and replace other integer types by int."""
+        number = check_int(name, getattr(self, name), minimum, hint)
+        object.__setattr__(self, name, number)
 
-    def num_images(self, split):
-        """int: Images of the split 'train' or 'val'."""
+    @property
+    def num_digits(self) -> int:
+        """Number of digits that occur: 0 to ``num_digits - 1``."""
+        digits = self.num_classes - (1 if self.layout == 'ade20k' else 0)
+        return min(digits, NUM_DIGITS)
+
+    def num_images(self, split: Split) -> int:
+        """Return the number of images of a split."""
         return {'train': self.num_train, 'val': self.num_val}[split]
 
-    def manifest(self):
-        """dict: What the folder of the data set says about itself."""
-        return dict(version=VERSION, **asdict(self))
-
-
-def check_int(name, value, least):
-    """Check one argument.
-
-    Args:
-        name (str): Its name, for the message.
-        value (int): Its value; any integer type.
-        least (int): The smallest value allowed.
-
-    Returns:
-        int: The value as a plain int.
-
-    Raises:
-        TypeError: If the value is not a whole number.
-        ValueError: If it is less than ``least``.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(
-            f'{name} is {value!r}; it must be a whole number of at least {least}'
-        ) from None
-    if number < least:
-        raise ValueError(f'{name} is {number}; it must be {least} or more')
-    return number
+    def to_manifest(self) -> dict[str, Any]:
+        """Return what the folder of the dataset states about itself."""
+        arguments = asdict(self)
+        return dict(version=VERSION, kind=arguments.pop('layout'), **arguments)

@@ -1,31 +1,36 @@
-"""Scenes: handwritten digits, tinted, lying on crops of photographs."""
+"""Scenes: coloured handwritten digits on crops of photographs."""
 
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from .glyphs import draw_glyph
+from .recipe import NUM_DIGITS, SPLITS, MiniDatasetRecipe, Split
 from .sources import load_sources
 
 JPEG_QUALITY = 95
-# A digit must keep this share of its area when later ones cover it.
+# Share of a digit's area that must remain visible when later digits cover it.
 MIN_VISIBLE_SHARE = 0.8
 PLACEMENT_TRIES = 20
 TINT_TRIES = 12
-HUES = 180  # OpenCV counts half degrees
-# Half of the distance of two classes is 9: their hues just meet.
+HUES = 180  # OpenCV stores hues in units of two degrees
+# Half the distance between two classes, so that neighbouring ranges of hues just meet.
 HUE_SPREAD = 9
+# Distance in OpenCV's 8-bit CIELAB from which two colours are easily told apart.
+MIN_TINT_DISTANCE = 60
 
 
 @dataclass
 class Instance:
-    """One digit of a scene: its value and the pixels of it that can be seen.
+    """A digit of a scene.
 
     Attributes:
-        digit (int): 0 to 9.
-        mask (np.ndarray): The visible pixels, (H, W), bool.
-        drawn_area (int): Pixels that it had before others covered it.
+        digit (int): Its value, 0 to 9.
+        mask (np.ndarray): Its visible pixels, (H, W), bool.
+        drawn_area (int): Number of its pixels before other digits covered some of them.
     """
 
     digit: int
@@ -35,25 +40,26 @@ class Instance:
 
 @dataclass
 class Scene:
-    """A picture and what is in it.
+    """An image and the digits in it.
 
     Attributes:
-        image (np.ndarray): RGB, (H, W, 3), uint8.
-        instances (list[Instance]): The digits, the topmost last; no pixel is in two.
+        image (np.ndarray): RGB image, (H, W, 3), uint8.
+        instances (list[Instance]): The digits from the bottom to the top. Their masks do
+            not overlap.
     """
 
     image: np.ndarray
-    instances: list = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
 
-    def label_map(self):
-        """np.ndarray: 0 for background, digit + 1 elsewhere, (H, W), uint8."""
+    def draw_label_map(self) -> np.ndarray:
+        """Return 0 for the background and digit + 1 elsewhere, (H, W), uint8."""
         labels = np.zeros(self.image.shape[:2], np.uint8)
         for instance in self.instances:
             labels[instance.mask] = instance.digit + 1
         return labels
 
-    def write_jpeg(self, path):
-        """Write the picture (no labels) to ``path``, whatever its suffix."""
+    def write_jpeg(self, path: Path) -> None:
+        """Write the image in JPEG format, whatever the suffix of the path."""
         _, encoded = cv2.imencode(
             '.jpg', self.image[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
         )
@@ -61,71 +67,78 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How digits fill a scene.
+class Composition:
+    """Number and size of the digits in a scene.
 
     Attributes:
-        min_digits (int): Digits in a scene, at least.
-        max_digits (int): Digits in a scene, at most.
-        heights (tuple[float, float]): Range of a digit's height, as a share of the
+        min_digits (int): Minimum number of digits.
+        max_digits (int): Maximum number of digits.
+        heights (tuple[float, float]): Range of the height of a digit, as a share of the
             shorter side of the image.
     """
 
     min_digits: int
     max_digits: int
-    heights: tuple
+    heights: tuple[float, float]
 
 
-SEVERAL_DIGITS = Layout(min_digits=1, max_digits=3, heights=(0.5, 0.8))
-ONE_DIGIT = Layout(min_digits=1, max_digits=1, heights=(0.6, 0.85))
+SEVERAL_DIGITS = Composition(min_digits=1, max_digits=3, heights=(0.5, 0.8))
+ONE_DIGIT = Composition(min_digits=1, max_digits=1, heights=(0.6, 0.85))
 
 
-def compose_scenes(recipe, split, layout):
-    """The scenes of one split, one after the other.
+def compose_scenes(
+    recipe: MiniDatasetRecipe, split: Split, composition: Composition
+) -> Iterator[Scene]:
+    """Compose the scenes of a split.
 
     Args:
-        recipe (Recipe): Number of scenes and of digits, sizes and seed.
+        recipe (MiniDatasetRecipe): Number of scenes and of digits, sizes and seed.
         split (str): 'train' or 'val'.
-        layout (Layout): How many digits a scene has, and how large.
+        composition (Composition): Number and size of the digits in a scene.
 
     Yields:
-        Scene: The next scene; the same ones for the same arguments. Over the digits
-        of all scenes, each class is equally frequent, give or take one.
+        Scene: The next scene. The same arguments give the same scenes. Over all scenes,
+        the numbers of objects of the classes differ by at most one.
     """
     sources = load_sources(split)
-    # Each split has its own stream: more training images leave validation as it is.
-    rng = np.random.default_rng([recipe.seed, ('train', 'val').index(split)])
-    classes = _balanced_classes(rng, recipe.num_digits)
+    # The splits have separate random streams, so that the number of training images does
+    # not affect the validation images.
+    rng = np.random.default_rng([recipe.seed, SPLITS.index(split)])
+    digits = _iter_balanced_digits(rng, recipe.num_digits)
     for _ in range(recipe.num_images(split)):
         width, height = rng.integers(recipe.min_size, recipe.max_size + 1, size=2)
-        scene = Scene(_background(rng, sources.photographs, int(width), int(height)))
-        wanted = rng.integers(layout.min_digits, layout.max_digits + 1)
-        while len(scene.instances) < wanted:
-            digit = next(classes)
+        scene = Scene(_crop_background(rng, sources.photographs, int(width), int(height)))
+        num_digits = rng.integers(composition.min_digits, composition.max_digits + 1)
+        while len(scene.instances) < num_digits:
+            digit = next(digits)
             samples = sources.digits[digit]
-            if not _place(rng, scene, digit, samples, layout.heights):
-                classes.send(digit)
+            if not _place_digit(rng, scene, digit, samples, composition.heights):
+                digits.send(digit)
                 break
         yield scene
 
 
-def _balanced_classes(rng, num_digits):
-    """Endless shuffled rounds of all classes; one sent back comes again next."""
+def _iter_balanced_digits(
+    rng: np.random.Generator, num_digits: int
+) -> Generator[int, int | None, None]:
+    """Yield shuffled rounds of all digits. A digit that is sent back comes again next."""
     while True:
-        for digit in rng.permutation(num_digits):
-            returned = yield int(digit)
+        for digit in rng.permutation(num_digits).tolist():
+            returned = yield digit
             while returned is not None:
-                yield None
+                yield returned  # the result of send(), which nobody reads
                 returned = yield returned
 
 
-def _background(rng, photographs, width, height):
-    """A crop of a photograph, softened and darkened so that digits stand out."""
-    photograph = photographs[rng.integers(len(photographs))]
+def _crop_background(
+    rng: np.random.Generator, photographs: Sequence[np.ndarray], width: int, height: int
+) -> np.ndarray:
+    """Crop a photograph, and blur and darken it so that digits stand out."""
+    photograph = photographs[int(rng.integers(len(photographs)))]
     full_height, full_width = photograph.shape[:2]
-    largest = min(full_width / width, full_height / height)
-    share = rng.uniform(0.6, 1.0) * largest
-    crop_width, crop_height = int(width * share), int(height * share)
+    max_scale = min(full_width / width, full_height / height)
+    scale = rng.uniform(0.6, 1.0) * max_scale
+    crop_width, crop_height = int(width * scale), int(height * scale)
     left = rng.integers(full_width - crop_width + 1)
     top = rng.integers(full_height - crop_height + 1)
     crop = photograph[top : top + crop_height, left : left + crop_width]
@@ -139,11 +152,17 @@ def _background(rng, photographs, width, height):
     return (image * brightness).astype(np.uint8)
 
 
-def _place(rng, scene, digit, samples, heights):
-    """Draw one digit where it hides none of the others too much.
+def _place_digit(
+    rng: np.random.Generator,
+    scene: Scene,
+    digit: int,
+    samples: np.ndarray,
+    heights: tuple[float, float],
+) -> bool:
+    """Draw a digit where it does not hide too much of the others.
 
     Returns:
-        bool: False if no such place was found; the scene is then unchanged.
+        bool: False if no such place was found. The scene is then unchanged.
     """
     full_height, full_width = scene.image.shape[:2]
     short_side = min(full_height, full_width)
@@ -160,13 +179,13 @@ def _place(rng, scene, digit, samples, heights):
             continue
         top, left = rng.integers(rows + 1), rng.integers(columns + 1)
         window = np.s_[top : top + mask.shape[0], left : left + mask.shape[1]]
-        if all(_still_visible(other, window, mask) for other in scene.instances):
+        if all(_stays_visible(other, window, mask) for other in scene.instances):
             break
     else:
         return False
 
     canvas = scene.image[window]
-    _paint(canvas, grey, opacity, _tint(rng, digit, canvas[mask]))
+    _paint(canvas, grey, opacity, _choose_tint(rng, digit, canvas[mask]))
     for other in scene.instances:
         other.mask[window] &= ~mask
     full_mask = np.zeros((full_height, full_width), bool)
@@ -175,35 +194,40 @@ def _place(rng, scene, digit, samples, heights):
     return True
 
 
-def _still_visible(other, window, mask):
-    """Whether enough of ``other`` remains when ``mask`` covers the window."""
+def _stays_visible(
+    other: Instance, window: tuple[slice, slice], mask: np.ndarray
+) -> bool:
+    """Return whether enough of ``other`` remains when ``mask`` covers the window."""
     hidden = np.count_nonzero(other.mask[window] & mask)
     remaining = np.count_nonzero(other.mask) - hidden
     return remaining >= MIN_VISIBLE_SHARE * other.drawn_area
 
 
-def _paint(canvas, grey, opacity, tint):
-    """Blend a tinted digit into ``canvas``, in place; its grey values are its shade."""
+def _paint(
+    canvas: np.ndarray, grey: np.ndarray, opacity: np.ndarray, tint: np.ndarray
+) -> None:
+    """Blend a tinted digit into ``canvas``, in place. Its grey values are the shading."""
     shade = (0.3 + 0.7 * grey)[:, :, None]
     opacity = opacity[:, :, None]
     canvas[...] = np.round(canvas * (1 - opacity) + tint * shade * opacity)
 
 
-def _tint(rng, digit, covered):
-    """A strong colour around the hue of the class, unlike the pixels that it covers.
+def _choose_tint(rng: np.random.Generator, digit: int, covered: np.ndarray) -> np.ndarray:
+    """Choose a strong colour near the class's hue that contrasts with the background.
 
-    As sky is blue and grass is green: colour helps, so that a network learns within
-    minutes, and shape tells apart the hues that meet.
+    Colour is informative, as in photographs of sky and grass, so a network learns within
+    minutes. Classes of neighbouring hues are distinguished by shape.
 
     Args:
         rng (np.random.Generator): Source of the random choices.
         digit (int): The class, 0 to 9.
-        covered (np.ndarray): The pixels under the digit, RGB, (N, 3).
+        covered (np.ndarray): RGB values of the pixels under the digit, (N, 3).
 
     Returns:
-        np.ndarray: RGB, (3,), float32 in [0, 255].
+        np.ndarray: RGB colour, (3,), float32 in [0, 255].
     """
-    hues = digit * HUES // 10 + rng.integers(-HUE_SPREAD, HUE_SPREAD + 1, TINT_TRIES)
+    hue = digit * HUES // NUM_DIGITS
+    hues = hue + rng.integers(-HUE_SPREAD, HUE_SPREAD + 1, TINT_TRIES)
     hsv = np.stack(
         [
             hues % HUES,
@@ -213,11 +237,11 @@ def _tint(rng, digit, covered):
         axis=1,
     ).astype(np.uint8)
     tints = cv2.cvtColor(hsv[None], cv2.COLOR_HSV2RGB)[0]
-    around = covered.mean(axis=0).round().astype(np.uint8)
-    # Distances in CIELAB, where they match what an eye sees; 60 of 8-bit units is
-    # plain to see, and taking the first beyond it keeps the colours varied.
-    lab = cv2.cvtColor(np.vstack([tints, around])[None], cv2.COLOR_RGB2LAB)[0]
+    background = covered.mean(axis=0).round().astype(np.uint8)
+    # In CIELAB, distances correspond to perceived differences.
+    lab = cv2.cvtColor(np.vstack([tints, background])[None], cv2.COLOR_RGB2LAB)[0]
     distances = np.linalg.norm(lab[:-1].astype(float) - lab[-1], axis=1)
-    strong = np.flatnonzero(distances >= 60)
-    chosen = strong[0] if len(strong) else distances.argmax()
+    # The first colour that is distant enough, not the most distant: colours vary.
+    suitable = np.flatnonzero(distances >= MIN_TINT_DISTANCE)
+    chosen = suitable[0] if len(suitable) else distances.argmax()
     return tints[chosen].astype(np.float32)

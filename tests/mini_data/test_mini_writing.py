@@ -1,4 +1,4 @@
-"""A mini data set appears whole, always the same, and over nothing of the user's."""
+"""A mini dataset is written completely, reproducibly, and over no other files."""
 
 import os
 import subprocess
@@ -10,8 +10,9 @@ import pytest
 import mmgroupmix
 from mmgroupmix.mini_data import write_mini_ade20k, write_mini_coco, write_mini_imagenet
 from mmgroupmix.mini_data.manifest import MANIFEST_NAME, write_once
-from mmgroupmix.mini_data.recipe import Recipe
 from mmgroupmix.mini_data.scenes import Scene
+
+from .datasets import make_recipe
 
 TINY = dict(num_train=2, num_val=1, min_size=64, max_size=96)
 WRITERS = [
@@ -20,8 +21,8 @@ WRITERS = [
     pytest.param(write_mini_imagenet, {**TINY, 'num_classes': 1}, id='imagenet'),
 ]
 
-# Stands in for the package around ``datasets``, which imports torch and toolboxes.
-DATASETS_ALONE = f"""
+# Replaces the package around ``mini_data``, which imports torch and the toolboxes.
+MINI_DATA_ALONE = f"""
 import sys, types
 package = types.ModuleType('mmgroupmix')
 package.__path__ = {mmgroupmix.__path__!r}
@@ -38,46 +39,77 @@ def contents(folder):
     }
 
 
-def run_alone(code, **environment):
+def read_images(root):
+    """The bytes of the images and label maps of each folder, sorted by name."""
+    folders = {}
+    for path in sorted(Path(root).rglob('*')):
+        if path.suffix in ('.jpg', '.JPEG', '.png'):
+            folders.setdefault(path.parent.relative_to(root), []).append(
+                path.read_bytes()
+            )
+    return folders
+
+
+def run_without_toolboxes(code, **environment):
     subprocess.run(
-        [sys.executable, '-c', DATASETS_ALONE + code],
+        [sys.executable, '-c', MINI_DATA_ALONE + code],
         check=True,
         env={**os.environ, **environment},
     )
 
 
+@pytest.fixture(scope='module')
+def written_elsewhere(tmp_path_factory):
+    """The three datasets of seed 3, written by another process."""
+    folder = tmp_path_factory.mktemp('elsewhere')
+    calls = [
+        f'mmgroupmix.mini_data.{write.__name__}('
+        f'{str(folder / write.__name__)!r}, seed=3, **{arguments!r})'
+        for write, arguments in (parameters.values for parameters in WRITERS)
+    ]
+    run_without_toolboxes('\n'.join(calls), PYTHONHASHSEED='7')
+    return folder
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize('write, arguments', WRITERS)
 def test_the_same_arguments_give_the_same_bytes_in_another_process(
-    write, arguments, tmp_path
+    write, arguments, tmp_path, written_elsewhere
 ):
-    write(tmp_path / 'here', seed=3, **arguments)
-    run_alone(
-        f'mmgroupmix.mini_data.{write.__name__}('
-        f'{str(tmp_path / "there")!r}, seed=3, **{arguments!r})',
-        PYTHONHASHSEED='7',
-    )
-    here, there = contents(tmp_path / 'here'), contents(tmp_path / 'there')
+    here = contents(write(tmp_path / 'set', seed=3, **arguments))
     assert len(here) >= 4
-    assert here == there
-
-
-def test_another_seed_gives_other_pictures(tmp_path):
-    first = contents(write_mini_coco(tmp_path / 'first', seed=0, **TINY))
-    second = contents(write_mini_coco(tmp_path / 'second', seed=1, **TINY))
-    assert first.keys() == second.keys()
-    assert all(first[name] != second[name] for name in first if name.endswith('.jpg'))
-
-
-def test_more_training_images_leave_the_other_images_as_they_are(tmp_path):
-    few = contents(write_mini_ade20k(tmp_path / 'few', **TINY))
-    more = contents(write_mini_ade20k(tmp_path / 'more', **{**TINY, 'num_train': 4}))
-    few.pop(MANIFEST_NAME)
-    assert few.items() <= more.items()
+    assert here == contents(written_elsewhere / write.__name__)
 
 
 @pytest.mark.parametrize('write, arguments', WRITERS)
-def test_a_second_call_leaves_the_files_untouched_and_needs_no_scikit_learn(
+def test_another_seed_gives_other_images(write, arguments, tmp_path):
+    first, second = (
+        [
+            image
+            for images in read_images(
+                write(tmp_path / str(seed), seed=seed, **arguments)
+            ).values()
+            for image in images
+        ]
+        for seed in (0, 1)
+    )
+    assert len(first) == len(second) >= 3
+    assert not set(first) & set(second)
+
+
+@pytest.mark.parametrize('write, arguments', WRITERS)
+def test_more_training_images_leave_the_other_images_unchanged(
+    write, arguments, tmp_path
+):
+    few = read_images(write(tmp_path / 'few', **arguments))
+    more = read_images(write(tmp_path / 'more', **{**arguments, 'num_train': 4}))
+    assert few.keys() == more.keys()
+    for folder, images in few.items():
+        assert more[folder][: len(images)] == images
+
+
+@pytest.mark.parametrize('write, arguments', WRITERS)
+def test_a_second_call_leaves_the_files_unchanged_and_needs_no_scikit_learn(
     write, arguments, tmp_path, monkeypatch
 ):
     root = write(tmp_path / 'set', **arguments)
@@ -88,13 +120,15 @@ def test_a_second_call_leaves_the_files_untouched_and_needs_no_scikit_learn(
 
 
 def test_importing_the_package_loads_neither_scikit_learn_nor_a_toolbox():
-    run_alone("""
+    run_without_toolboxes("""
 for name in ('sklearn', 'mmcv', 'mmdet', 'mmseg', 'mmpretrain'):
     assert name not in sys.modules, name
 """)
 
 
-def test_without_scikit_learn_the_error_says_what_to_install(tmp_path, monkeypatch):
+def test_a_missing_scikit_learn_is_reported_with_the_command_that_installs_it(
+    tmp_path, monkeypatch
+):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
     with pytest.raises(ImportError, match=r'pip install mmgroupmix\[demo\]'):
         write_mini_coco(tmp_path / 'set', **TINY)
@@ -103,17 +137,17 @@ def test_without_scikit_learn_the_error_says_what_to_install(tmp_path, monkeypat
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('write, arguments', WRITERS)
-def test_a_folder_with_other_files_is_refused_and_left_untouched(
+def test_a_folder_with_other_files_is_rejected_and_left_unchanged(
     write, arguments, tmp_path
 ):
     (tmp_path / 'set' / 'images').mkdir(parents=True)
     (tmp_path / 'set' / 'images' / 'mine.jpg').write_bytes(b'mine')
-    with pytest.raises(FileExistsError, match='not a mini data set.*images'):
+    with pytest.raises(FileExistsError, match='not a mini dataset.*images'):
         write(tmp_path / 'set', **arguments)
     assert contents(tmp_path) == {os.path.join('set', 'images', 'mine.jpg'): b'mine'}
 
 
-def test_a_mini_dataset_of_other_arguments_is_refused_with_the_difference(tmp_path):
+def test_a_dataset_of_other_arguments_is_rejected_with_the_differences(tmp_path):
     root = write_mini_coco(tmp_path / 'set', **TINY)
     before = contents(tmp_path)
     with pytest.raises(FileExistsError, match='seed 0 instead of 5'):
@@ -123,7 +157,7 @@ def test_a_mini_dataset_of_other_arguments_is_refused_with_the_difference(tmp_pa
     assert contents(tmp_path) == before
 
 
-def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
+def test_a_file_at_the_path_of_the_folder_is_rejected(tmp_path):
     (tmp_path / 'set').write_text('mine')
     with pytest.raises(FileExistsError, match='is a file'):
         write_mini_coco(tmp_path / 'set', **TINY)
@@ -139,48 +173,47 @@ def test_an_empty_folder_behind_a_symbolic_link_is_filled(tmp_path):
 
 
 @pytest.mark.parametrize('write, arguments', WRITERS)
-def test_an_interrupted_run_leaves_nothing_and_can_be_repeated(
+def test_an_interrupted_run_leaves_no_files_and_can_be_repeated(
     write, arguments, tmp_path, monkeypatch
 ):
     written = []
 
-    def interrupted(scene, path):
+    def interrupt_at_second_image(scene, path):
         written.append(path)
         if len(written) == 2:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scene, 'write_jpeg', interrupted)
+        patch.setattr(Scene, 'write_jpeg', interrupt_at_second_image)
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / 'set', **arguments)
     assert list(tmp_path.iterdir()) == []
     assert (write(tmp_path / 'set', **arguments) / MANIFEST_NAME).is_file()
 
 
-def race(tmp_path, ours, theirs):
-    """Write ``ours`` while another process finishes ``theirs`` in the same place."""
+def write_twice(tmp_path, slow_recipe, fast_recipe):
+    """Write a dataset while another process writes one to the same folder."""
 
-    def write(folder, text):
-        (folder / 'file').write_text(text)
+    def write_slowly(folder, recipe):
+        write_once(tmp_path / 'set', fast_recipe, write_fast)
+        (folder / 'file').write_text('slow')
 
-    def write_slowly(folder):
-        write_once(tmp_path / 'set', theirs, lambda other: write(other, 'theirs'))
-        write(folder, 'ours')
+    def write_fast(folder, recipe):
+        (folder / 'file').write_text('fast')
 
-    return write_once(tmp_path / 'set', ours, write_slowly)
+    return write_once(tmp_path / 'set', slow_recipe, write_slowly)
 
 
-def test_of_two_processes_that_write_the_same_set_both_end_well(tmp_path):
-    recipe = Recipe('coco', seed=0, num_classes=10, **TINY)
-    assert race(tmp_path, recipe, recipe) == tmp_path / 'set'
+def test_two_processes_may_write_the_same_dataset(tmp_path):
+    recipe = make_recipe('coco', **TINY)
+    assert write_twice(tmp_path, recipe, recipe) == tmp_path / 'set'
     assert [path.name for path in tmp_path.iterdir()] == ['set']
-    assert (tmp_path / 'set' / 'file').read_text() == 'theirs'
+    assert (tmp_path / 'set' / 'file').read_text() == 'fast'
 
 
-def test_of_two_processes_that_write_different_sets_the_later_is_refused(tmp_path):
-    ours = Recipe('coco', seed=0, num_classes=10, **TINY)
-    theirs = Recipe('coco', seed=1, num_classes=10, **TINY)
+def test_the_slower_of_two_processes_that_write_different_datasets_fails(tmp_path):
+    slow, fast = (make_recipe('coco', seed=seed, **TINY) for seed in (0, 1))
     with pytest.raises(FileExistsError, match='seed 1 instead of 0'):
-        race(tmp_path, ours, theirs)
+        write_twice(tmp_path, slow, fast)
     assert [path.name for path in tmp_path.iterdir()] == ['set']
-    assert (tmp_path / 'set' / 'file').read_text() == 'theirs'
+    assert (tmp_path / 'set' / 'file').read_text() == 'fast'
