@@ -1,7 +1,6 @@
-"""The page on attention maps: its configs are complete as they stand."""
+"""The page on attention maps: its configs are complete as printed."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +9,9 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmgroupmix.models import ExternalAttention, MultiHeadExternalAttention
 
-REPOSITORY = Path(__file__).parents[2]
-PAGE = (REPOSITORY / 'docs' / 'attention_maps.md').read_text(encoding='utf-8')
+from .pages import REPOSITORY, read_page
+
+PAGE = read_page('attention_maps')
 CONFIGS = re.findall(r'`(\w+\.py)`, [^\n]*:\n\n```python\n(.*?)```', PAGE, re.DOTALL)
 
 

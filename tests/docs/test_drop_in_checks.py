@@ -1,4 +1,4 @@
-"""The page on existing configs: its table of widths, its advice, the errors it lists."""
+"""The page on using a backbone in an existing config: its tables and its advice."""
 
 import re
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner.checkpoint import load_state_dict
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -17,7 +17,15 @@ from mmgroupmix.compat.mmcv_ext import StandInModule
 from mmgroupmix.errors import CheckpointError, UserError
 from mmgroupmix.models import GroupMixFormer, PoolFormer
 
-from .drop_in import CONFIGS, MESSAGES, OPTIMIZER, WIDTHS, backbone_of, read
+from .drop_in import (
+    CONFIGS,
+    EXTERNAL_ATTENTION,
+    MESSAGES,
+    OPTIMIZER,
+    WIDTHS,
+    build_backbone,
+    read_config,
+)
 
 NOT_DELETED, OTHER_WIDTHS, OTHER_WEIGHTS, NOT_IMPORTED, NO_STAND_IN, UNUSED = map(
     re.escape, MESSAGES
@@ -25,7 +33,7 @@ NOT_DELETED, OTHER_WIDTHS, OTHER_WEIGHTS, NOT_IMPORTED, NO_STAND_IN, UNUSED = ma
 
 
 @pytest.mark.parametrize('kind, arch', WIDTHS)
-def test_the_widths_of_the_page_are_those_of_the_maps(kind, arch):
+def test_the_channels_on_the_page_are_those_of_the_maps(kind, arch):
     with torch.device('meta'):
         backbone = MODELS.build(dict(type=f'mmgroupmix.{kind}', arch=arch)).eval()
         maps = backbone(torch.zeros(1, 3, 64, 64))
@@ -34,7 +42,7 @@ def test_the_widths_of_the_page_are_those_of_the_maps(kind, arch):
 
 
 @pytest.mark.smoke
-def test_the_page_has_the_widths_of_every_architecture():
+def test_the_page_has_the_channels_of_every_architecture():
     assert set(WIDTHS) == {
         *(('GroupMixFormer', arch) for arch in GroupMixFormer.arch_aliases),
         *(('PoolFormer', arch) for arch in PoolFormer.arch_settings),
@@ -43,19 +51,21 @@ def test_the_page_has_the_widths_of_every_architecture():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', CONFIGS)
-def test_the_files_of_the_page_have_the_widths_of_the_table(name, project):
-    model = read(project, name).model
+def test_the_files_of_the_page_have_the_channels_of_the_table(name, project):
+    model = read_config(project, name).model
     backbone = model.backbone
     widths = WIDTHS[backbone.type.partition('.')[2], backbone.arch]
-    taker = next(
+    next_module = next(
         model[key] for key in ('neck', 'panoptic_head', 'decode_head') if key in model
     )
-    assert taker.in_channels == [widths[i] for i in backbone.get('out_indices', range(4))]
+    assert next_module.in_channels == [
+        widths[i] for i in backbone.get('out_indices', range(4))
+    ]
 
 
-def settings_of_backbone(cfg):
-    """The parameters by name, and the learning rate and weight decay of each."""
-    model = nn.ModuleDict(dict(backbone=backbone_of(cfg)))
+def optimizer_settings(cfg):
+    """Each parameter of the backbone with its learning rate and weight decay."""
+    model = nn.ModuleDict(dict(backbone=build_backbone(cfg)))
     optimizer = build_optim_wrapper(model, cfg.optim_wrapper).optimizer
     settings = {
         parameter: (group['lr'], group['weight_decay'])
@@ -65,24 +75,24 @@ def settings_of_backbone(cfg):
     return {name: (p, settings[p]) for name, p in model.named_parameters()}
 
 
-def test_the_optimizer_of_the_page_decays_no_norm_bias_or_position_term(project):
+def test_the_optimizer_of_the_page_does_not_decay_norms_biases_and_positions(project):
     text = CONFIGS['fcos_gmf_t']
-    theirs = settings_of_backbone(read(project, 'fcos_gmf_t'))
-    assert (0.02, 0.0) in [setting for _, setting in theirs.values()]  # biases
-    ours = settings_of_backbone(read(project, 'fcos_adamw', text + OPTIMIZER))
-    for name, (parameter, setting) in ours.items():
+    before = optimizer_settings(read_config(project, 'fcos_gmf_t'))
+    assert (0.02, 0.0) in [setting for _, setting in before.values()]  # biases
+    after = optimizer_settings(read_config(project, 'fcos_adamw', text + OPTIMIZER))
+    for name, (parameter, setting) in after.items():
         decays = parameter.ndim > 1 and 'position' not in name
         assert setting == (1e-4, 0.05 if decays else 0.0), name
 
 
-def test_mask2formers_own_optimizer_has_one_setting_for_the_backbone(project):
-    settings = settings_of_backbone(read(project, 'mask2former_gmf_t'))
+def test_the_optimizer_of_mask2former_has_one_setting_for_the_backbone(project):
+    settings = optimizer_settings(read_config(project, 'mask2former_gmf_t'))
     assert {setting for _, setting in settings.values()} == {(1e-5, 0.05)}
 
 
-def backbone_and_neck(cfg):
+def build_backbone_and_neck(cfg):
     neck = MODELS.build(dict(cfg.model.neck, type='mmdet.FPN'))
-    return revert_sync_batchnorm(nn.Sequential(backbone_of(cfg), neck))
+    return revert_sync_batchnorm(nn.Sequential(build_backbone(cfg), neck))
 
 
 @pytest.fixture
@@ -95,20 +105,20 @@ def process_group(tmp_path):
 
 
 def step_twice(cfg, **settings):
-    model = DistributedDataParallel(backbone_and_neck(cfg), **settings)
+    model = DistributedDataParallel(build_backbone_and_neck(cfg), **settings)
     for _ in range(2):
         sum(x.sum() for x in model(torch.randn(2, 3, 64, 64))).backward()
 
 
-def test_a_map_that_the_neck_ignores_stops_distributed_training_with_poolformer_only(
+def test_a_map_that_the_neck_ignores_stops_distributed_training_only_with_poolformer(
     project, process_group
 ):
-    step_twice(read(project, 'fcos_gmf_t'))
-    step_twice(read(project, 'atss_poolformer_s12'))
+    step_twice(read_config(project, 'fcos_gmf_t'))
+    step_twice(read_config(project, 'atss_poolformer_s12'))
     text = CONFIGS['atss_poolformer_s12']
     for lines in (' out_indices=(1, 2, 3),', ', start_level=0'):
         text = text.replace(lines, '')
-    four_maps = read(project, 'four_maps', text.replace('[128,', '[64, 128,'))
+    four_maps = read_config(project, 'four_maps', text.replace('[128,', '[64, 128,'))
     assert four_maps.model.neck.start_level == 1
     with pytest.raises(RuntimeError, match=UNUSED):
         step_twice(four_maps)
@@ -116,17 +126,29 @@ def test_a_map_that_the_neck_ignores_stops_distributed_training_with_poolformer_
 
 
 @pytest.mark.smoke
-def test_without_delete_the_former_backbones_arguments_are_named(project):
+def test_without_delete_an_argument_of_the_former_backbone_is_named(project):
     text = CONFIGS['cascade_mask_rcnn_gmf_t'].replace('_delete_=True, ', '')
     with pytest.raises(UserError, match=NOT_DELETED):
-        backbone_of(read(project, 'not_deleted', text))
+        build_backbone(read_config(project, 'not_deleted', text))
 
 
-def test_the_former_widths_are_named(project):
+def test_the_channels_of_the_former_backbone_are_named(project):
     text = re.sub('neck=.*', ')', CONFIGS['cascade_mask_rcnn_gmf_t'])
-    model = backbone_and_neck(read(project, 'other_widths', text)).eval()
+    model = build_backbone_and_neck(read_config(project, 'other_widths', text)).eval()
     with pytest.raises(RuntimeError, match=OTHER_WIDTHS):
         model(torch.zeros(1, 3, 64, 64))
+
+
+def test_external_attention_joins_the_backbone_that_the_config_had(project):
+    cfg = read_config(project, EXTERNAL_ATTENTION)
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        backbone = build_backbone(cfg)
+    assert type(backbone).__name__ == 'ResNet'
+    assert backbone.external_attention.attention.memory_key.requires_grad
+    assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
+    backbone.eval()
+    maps = backbone(torch.zeros(1, 3, 64, 64))
+    assert [x.shape[1] for x in maps] == cfg.model.neck.in_channels
 
 
 def test_a_load_from_of_the_former_model_is_refused(project):
@@ -134,21 +156,21 @@ def test_a_load_from_of_the_former_model_is_refused(project):
 
     former = nn.ModuleDict(dict(backbone=ResNet(50)))
     model = nn.ModuleDict(
-        dict(backbone=backbone_of(read(project, 'cascade_mask_rcnn_gmf_t')))
+        dict(backbone=build_backbone(read_config(project, 'cascade_mask_rcnn_gmf_t')))
     )
     with pytest.raises(CheckpointError, match=OTHER_WEIGHTS):
         load_state_dict(model, former.state_dict(), strict=False)  # as a runner does
 
 
-def needs_the_stand_in():
+def skip_if_compiled():
     import mmcv._ext
 
     if not isinstance(mmcv._ext, StandInModule):
         pytest.skip('mmcv has compiled operators')
 
 
-def test_an_operator_without_a_stand_in_says_so():
-    needs_the_stand_in()
+def test_an_operator_that_cannot_be_replaced_raises_an_error():
+    skip_if_compiled()
     from mmcv.ops import DeformConv2dPack
 
     with pytest.raises(NotImplementedError, match=NO_STAND_IN):
@@ -164,7 +186,7 @@ def test_an_operator_without_a_stand_in_says_so():
     ],
 )
 def test_operators_are_missing_before_this_package_is_imported(start, project):
-    needs_the_stand_in()
+    skip_if_compiled()
     result = subprocess.run(
         [sys.executable, *start], cwd=project, capture_output=True, text=True
     )

@@ -1,4 +1,4 @@
-"""The page on existing configs: its files train as printed, by the toolboxes' scripts."""
+"""The page on using a backbone in an existing config: its files train as printed."""
 
 import functools
 import json
@@ -17,11 +17,20 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmgroupmix.mini_data import write_mini_ade20k, write_mini_coco
 
-from .drop_in import CONFIGS, DROP_IN, OTHER_IMPORTS, REPOSITORY, backbone_of, read
+from .drop_in import (
+    CONFIGS,
+    DROP_IN,
+    EXTERNAL_ATTENTION,
+    FILES,
+    OTHER_IMPORTS,
+    build_backbone,
+    read_config,
+)
+from .pages import REPOSITORY
 
 IMPORTS = re.search('custom_imports = .*\n', DROP_IN)[0]
 
-# What a file changes of its base, beside custom_imports and model.backbone.
+# The keys below model that a file changes in its base, besides the backbone.
 CHANGES = dict(
     cascade_mask_rcnn_gmf_t={'neck.in_channels'},
     atss_poolformer_s12={'neck.in_channels', 'neck.start_level'},
@@ -33,28 +42,51 @@ CHANGES = dict(
     },
     mask2former_gmf_t={'panoptic_head.in_channels'},
     segformer_gmf_t={'decode_head.in_channels'},
+    **{EXTERNAL_ATTENTION: set()},
 )
 
 # One step, then the validation; the data sets have one image each.
 ONE_EPOCH = ['train_cfg.max_epochs=1']
 ONE_ITERATION = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1']
-OPTIONS = dict(
+LENGTHS = dict(
     cascade_mask_rcnn_gmf_t=ONE_EPOCH,
     atss_poolformer_s12=ONE_EPOCH,
     fcos_gmf_t=ONE_EPOCH,
-    # Its base's two images at 1024x1024 take more than a minute on one core.
-    mask2former_gmf_t=[
-        *ONE_ITERATION,
-        'train_cfg.dynamic_intervals=None',
-        'train_dataloader.batch_size=1',
-    ],
+    mask2former_gmf_t=[*ONE_ITERATION, 'train_cfg.dynamic_intervals=None'],
     segformer_gmf_t=ONE_ITERATION,
 )
+# At the sizes of the base configs, these five steps take minutes on one core.
+SHRINK = 4
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def iter_sizes(node, path):
+    """The path and value of every pair of pixels below a node of a config."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+        if key in ('scale', 'crop_size', 'size') and is_pair:
+            yield f'{path}.{key}', value
+        elif isinstance(value, (dict, list)):
+            yield from iter_sizes(value, f'{path}.{key}')
+
+
+def small_and_without_workers(cfg):
+    """Command-line options: images a quarter as large, loaded by the process itself."""
+    options = ['train_dataloader.batch_size=1']
+    for name in LOADERS:
+        options += [f'{name}.num_workers=0', f'{name}.persistent_workers=False']
+    parts = [(cfg[name].dataset, f'{name}.dataset') for name in LOADERS]
+    parts.append((cfg.model.data_preprocessor, 'model.data_preprocessor'))
+    for part, path in parts:
+        for place, (first, second) in iter_sizes(part, path):
+            options.append(f'{place}="({first // SHRINK},{second // SHRINK})"')
+    return options
 
 
 @pytest.fixture(scope='module')
 def complete_project(project, groupmixformer_golden, poolformer_golden):
-    """The same with data where the toolboxes' configs expect them, and weights."""
+    """The project with data where the configs of the toolboxes expect it, and weights."""
     from mmdet.datasets import CocoDataset
 
     coco = write_mini_coco(project / 'data/coco', num_train=1, num_val=1, num_classes=80)
@@ -81,7 +113,7 @@ def run(folder, *arguments):
         capture_output=True,
         text=True,
         timeout=580,
-        env={'OMP_NUM_THREADS': '2', **os.environ, 'PYTHONPATH': str(REPOSITORY)},
+        env={'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': str(REPOSITORY)},
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout + result.stderr
@@ -89,7 +121,7 @@ def run(folder, *arguments):
 
 @pytest.fixture(scope='module')
 def train(complete_project):
-    """Train a file of the page, once: its log and its checkpoint."""
+    """Trains a file of the page, once, and returns its log and its checkpoint."""
 
     @functools.cache
     def train(name):
@@ -100,7 +132,8 @@ def train(complete_project):
             f'{name}.py',
             '--cfg-options',
             'default_hooks.logger.interval=1',
-            *OPTIONS[name],
+            *LENGTHS[name],
+            *small_and_without_workers(read_config(complete_project, name)),
         )
         (checkpoint,) = (complete_project / 'work_dirs' / name).glob('*_1.pth')
         return log, checkpoint
@@ -110,7 +143,7 @@ def train(complete_project):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', CONFIGS)
-def test_a_file_of_the_page_trains_by_the_toolboxs_script(name, train, project):
+def test_a_file_of_the_page_trains_with_the_script_of_its_toolbox(name, train, project):
     log, checkpoint = train(name)
     published = re.search(r"checkpoint='(.*?)'", CONFIGS[name])[1]
     assert f'loaded {published}, every tensor of the backbone' in log
@@ -120,7 +153,7 @@ def test_a_file_of_the_page_trains_by_the_toolboxs_script(name, train, project):
 
     state = torch.load(checkpoint, weights_only=False)['state_dict']
     with torch.device('meta'):
-        backbone = backbone_of(read(project, name))
+        backbone = build_backbone(read_config(project, name))
     assert {key.partition('.')[2] for key in state if key.startswith('backbone.')} == set(
         backbone.state_dict()
     )
@@ -130,49 +163,56 @@ def test_a_file_of_the_page_trains_by_the_toolboxs_script(name, train, project):
 def test_the_command_of_the_page_evaluates_the_checkpoint(train, complete_project):
     command = re.search(r'python (-m mmgroupmix.compat .*?)\n```', DROP_IN, re.DOTALL)[1]
     *command, checkpoint = command.replace('\\\n', ' ').split()
-    train(Path(checkpoint).parent.name)
-    log = run(complete_project, *command, checkpoint.replace('epoch_12', 'epoch_1'))
+    name = Path(checkpoint).parent.name
+    train(name)
+    log = run(
+        complete_project,
+        *command,
+        checkpoint.replace('epoch_12', 'epoch_1'),
+        '--cfg-options',
+        *small_and_without_workers(read_config(complete_project, name)),
+    )
     assert 'Epoch(test) [1/1]' in log
 
 
-def differences(ours, theirs, path=''):
-    """The keys in which two configs differ, the backbone as a whole."""
-    are_dicts = isinstance(ours, dict) and isinstance(theirs, dict)
+def find_differences(cfg, base, path=''):
+    """The keys in which two configs differ; the backbone counts as one."""
+    are_dicts = isinstance(cfg, dict) and isinstance(base, dict)
     if not are_dicts or path == 'model.backbone':
-        return {path} if ours != theirs else set()
+        return {path} if cfg != base else set()
     return {
         found
-        for key in {*ours, *theirs}
-        for found in differences(
-            ours.get(key), theirs.get(key), f'{path}.{key}' if path else key
+        for key in {*cfg, *base}
+        for found in find_differences(
+            cfg.get(key), base.get(key), f'{path}.{key}' if path else key
         )
     }
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('name', CONFIGS)
-def test_nothing_but_the_lines_of_the_page_differs_from_the_shipped_config(name, project):
-    cfg = read(project, name)
-    base = Config.fromfile(project / re.search("_base_ = '(.*)'", CONFIGS[name])[1])
-    assert differences(cfg.to_dict(), base.to_dict()) == {
+@pytest.mark.parametrize('name', FILES)
+def test_a_file_changes_nothing_but_its_lines_in_the_shipped_config(name, project):
+    cfg = read_config(project, name)
+    base = Config.fromfile(project / re.search("_base_ = '(.*)'", FILES[name])[1])
+    assert find_differences(cfg.to_dict(), base.to_dict()) == {
         'custom_imports',
         'model.backbone',
         *(f'model.{key}' for key in CHANGES[name]),
     }
 
 
-def like_segformer(base, imports=IMPORTS, more=''):
-    """The page's file for SegFormer on another base, as its prose has it."""
+def segformer_on(base, imports=IMPORTS, more=''):
+    """The SegFormer file of the page on another base, as its prose describes."""
     text = re.sub("/segformer/.*'", f"/{base}'", CONFIGS['segformer_gmf_t'])
     return text.replace(IMPORTS, imports) + more
 
 
-def test_upernet_takes_the_maps_and_ignores_the_weights_of_its_former_backbone(project):
+def test_upernet_takes_the_maps_and_ignores_the_weights_of_the_former_backbone(project):
     line = re.search(r'`(auxiliary_head=.*?)`', DROP_IN)[1]
-    cfg = read(
+    cfg = read_config(
         project,
         'upernet',
-        like_segformer(
+        segformer_on(
             'upernet/upernet_r50_4xb4-160k_ade20k-512x512.py',
             more=f'model.update({line})',
         ),
@@ -189,9 +229,9 @@ def test_upernet_takes_the_maps_and_ignores_the_weights_of_its_former_backbone(p
 
 
 @pytest.mark.slow
-def test_modules_that_a_config_imports_are_listed_after_this_package(project):
+def test_the_modules_of_a_config_can_be_imported_after_this_package(project):
     (project / 'mask2former.py').write_text(
-        like_segformer(
+        segformer_on(
             'mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py', OTHER_IMPORTS
         )
     )

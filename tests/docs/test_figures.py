@@ -1,0 +1,113 @@
+"""Parameter counts are those of the models, published figures those of the configs."""
+
+import ast
+import re
+from functools import cache
+
+import pytest
+import torch
+import yaml
+
+from mmgroupmix.models import GroupMixFormer
+
+from ..configs.experiments import num_parameters, read
+from .pages import README, REPOSITORY, expand_braces, find_tables, read_page
+
+ROWS = {row[0]: row for table in find_tables(read_page('reproduce')) for row in table}
+EXPERIMENT_ROWS = {
+    name: row for name, row in ROWS.items() if re.match(r'`[\w/{},]+\.py`', name)
+}
+NO_FIGURE = '\N{EN DASH}'
+
+
+@cache
+def stated_in_model_index():
+    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
+    return {model['Name']: model['Metadata']['Parameters'] for model in index['Models']}
+
+
+def count_parameters(name):
+    """The exact number, which another test compares with the model."""
+    return stated_in_model_index().get(name) or num_parameters(read(name))
+
+
+def names_of(cell):
+    """The experiments of a row, by their names below configs/."""
+    return [
+        name.removesuffix('.py')
+        for pattern in re.findall(r'`([\w/{},]+\.py)`', cell)
+        for name in expand_braces(pattern)
+    ]
+
+
+def figures_in(cell):
+    return re.findall(rf'\d+\.\d+|{NO_FIGURE}', cell)
+
+
+def docstring_of(name):
+    return ast.get_docstring(ast.parse((REPOSITORY / f'configs/{name}.py').read_text()))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('cell', EXPERIMENT_ROWS)
+def test_the_parameters_of_an_experiment_are_those_of_its_model(cell):
+    stated = figures_in(EXPERIMENT_ROWS[cell][1])
+    names = names_of(cell)
+    counted = [f'{count_parameters(name) / 1e6:.1f}' for name in names]
+    if len(stated) == 1:  # two steps of one experiment
+        counted = list(dict.fromkeys(counted))
+    assert stated == counted
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('cell', EXPERIMENT_ROWS)
+def test_the_published_figures_of_an_experiment_are_those_of_its_config(cell):
+    for column in EXPERIMENT_ROWS[cell][2:]:
+        figures, names = figures_in(column), names_of(cell)
+        if len(figures) == 1 and len(names) > 1:
+            names = names[-1:]  # what the last step reaches
+        assert not figures or len(figures) == len(names)
+        for name, figure in zip(names, figures):
+            in_config = re.findall(r'\d+\.\d+', docstring_of(name))
+            if figure == NO_FIGURE:
+                assert not in_config, name
+            else:
+                assert figure in in_config, name
+
+
+MODELS = {row[0].split()[0]: row for row in find_tables(README.read_text('utf-8'))[0]}
+
+
+def columns_of(family):
+    """Architecture, parameters and result of each model in a row of the README."""
+    cells = (cell.replace('`', '').split(' / ') for cell in MODELS[family][1:])
+    return list(zip(*cells, strict=True))
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    'family, config',
+    [
+        ('PoolFormer', 'poolformer_{}_in1k'),
+        ('EAMLP', 'eamlp_{}_in1k'),
+        ('EANet', 'eanet_r101_voc_trainval'),
+    ],
+)
+def test_the_readme_has_the_parameters_and_figures_of_the_configs(family, config):
+    for arch, parameters, result in columns_of(family):
+        name = config.format(arch)
+        assert parameters == f'{count_parameters(name) / 1e6:.2f}'
+        assert result.split()[0] in docstring_of(name)
+
+
+def test_the_readme_has_the_parameters_of_groupmixformer_with_its_classifier():
+    assert [arch for arch, *_ in columns_of('GroupMixFormer')] == list(
+        GroupMixFormer.arch_aliases
+    )
+    for arch, parameters, _ in columns_of('GroupMixFormer'):
+        with torch.device('meta'):
+            model = GroupMixFormer(arch, final_norm=True)
+            classifier = torch.nn.Linear(model.embed_dims[-1], 1000)
+        modules = torch.nn.ModuleList([model, classifier])
+        count = sum(p.numel() for p in modules.parameters())
+        assert parameters == f'{count / 1e6:.2f}'

@@ -1,0 +1,164 @@
+"""Configs, commands, options and registered names that the documentation mentions."""
+
+import re
+import shlex
+from importlib import import_module
+
+import pytest
+import tomllib
+
+from mmgroupmix.registry import HOOKS, MODELS, OPTIM_WRAPPER_CONSTRUCTORS, TOKEN_MIXERS
+
+from .pages import (
+    ALL_PAGES,
+    CHINESE_README,
+    README,
+    REPOSITORY,
+    expand_braces,
+    find_code,
+    find_inline_code,
+    find_tables,
+    read_page,
+)
+
+pytestmark = pytest.mark.smoke
+
+CONFIGS = REPOSITORY / 'configs'
+EXPERIMENTS = {
+    path.relative_to(CONFIGS).as_posix()
+    for path in CONFIGS.rglob('*.py')
+    if '_base_' not in path.parts
+}
+# Experiments end with their data set; files that a reader writes do not.
+EXPERIMENT = re.compile(r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc)[\w*]*\.py')
+# These belong to the reader or to a toolbox, or stand for such files.
+NOT_OURS = re.compile('mmdetection/|mmsegmentation/|METHOD_')
+
+SCRIPTS = tomllib.loads((REPOSITORY / 'pyproject.toml').read_text())['project']['scripts']
+MAKEFILE = (REPOSITORY / 'Makefile').read_text()
+
+
+def named_experiments(text):
+    """The experiments that each name or pattern in a text stands for."""
+    for found in EXPERIMENT.findall(text):
+        if NOT_OURS.search(found):
+            continue
+        pattern = found.partition('configs/')[2] or found
+        for name in expand_braces(pattern):
+            yield (
+                name,
+                {path.relative_to(CONFIGS).as_posix() for path in CONFIGS.glob(name)},
+            )
+
+
+@pytest.mark.parametrize('path', ALL_PAGES, ids=[path.name for path in ALL_PAGES])
+def test_every_config_that_a_page_names_exists(path):
+    text = re.sub(r"'mm(?:detection|segmentation)/[^']*'", '', path.read_text('utf-8'))
+    for name, experiments in named_experiments(text):
+        assert experiments, name
+
+
+@pytest.mark.parametrize('page', ['README', 'reproduce'])
+def test_the_readme_and_the_page_on_experiments_cover_every_config(page):
+    text = README.read_text('utf-8') if page == 'README' else read_page(page)
+    covered = [experiments for _, experiments in named_experiments(text)]
+    assert set().union(*covered) == EXPERIMENTS
+
+
+def commands():
+    """Every command in the documentation, without comments, as a list of words."""
+    for path in ALL_PAGES:
+        for code in find_code(path.read_text('utf-8'), 'bash'):
+            for line in code.replace('\\\n', ' ').splitlines():
+                words = shlex.split(line, comments=True)
+                if words:
+                    yield path.name, words
+
+
+def help_of(script, capsys):
+    """What a command prints for --help; None if it is not one of ours."""
+    name = script.removeprefix('mmgroupmix/')
+    if name in SCRIPTS:
+        module = SCRIPTS[name].partition(':')[0]
+    elif name.startswith('tools/'):
+        assert (REPOSITORY / name).is_file(), script
+        text = (REPOSITORY / name).read_text()
+        found = re.search(r'from (mmgroupmix\.apis\.\w+) import main', text)
+        if not found:  # a script with options of its own
+            return text
+        module = found[1]
+    else:
+        assert not name.startswith('mmgroupmix-'), script
+        return None
+    with pytest.raises(SystemExit):
+        import_module(module).main(['--help'])
+    return capsys.readouterr().out
+
+
+def test_the_scripts_and_options_of_every_command_exist(capsys):
+    num_checked = 0
+    for page, words in commands():
+        script = next((w for w in words if re.search(r'tools/|mmgroupmix-', w)), None)
+        text = script and help_of(script, capsys)
+        if not text:
+            continue
+        options = [w for w in words[words.index(script) :] if w.startswith('--')]
+        for option in options:
+            assert option in text, (page, script, option)
+        num_checked += 1
+    assert num_checked > 20
+
+
+def test_every_make_target_exists_with_its_variables():
+    targets = [words[1:] for _, words in commands() if words[0] == 'make']
+    assert len(targets) > 5
+    named = [
+        code.split()[1:]
+        for path in ALL_PAGES
+        for code in find_inline_code(path.read_text('utf-8'))
+        if re.match(r'make \w', code)
+    ]
+    for target, *variables in targets + named:
+        assert re.search(rf'^{target}:', MAKEFILE, re.MULTILINE), target
+        for variable in variables:
+            assert re.search(
+                rf'^{variable.partition("=")[0]} \?=', MAKEFILE, re.MULTILINE
+            )
+
+
+def test_the_installed_commands_of_the_readme_are_those_of_the_package():
+    for path in README, CHINESE_README:
+        (code,) = (c for c in find_code(path.read_text('utf-8'), 'bash') if 'infer' in c)
+        assert re.findall(r'^mmgroupmix-\w+', code, re.MULTILINE) == list(SCRIPTS)
+
+
+@pytest.mark.parametrize(
+    'page, scripts',
+    [
+        ('train', ['tools/train.py', 'tools/test.py']),
+        ('inference', ['tools/infer.py']),
+    ],
+)
+def test_the_tables_of_options_are_complete(page, scripts, capsys):
+    text = read_page(page)
+    listed = {
+        option
+        for table in find_tables(text)
+        if table[0][0].startswith('option')
+        for row in table[1:]
+        for option in re.findall(r'--[\w-]+', row[0])
+    }
+    helps = ''.join(help_of(script, capsys) for script in scripts)
+    accepted = set(re.findall(r'^ +(?:-h, )?(--[\w-]+)', helps, re.MULTILINE))
+    assert listed == accepted - {'--help'}
+
+
+def test_every_registered_name_in_a_code_block_exists():
+    code = [code for path in ALL_PAGES for code in find_code(path.read_text('utf-8'))]
+    names = {n for block in code for n in re.findall(r"'mmgroupmix\.([A-Z]\w+)'", block)}
+    assert len(names) >= 5
+    registries = MODELS, HOOKS, OPTIM_WRAPPER_CONSTRUCTORS
+    for name in names:
+        assert any(name in registry.module_dict for registry in registries), name
+    mixers = {n for block in code for n in re.findall(r"type='(\w+Attention)'", block)}
+    assert mixers <= set(TOKEN_MIXERS.module_dict)
