@@ -1,6 +1,6 @@
-"""Cascade Mask R-CNN, ResNet-50, EA, COCO 1x. The paper: 42.2 box, 36.7 mask AP."""
+"""Cascade Mask R-CNN with ResNet-50 and EA on COCO, 1x."""
 
-# Without EA: 41.2 and 35.9.
+# Paper: 42.2 box AP and 36.7 mask AP, without EA 41.2 and 35.9.
 _base_ = [
     '_base_/models/cascade_mask_rcnn.py',
     '_base_/models/resnet50_ea.py',

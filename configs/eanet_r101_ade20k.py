@@ -1,4 +1,4 @@
-"""EANet with ResNet-101 on ADE20K, 160k iterations. The paper: 45.33 val mIoU."""
+"""EANet with ResNet-101 on ADE20K, 160k iterations. Paper: 45.33 val mIoU."""
 
 _base_ = [
     '_base_/models/eanet_d8.py',

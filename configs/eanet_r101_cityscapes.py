@@ -1,4 +1,4 @@
-"""EANet with ResNet-101 on Cityscapes, 80k iterations. The paper: 81.7 val mIoU."""
+"""EANet with ResNet-101 on Cityscapes, 80k iterations. Paper: 81.7 val mIoU."""
 
 _base_ = [
     '_base_/models/eanet_d8.py',

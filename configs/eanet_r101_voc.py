@@ -1,4 +1,4 @@
-"""EANet with ResNet-101 on Pascal VOC, the first of two steps: train-aug."""
+"""EANet with ResNet-101 on Pascal VOC, first of two steps, trained on train-aug."""
 
 _base_ = [
     '_base_/models/eanet.py',

@@ -1,4 +1,4 @@
-"""EANet with ResNet-101 on Pascal VOC, the second step. The paper: 84.0 test mIoU."""
+"""EANet with ResNet-101 on Pascal VOC, second of two steps. Paper: 84.0 test mIoU."""
 
 _base_ = [
     '_base_/models/eanet.py',
@@ -9,9 +9,9 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size={{_base_.crop_size}}), backbone=dict(init_cfg=None)
 )
-# What eanet_r101_voc.py leaves.
+# The last checkpoint of eanet_r101_voc.py.
 load_from = 'work_dirs/eanet_r101_voc/iter_45000.pth'
-# The paper does not give a learning rate for this step: that of the first, anew.
+# The paper does not give a learning rate for this step, so that of the first is used.
 param_scheduler = [
     dict(type='PolyLR', power=0.9, eta_min=0.0, by_epoch=False, begin=0, end=15000),
 ]

@@ -1,5 +1,6 @@
-"""Faster R-CNN, ResNet-50 and EA, COCO 1x. The paper: 38.5 box AP, 37.4 without EA."""
+"""Faster R-CNN with ResNet-50 and EA on COCO, 1x."""
 
+# Paper: 38.5 box AP, without EA 37.4.
 _base_ = [
     '_base_/models/faster_rcnn.py',
     '_base_/models/resnet50_ea.py',

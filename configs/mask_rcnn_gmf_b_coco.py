@@ -1,4 +1,4 @@
-"""Mask R-CNN with GroupMixFormer-B on COCO, 3x. The paper: 51.5 box, 45.9 mask AP."""
+"""Mask R-CNN with GroupMixFormer-B on COCO, 3x. Paper: 51.5 box AP, 45.9 mask AP."""
 
 _base_ = [
     '_base_/models/mask_rcnn_gmf.py',

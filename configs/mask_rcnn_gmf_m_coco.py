@@ -1,4 +1,4 @@
-"""Mask R-CNN with GroupMixFormer-M on COCO, 3x. The paper has no figure for it."""
+"""Mask R-CNN with GroupMixFormer-M on COCO, 3x. Not reported in the paper."""
 
 _base_ = [
     '_base_/models/mask_rcnn_gmf.py',

@@ -1,4 +1,4 @@
-"""Mask R-CNN with GroupMixFormer-T on COCO, 3x. The paper: 47.5 box, 42.4 mask AP."""
+"""Mask R-CNN with GroupMixFormer-T on COCO, 3x. Paper: 47.5 box AP, 42.4 mask AP."""
 
 _base_ = [
     '_base_/models/mask_rcnn_gmf.py',

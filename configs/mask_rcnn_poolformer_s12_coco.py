@@ -1,4 +1,4 @@
-"""Mask R-CNN with PoolFormer-S12 on COCO, 1x. The paper: 37.3 box, 34.6 mask AP."""
+"""Mask R-CNN with PoolFormer-S12 on COCO, 1x. Paper: 37.3 box AP, 34.6 mask AP."""
 
 _base_ = [
     '_base_/models/mask_rcnn_poolformer.py',

@@ -1,4 +1,4 @@
-"""Mask R-CNN with PoolFormer-S24 on COCO, 1x. The paper: 40.1 box, 37.0 mask AP."""
+"""Mask R-CNN with PoolFormer-S24 on COCO, 1x. Paper: 40.1 box AP, 37.0 mask AP."""
 
 _base_ = [
     '_base_/models/mask_rcnn_poolformer.py',

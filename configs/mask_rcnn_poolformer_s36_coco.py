@@ -1,4 +1,4 @@
-"""Mask R-CNN with PoolFormer-S36 on COCO, 1x. The paper: 41.0 box, 37.7 mask AP."""
+"""Mask R-CNN with PoolFormer-S36 on COCO, 1x. Paper: 41.0 box AP, 37.7 mask AP."""
 
 _base_ = [
     '_base_/models/mask_rcnn_poolformer.py',

@@ -1,4 +1,4 @@
-"""PoolFormer-S36 on ImageNet-1K. The paper reports 81.4 top-1."""
+"""PoolFormer-S36 on ImageNet-1K. Paper: 81.4 top-1 accuracy."""
 
 _base_ = [
     '_base_/models/classifier_poolformer.py',

@@ -1,4 +1,4 @@
-"""RetinaNet with GroupMixFormer-B on COCO, 3x. The paper: 50.2 box AP."""
+"""RetinaNet with GroupMixFormer-B on COCO, 3x. Paper: 50.2 box AP."""
 
 _base_ = [
     '_base_/models/retinanet_gmf.py',

@@ -1,4 +1,4 @@
-"""RetinaNet with GroupMixFormer-S on COCO, 3x. The paper has no figure for it."""
+"""RetinaNet with GroupMixFormer-S on COCO, 3x. Not reported in the paper."""
 
 _base_ = [
     '_base_/models/retinanet_gmf.py',

@@ -1,4 +1,4 @@
-"""RetinaNet with GroupMixFormer-T on COCO, 3x. The paper: 46.3 box AP."""
+"""RetinaNet with GroupMixFormer-T on COCO, 3x. Paper: 46.3 box AP."""
 
 _base_ = [
     '_base_/models/retinanet_gmf.py',

@@ -1,4 +1,4 @@
-"""RetinaNet with PoolFormer-S12 on COCO, 1x. The paper reports 36.2 box AP."""
+"""RetinaNet with PoolFormer-S12 on COCO, 1x. Paper: 36.2 box AP."""
 
 _base_ = [
     '_base_/models/retinanet_poolformer.py',

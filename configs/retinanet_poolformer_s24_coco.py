@@ -1,4 +1,4 @@
-"""RetinaNet with PoolFormer-S24 on COCO, 1x. The paper reports 38.9 box AP."""
+"""RetinaNet with PoolFormer-S24 on COCO, 1x. Paper: 38.9 box AP."""
 
 _base_ = [
     '_base_/models/retinanet_poolformer.py',

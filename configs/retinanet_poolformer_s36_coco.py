@@ -1,4 +1,4 @@
-"""RetinaNet with PoolFormer-S36 on COCO, 1x. The paper reports 39.5 box AP."""
+"""RetinaNet with PoolFormer-S36 on COCO, 1x. Paper: 39.5 box AP."""
 
 _base_ = [
     '_base_/models/retinanet_poolformer.py',

@@ -1,4 +1,4 @@
-"""Semantic FPN with GroupMixFormer-B on ADE20K. The paper gives no figure for it."""
+"""Semantic FPN with GroupMixFormer-B on ADE20K. Not reported in the paper."""
 
 _base_ = [
     '_base_/models/sem_fpn_gmf.py',

@@ -1,4 +1,4 @@
-"""Semantic FPN with GroupMixFormer-T on ADE20K. The paper reports 46.2 mIoU."""
+"""Semantic FPN with GroupMixFormer-T on ADE20K. Paper: 46.2 mIoU."""
 
 _base_ = [
     '_base_/models/sem_fpn_gmf.py',

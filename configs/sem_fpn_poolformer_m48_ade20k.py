@@ -1,4 +1,4 @@
-"""Semantic FPN with PoolFormer-M48 on ADE20K. The paper reports 42.7 mIoU."""
+"""Semantic FPN with PoolFormer-M48 on ADE20K. Paper: 42.7 mIoU."""
 
 _base_ = [
     '_base_/models/sem_fpn_poolformer.py',

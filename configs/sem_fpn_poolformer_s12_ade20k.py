@@ -1,4 +1,4 @@
-"""Semantic FPN with PoolFormer-S12 on ADE20K. The paper reports 37.2 mIoU."""
+"""Semantic FPN with PoolFormer-S12 on ADE20K. Paper: 37.2 mIoU."""
 
 _base_ = [
     '_base_/models/sem_fpn_poolformer.py',

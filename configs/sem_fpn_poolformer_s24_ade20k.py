@@ -1,4 +1,4 @@
-"""Semantic FPN with PoolFormer-S24 on ADE20K. The paper reports 40.3 mIoU."""
+"""Semantic FPN with PoolFormer-S24 on ADE20K. Paper: 40.3 mIoU."""
 
 _base_ = [
     '_base_/models/sem_fpn_poolformer.py',

@@ -1,4 +1,4 @@
-"""Semantic FPN with PoolFormer-S36 on ADE20K. The paper reports 42.0 mIoU."""
+"""Semantic FPN with PoolFormer-S36 on ADE20K. Paper: 42.0 mIoU."""
 
 _base_ = [
     '_base_/models/sem_fpn_poolformer.py',

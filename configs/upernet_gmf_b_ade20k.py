@@ -1,4 +1,4 @@
-"""UperNet with GroupMixFormer-B on ADE20K. The paper reports 51.2 mIoU."""
+"""UperNet with GroupMixFormer-B on ADE20K. Paper: 51.2 mIoU."""
 
 _base_ = [
     '_base_/models/upernet_gmf.py',

@@ -1,4 +1,4 @@
-"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper: the one for laptops."""
+"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper. Fits a laptop."""
 
 _base_ = [
     '_base_/models/upernet_gmf.py',

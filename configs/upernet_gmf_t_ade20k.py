@@ -1,4 +1,4 @@
-"""UperNet with GroupMixFormer-T on ADE20K. The paper reports no figure for this size."""
+"""UperNet with GroupMixFormer-T on ADE20K. Not reported in the paper."""
 
 _base_ = [
     '_base_/models/upernet_gmf.py',

@@ -1,4 +1,4 @@
-"""FCN, ResNet-101, EA, on VOC. The paper: 78.3 val mIoU."""
+"""FCN with ResNet-101 and EA on VOC. Paper: 78.3 val mIoU."""
 
 _base_ = 'fcn_r50_ea_voc.py'
 model = dict(

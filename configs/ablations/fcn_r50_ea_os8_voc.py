@@ -1,4 +1,4 @@
-"""FCN, ResNet-50, EA, output stride 8, on VOC. The paper: 77.8 val mIoU."""
+"""FCN with ResNet-50 at output stride 8 and EA on VOC. Paper: 77.8 val mIoU."""
 
 _base_ = 'fcn_r50_ea_voc.py'
 model = dict(

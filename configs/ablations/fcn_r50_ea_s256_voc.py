@@ -1,4 +1,4 @@
-"""FCN, ResNet-50, EA with 256 memories, on VOC. The paper: 77.0 val mIoU."""
+"""FCN with ResNet-50 and EA (S = 256) on VOC. Paper: 77.0 val mIoU."""
 
 _base_ = 'fcn_r50_ea_voc.py'
 model = dict(decode_head=dict(num_memories=256))

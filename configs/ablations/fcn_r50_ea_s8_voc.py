@@ -1,4 +1,4 @@
-"""FCN, ResNet-50, EA with 8 memories, on VOC. The paper: 77.1 val mIoU."""
+"""FCN with ResNet-50 and EA (S = 8) on VOC. Paper: 77.1 val mIoU."""
 
 _base_ = 'fcn_r50_ea_voc.py'
 model = dict(decode_head=dict(num_memories=8))

@@ -1,4 +1,4 @@
-"""FCN with ResNet-50 and EA on VOC, 30k iterations. The paper: 77.4 val mIoU."""
+"""FCN with ResNet-50 and EA (S = 64) on VOC. Paper: 77.4 val mIoU."""
 
 _base_ = [
     '../_base_/models/eanet.py',
@@ -8,7 +8,7 @@ _base_ = [
 ]
 model = dict(
     data_preprocessor=dict(size={{_base_.crop_size}}),
-    # Output stride 16, the multi-grid with it.
+    # Output stride 16, with the multi-grid halved accordingly.
     backbone=dict(
         depth=50,
         strides=(1, 2, 2, 1),
@@ -17,7 +17,7 @@ model = dict(
         init_cfg=dict(checkpoint='mmgroupmix://resnet50_v1s'),
     ),
 )
-# 4 devices make the paper's 12.
+# On 4 devices, the total batch size is 12, as in the paper.
 train_dataloader = dict(batch_size=3)
 auto_scale_lr = dict(base_batch_size=12)
 param_scheduler = [

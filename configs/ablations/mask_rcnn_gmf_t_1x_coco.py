@@ -1,4 +1,4 @@
-"""Mask R-CNN with GroupMixFormer-T on COCO, 1x: what the paper's ablations vary."""
+"""Mask R-CNN with GroupMixFormer-T on COCO, 1x, the baseline of the paper's ablations."""
 
 _base_ = [
     '../_base_/models/mask_rcnn_gmf.py',

@@ -1,7 +1,7 @@
-"""ADE20K, 150 classes, 512x512 crops, as mmsegmentation lays it out on disk.
+"""ADE20K with 150 classes and 512x512 crops, in mmsegmentation's folder layout.
 
-Source: the MIT scene parsing benchmark (ADEChallengeData2016.zip). Batch 2 a device: 8
-devices make the papers' 16.
+Source: the MIT scene parsing benchmark (ADEChallengeData2016.zip). With 2 images per
+device, the total batch size on 8 devices is 16, as in the papers.
 """
 
 dataset_type = 'ADE20KDataset'
@@ -21,11 +21,11 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # Annotations after Resize: they are compared at the image's own size.
+    # Loaded after Resize, because predictions are evaluated at the original size.
     dict(type='LoadAnnotations', reduce_zero_label=True),
     dict(type='PackSegInputs'),
 ]
-# Multi-scale (0.5 to 1.75 times `scale`) and flip: `tools/test.py --tta`.
+# Six scales (0.5 to 1.75 times `scale`) and flips, used by `tools/test.py --tta`.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(

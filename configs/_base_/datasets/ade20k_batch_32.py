@@ -1,6 +1,6 @@
-"""ADE20K with batch 4 a device, 8 devices make 32; tested on sides that 32 divides.
+"""ADE20K with 4 images per device, 32 on 8 devices, tested at multiples of 32 pixels.
 
-PoolFormer's published segmentation follows PVT's, whose test images are so aligned.
+PoolFormer's published segmentors follow PVT's, which resize the test images in this way.
 """
 
 _base_ = 'ade20k.py'

@@ -1,8 +1,9 @@
-"""Cityscapes, 19 classes, 512x1024 crops, as mmsegmentation lays it out on disk.
+"""Cityscapes with 19 classes and 512x1024 crops, in mmsegmentation's folder layout.
 
-Source: leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip of
-cityscapes-dataset.com, the labels turned into *_labelTrainIds.png by mmsegmentation's
-tools/dataset_converters/cityscapes.py. Batch 2 a device: 4 devices make its usual 8.
+Source: leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip from
+cityscapes-dataset.com. The labels are converted to *_labelTrainIds.png by
+mmsegmentation's tools/dataset_converters/cityscapes.py. With 2 images per device, the
+total batch size on 4 devices is 8, as usual in mmsegmentation.
 """
 
 dataset_type = 'CityscapesDataset'
@@ -22,11 +23,11 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # Annotations after Resize: they are compared at the image's own size.
+    # Loaded after Resize, because predictions are evaluated at the original size.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-# Multi-scale (0.5 to 1.75 times `scale`) and flip: `tools/test.py --tta`.
+# Six scales (0.5 to 1.75 times `scale`) and flips, used by `tools/test.py --tta`.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(

@@ -1,13 +1,13 @@
-"""COCO 2017 boxes, 80 classes, at 1333x800, as mmdetection lays it out on disk.
+"""COCO 2017 boxes with 80 classes at 1333x800, in mmdetection's folder layout.
 
-Source: train2017.zip, val2017.zip and annotations_trainval2017.zip of cocodataset.org.
-Batch 2 a device: 8 devices make the papers' 16.
+Source: train2017.zip, val2017.zip and annotations_trainval2017.zip from cocodataset.org.
+With 2 images per device, the total batch size on 8 devices is 16, as in the papers.
 """
 
 dataset_type = 'CocoDataset'
 data_root = 'data/coco/'
 scale = (1333, 800)
-# What of the test pipeline's images the metric and the pictures need to know.
+# The metadata of test images that the metric and the visualisation need.
 meta_keys = ('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor')
 
 train_pipeline = [
@@ -20,7 +20,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # Annotations after Resize: they are drawn at the image's own size.
+    # Loaded after Resize, because they are drawn at the original size.
     dict(type='LoadAnnotations', with_bbox=True),
     dict(type='PackDetInputs', meta_keys=meta_keys),
 ]

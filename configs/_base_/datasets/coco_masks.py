@@ -1,4 +1,4 @@
-"""COCO 2017 with instance masks beside the boxes."""
+"""COCO 2017 with boxes and instance masks."""
 
 _base_ = 'coco.py'
 

@@ -1,4 +1,4 @@
-"""COCO 2017 with instance masks, trained at several scales."""
+"""COCO 2017 with boxes and instance masks, for multi-scale training."""
 
 _base_ = ['coco_masks.py', 'multi_scale.py']
 

@@ -1,4 +1,4 @@
-"""COCO 2017 boxes, trained at several scales."""
+"""COCO 2017 boxes, for multi-scale training."""
 
 _base_ = ['coco.py', 'multi_scale.py']
 

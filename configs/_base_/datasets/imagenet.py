@@ -1,12 +1,12 @@
 """ImageNet-1K at 224x224 with the augmentation of DeiT (arXiv 2012.12877).
 
-Source: ILSVRC2012 of image-net.org, the validation images sorted into one folder a
-class. Batch 128 a device: 8 devices make 1024.
+Source: ILSVRC2012 from image-net.org, with the validation images sorted into one folder
+per class. With 128 images per device, the total batch size on 8 devices is 1024.
 """
 
 dataset_type = 'ImageNet'
 data_root = 'data/imagenet'
-# Images are BGR until the data preprocessor.
+# The images are BGR until the data preprocessor converts them.
 bgr_mean = [103.53, 116.28, 123.675]
 bgr_std = [57.375, 57.12, 58.395]
 
@@ -36,7 +36,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    # The crop is 0.9 of the image, 224 / 248.
+    # 224 / 248: the crop takes 0.9 of the shorter side.
     dict(
         type='ResizeEdge',
         scale=248,
@@ -47,7 +47,7 @@ test_pipeline = [
     dict(type='CenterCrop', crop_size=224),
     dict(type='PackInputs'),
 ]
-# For models that are tested on 0.95 of the image, 224 / 236.
+# 224 / 236, for models that are tested on 0.95 of the shorter side.
 crop_95_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(

@@ -1,4 +1,4 @@
-"""ImageNet-1K at 384x384, batch 64 a device: 8 devices make 512."""
+"""ImageNet-1K at 384x384 with 64 images per device, 512 on 8 devices."""
 
 _base_ = 'imagenet_batch_512.py'
 train_pipeline = [
@@ -7,7 +7,7 @@ train_pipeline = [
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    # The crop is 0.9 of the image, as at 224 pixels.
+    # 384 / 426: the crop takes 0.9 of the shorter side, as at 224 pixels.
     dict(
         type='ResizeEdge',
         scale=426,

@@ -1,4 +1,4 @@
-"""ImageNet-1K with batch 64 a device: 8 devices make 512."""
+"""ImageNet-1K with 64 images per device, 512 on 8 devices."""
 
 _base_ = 'imagenet.py'
 train_dataloader = dict(batch_size=64)

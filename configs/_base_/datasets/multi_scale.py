@@ -1,4 +1,4 @@
-"""Multi-scale training as Swin's detectors have it: short side 480 to 800, long 1333."""
+"""Multi-scale resizing as in Swin: shorter side 480 to 800, longer side at most 1333."""
 
 multi_scale = dict(
     type='RandomChoiceResize',

@@ -1,15 +1,15 @@
-"""Pascal VOC 2012 with the extra annotations of SBD ("train-aug"), 21 classes, 513x513.
+"""Pascal VOC 2012 with the annotations of SBD ("train-aug"), 21 classes, 513x513 crops.
 
-Laid out as mmsegmentation does: VOCtrainval_11-May-2012.tar of the VOC site, and
-SegmentationClassAug and aug.txt made by mmsegmentation's tools/dataset_converters/
-voc_aug.py. Scales and crops are those of EANet's published settings, which test images
-at their own size. Batch 2 a device: 8 devices make the paper's 16.
+Source: VOCtrainval_11-May-2012.tar from the VOC site, with SegmentationClassAug and
+aug.txt as written by mmsegmentation's tools/dataset_converters/voc_aug.py. Scales and
+crops follow EANet's published settings, in which images are tested at their original
+size. With 2 images per device, the total batch size on 8 devices is 16, as in the paper.
 """
 
 dataset_type = 'PascalVOCDataset'
 data_root = 'data/VOCdevkit/VOC2012'
 crop_size = (513, 513)
-# The images' own size: their long side is 500 pixels, but for a few smaller ones.
+# The original size: the longer side has 500 pixels in almost all images.
 scale = (500, 500)
 
 train_pipeline = [
@@ -23,11 +23,11 @@ train_pipeline = [
 test_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # Annotations after Resize: they are compared at the image's own size.
+    # Loaded after Resize, because predictions are evaluated at the original size.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-# Multi-scale (0.5 to 1.75 times `scale`) and flip: `tools/test.py --tta`.
+# Six scales (0.5 to 1.75 times `scale`) and flips, used by `tools/test.py --tta`.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(

@@ -1,7 +1,8 @@
-"""Pascal VOC 2012: training on trainval, predictions of the test set for its server.
+"""Pascal VOC 2012 with training on trainval and predictions of the test set.
 
-The test images are in VOC2012test.tar; their labels are not public, so tools/test.py only
-writes label maps (`--out` says where). Validation is on images of the training.
+The test images are in VOC2012test.tar. Their labels are not public, so tools/test.py only
+writes label maps (to `--out`) for the evaluation server. The validation images are part
+of the training set.
 """
 
 _base_ = 'voc12_aug.py'

@@ -1,6 +1,6 @@
-"""Cascade Mask R-CNN (arXiv 1712.00726) with FPN, as mmdetection has it.
+"""Cascade Mask R-CNN (arXiv 1712.00726) with FPN, as in mmdetection.
 
-Three stages, each with closer boxes to learn from, and regression without classes.
+Three stages with increasing IoU thresholds and class-agnostic box regression.
 """
 
 _base_ = 'mask_rcnn.py'

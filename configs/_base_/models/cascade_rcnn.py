@@ -1,4 +1,4 @@
-"""Cascade R-CNN (arXiv 1712.00726) with FPN: Cascade Mask R-CNN but for the masks."""
+"""Cascade R-CNN (arXiv 1712.00726) with FPN: Cascade Mask R-CNN without masks."""
 
 _base_ = 'cascade_mask_rcnn.py'
 model = dict(

@@ -1,6 +1,7 @@
-"""An ImageNet classifier, trained with mixup or cutmix; the backbone is to be filled in.
+"""An ImageNet classifier trained with Mixup and CutMix. An experiment adds the backbone.
 
-Its head is a linear layer on the average of the last map; the backbone brings the norm.
+The head is a linear layer on the average of the last feature map, which the backbone has
+already normalised.
 """
 
 model = dict(

@@ -1,4 +1,4 @@
-"""EAMLP as a classifier, on its class token; arch and width are the experiment's."""
+"""EAMLP with a linear classifier on its class token."""
 
 _base_ = 'classifier.py'
 model = dict(backbone=dict(_delete_=True, type='mmgroupmix.EAMLP'), neck=None)

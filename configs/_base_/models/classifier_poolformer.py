@@ -1,4 +1,4 @@
-"""PoolFormer as a classifier, at the widths of the S sizes; arch is the experiment's."""
+"""PoolFormer with a linear classifier, with the width of the S architectures."""
 
 _base_ = 'classifier.py'
 model = dict(backbone=dict(type='mmgroupmix.PoolFormer'), head=dict(in_channels=512))

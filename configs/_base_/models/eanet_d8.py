@@ -1,8 +1,9 @@
-"""EANet in mmsegmentation's usual frame of a ResNet-101 at output stride 8.
+"""EANet with mmsegmentation's usual ResNet-101 at output stride 8.
 
-For ADE20K and Cityscapes the paper used mmsegmentation, its code is not published and
-the text gives the iterations alone. So all else is mmsegmentation's usual: the stem,
-dilations without multi-grid, an auxiliary FCN head on stage 3, crops, batch and SGD.
+The paper used mmsegmentation for ADE20K and Cityscapes. That code is not published, and
+the text states only the number of iterations. All other settings are therefore the usual
+ones of mmsegmentation: the stem, dilations without a multi-grid, an auxiliary FCN head on
+stage 3, crops, batch size and SGD.
 """
 
 _base_ = 'eanet.py'

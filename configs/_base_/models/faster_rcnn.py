@@ -1,4 +1,4 @@
-"""Faster R-CNN (arXiv 1506.01497) with FPN: Mask R-CNN but for the masks."""
+"""Faster R-CNN (arXiv 1506.01497) with FPN: Mask R-CNN without masks."""
 
 _base_ = 'mask_rcnn.py'
 model = dict(

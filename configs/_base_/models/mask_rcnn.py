@@ -1,4 +1,4 @@
-"""Mask R-CNN (arXiv 1703.06870) with FPN; backbone and widths are the experiment's."""
+"""Mask R-CNN (arXiv 1703.06870) with FPN. An experiment adds the backbone."""
 
 model = dict(
     type='MaskRCNN',

@@ -1,7 +1,7 @@
-"""Mask R-CNN on GroupMixFormer; arch and widths are the experiment's."""
+"""Mask R-CNN with GroupMixFormer. An experiment sets its architecture and widths."""
 
 _base_ = 'mask_rcnn.py'
 model = dict(
-    # Two images a device are too few for the statistics of a batch.
+    # Two images per device are too few for batch statistics.
     backbone=dict(type='mmgroupmix.GroupMixFormer', norm_cfg=dict(type='SyncBN'))
 )

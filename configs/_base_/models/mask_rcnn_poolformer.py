@@ -1,8 +1,8 @@
-"""Mask R-CNN on PoolFormer, at the widths of the S sizes; arch is the experiment's."""
+"""Mask R-CNN with PoolFormer, with the widths of the S architectures."""
 
 _base_ = 'mask_rcnn.py'
 model = dict(
-    # The published dense experiments train without stochastic depth.
+    # The published dense prediction models are trained without stochastic depth.
     backbone=dict(type='mmgroupmix.PoolFormer', drop_path_rate=0.0),
     neck=dict(in_channels=[64, 128, 320, 512]),
 )

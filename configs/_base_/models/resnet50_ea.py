@@ -1,4 +1,4 @@
-"""mmdetection's usual ResNet-50, with external attention at the end of stage 4."""
+"""mmdetection's usual ResNet-50 with external attention (EA) after stage 4."""
 
 resnet50_ea = dict(
     type='mmgroupmix.WithExternalAttention',

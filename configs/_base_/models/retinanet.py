@@ -1,4 +1,4 @@
-"""RetinaNet (arXiv 1708.02002) with FPN; backbone and widths are the experiment's."""
+"""RetinaNet (arXiv 1708.02002) with FPN. An experiment adds the backbone."""
 
 model = dict(
     type='RetinaNet',
@@ -9,8 +9,8 @@ model = dict(
         bgr_to_rgb=True,
         pad_size_divisor=32,
     ),
-    # Strides 8 to 32 only, instead of start_level=1 of the neck: a norm on the unused
-    # map of stride 4 would have no gradient, for which distributed training stops.
+    # Strides 8 to 32 only, instead of start_level=1 in the neck: a norm on the unused map
+    # of stride 4 would receive no gradient, which is an error in distributed training.
     backbone=dict(out_indices=(1, 2, 3), init_cfg=dict(type='Pretrained')),
     neck=dict(type='FPN', out_channels=256, add_extra_convs='on_input', num_outs=5),
     bbox_head=dict(
@@ -44,7 +44,7 @@ model = dict(
             min_pos_iou=0,
             ignore_iof_thr=-1,
         ),
-        sampler=dict(type='PseudoSampler'),  # the focal loss takes every anchor
+        sampler=dict(type='PseudoSampler'),  # the focal loss uses all anchors
         allowed_border=-1,
         pos_weight=-1,
         debug=False,

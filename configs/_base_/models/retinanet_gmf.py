@@ -1,7 +1,7 @@
-"""RetinaNet on GroupMixFormer; arch and widths are the experiment's."""
+"""RetinaNet with GroupMixFormer. An experiment sets its architecture and widths."""
 
 _base_ = 'retinanet.py'
 model = dict(
-    # Two images a device are too few for the statistics of a batch.
+    # Two images per device are too few for batch statistics.
     backbone=dict(type='mmgroupmix.GroupMixFormer', norm_cfg=dict(type='SyncBN'))
 )

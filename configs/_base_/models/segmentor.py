@@ -1,4 +1,4 @@
-"""A segmentor; the head is the method's, the backbone the experiment's."""
+"""A segmentor without head and backbone, which methods and experiments add."""
 
 norm_cfg = dict(type='SyncBN', requires_grad=True)
 model = dict(

@@ -1,4 +1,4 @@
-"""Semantic FPN (arXiv 1901.02446); the backbone and its widths are the experiment's."""
+"""Semantic FPN (arXiv 1901.02446). An experiment adds the backbone."""
 
 _base_ = 'segmentor.py'
 model = dict(

@@ -1,4 +1,4 @@
-"""Semantic FPN on GroupMixFormer; arch and widths are the experiment's."""
+"""Semantic FPN with GroupMixFormer. An experiment sets its architecture and widths."""
 
 _base_ = 'sem_fpn.py'
 model = dict(

@@ -1,4 +1,4 @@
-"""UperNet (arXiv 1807.10221) on GroupMixFormer; arch and widths are the experiment's."""
+"""UperNet (arXiv 1807.10221) with GroupMixFormer. An experiment sets its architecture."""
 
 _base_ = 'segmentor.py'
 model = dict(

@@ -1,4 +1,4 @@
-"""What every detection experiment shares: registries, hooks, logging, drawing."""
+"""Runtime settings of detection: registries, hooks, logging and visualisation."""
 
 custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)
 default_scope = 'mmdet'
@@ -18,7 +18,7 @@ custom_hooks = [
     dict(type='mmgroupmix.CurveHook'),
 ]
 
-# Every batch has a size of its own: cuDNN would measure its kernels again and again.
+# The size differs from batch to batch, so cuDNN would benchmark its kernels repeatedly.
 env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

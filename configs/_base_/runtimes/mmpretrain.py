@@ -1,4 +1,4 @@
-"""What every classification experiment shares: registries, hooks, logging, drawing."""
+"""Runtime settings of classification: registries, hooks, logging and visualisation."""
 
 custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)
 default_scope = 'mmpretrain'

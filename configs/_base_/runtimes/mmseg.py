@@ -1,4 +1,4 @@
-"""What every segmentation experiment shares: registries, logging, drawing."""
+"""Runtime settings of segmentation: registries, logging and visualisation."""
 
 custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)
 default_scope = 'mmseg'

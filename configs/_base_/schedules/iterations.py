@@ -1,4 +1,4 @@
-"""What a schedule in iterations shares; lengths and intervals are the schedule's."""
+"""Loops and hooks of schedules in iterations, without lengths and intervals."""
 
 train_cfg = dict(type='IterBasedTrainLoop')
 val_cfg = dict(type='ValLoop')

@@ -1,4 +1,4 @@
-"""160k iterations at batch 16: AdamW as Swin's UperNet (arXiv 2103.14030)."""
+"""160k iterations at batch size 16 with AdamW, as for Swin (arXiv 2103.14030)."""
 
 _base_ = 'iterations.py'
 optim_wrapper = dict(

@@ -1,4 +1,4 @@
-"""160k iterations of SGD, mmsegmentation's usual schedule for ResNets."""
+"""160k iterations with SGD, mmsegmentation's usual schedule for ResNets."""
 
 _base_ = 'schedule_80k_sgd.py'
 param_scheduler = [

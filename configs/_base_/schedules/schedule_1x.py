@@ -1,4 +1,4 @@
-"""12 epochs at batch 16, mmdetection's 1x, with AdamW as PVT's detectors have it."""
+"""mmdetection's 1x schedule, 12 epochs at batch size 16, with AdamW as in PVT."""
 
 optim_wrapper = dict(
     type='OptimWrapper',

@@ -1,4 +1,4 @@
-"""12 epochs at batch 16 with AdamW, as GroupMixFormer's ablations have it."""
+"""12 epochs at batch size 16 with AdamW, as in GroupMixFormer's ablations."""
 
 _base_ = ['schedule_1x.py', 'no_weight_decay.py']
 optim_wrapper = dict(

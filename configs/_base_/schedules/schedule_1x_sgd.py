@@ -1,4 +1,4 @@
-"""12 epochs at batch 16, mmdetection's 1x, with SGD as ResNets have it there."""
+"""mmdetection's 1x schedule for ResNets, 12 epochs at batch size 16 with SGD."""
 
 _base_ = 'schedule_1x.py'
 optim_wrapper = dict(

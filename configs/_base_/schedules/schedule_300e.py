@@ -1,4 +1,4 @@
-"""300 epochs at batch 1024: AdamW, 5 epochs of warm-up, cosine (arXiv 2111.11418)."""
+"""300 epochs at batch size 1024 with AdamW, warm-up and cosine (arXiv 2111.11418)."""
 
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -6,7 +6,7 @@ optim_wrapper = dict(
     optimizer=dict(
         type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True
     ),
-    # `flat` are all vectors: of the others, layer scale.
+    # `flat` refers to all vectors, which adds those of layer scale.
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
 )
 param_scheduler = [

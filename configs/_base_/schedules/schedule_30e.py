@@ -1,6 +1,6 @@
-"""30 epochs at batch 512 to fine-tune at a larger size, as DeiT does (arXiv 2012.12877).
+"""30 epochs at batch size 512 for fine-tuning at a larger size (DeiT, arXiv 2012.12877).
 
-The rate is constant, and there is next to no weight decay.
+The learning rate is constant, and the weight decay almost zero.
 """
 
 _base_ = 'schedule_310e.py'

@@ -1,8 +1,9 @@
-"""310 epochs at batch 512: AdamW, 10 epochs of warm-up, cosine, 10 epochs at its end.
+"""310 epochs at batch size 512 with AdamW, as for T2T-ViT (arXiv 2101.11986).
 
-T2T-ViT trains so (arXiv 2101.11986), and the paper of external attention trains its mixes
-of T2T-ViT as T2T-ViT (arXiv 2105.02358, Section 4). The numbers are those of T2T-ViT-14,
-as mmpretrain reproduces it; 7 and 19 have another rate or decay.
+The learning rate is warmed up over 10 epochs, follows a cosine and stays at its minimum
+for the last 10 epochs. The paper of external attention trains its variants of T2T-ViT in
+the same way (arXiv 2105.02358, Section 4). The values are those of T2T-ViT-14 as
+reproduced by mmpretrain. T2T-ViT-7 and 19 have another learning rate or weight decay.
 """
 
 _base_ = 'schedule_300e.py'

@@ -1,4 +1,4 @@
-"""36 epochs at batch 16 with AdamW, as GroupMixFormer's detectors have it."""
+"""36 epochs at batch size 16 with AdamW, as for GroupMixFormer's detectors."""
 
 _base_ = 'schedule_1x_gmf.py'
 param_scheduler = [

@@ -1,4 +1,4 @@
-"""40k iterations at batch 32: AdamW as PoolFormer's Semantic FPN (arXiv 2111.11418)."""
+"""40k iterations at batch size 32 with AdamW, as for PoolFormer (arXiv 2111.11418)."""
 
 _base_ = 'iterations.py'
 optim_wrapper = dict(

@@ -1,7 +1,8 @@
-"""45k iterations at batch 16: SGD as EANet on Pascal VOC (arXiv 2105.02358).
+"""45k iterations at batch size 16 with SGD, as for EANet on VOC (arXiv 2105.02358).
 
-Its code decays the weights of convolutions and memories alone, and learns biases twice as
-fast (those of norms too, which mmengine leaves at the common rate).
+The published code applies weight decay to the weights of convolutions and memories only,
+and doubles the learning rate of biases (including those of norms, which have the common
+learning rate in mmengine).
 """
 
 _base_ = 'iterations.py'

@@ -1,4 +1,4 @@
-"""80k iterations at batch 16: AdamW as PVT's Semantic FPN (arXiv 2102.12122)."""
+"""80k iterations at batch size 16 with AdamW, as for PVT (arXiv 2102.12122)."""
 
 _base_ = 'iterations.py'
 optim_wrapper = dict(

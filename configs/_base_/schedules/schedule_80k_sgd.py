@@ -1,4 +1,4 @@
-"""80k iterations of SGD, mmsegmentation's usual schedule for ResNets."""
+"""80k iterations with SGD, mmsegmentation's usual schedule for ResNets."""
 
 _base_ = 'iterations.py'
 optim_wrapper = dict(
