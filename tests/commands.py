@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
+from .tool_processes import run_command
+
 REPOSITORY = Path(__file__).parents[1]
 
 CONFIGS = dict(
@@ -45,7 +47,7 @@ SHORT = dict(
 
 
 def shipped_config(name):
-    """A config that ships with a toolbox: the case of a person's own config."""
+    """A config that ships with a toolbox: the case of a user's own config."""
     toolbox, _, file = name.partition('/')
     folder = Path(find_spec(toolbox).origin).parent / '.mim' / 'configs'
     if not folder.is_dir():
@@ -54,9 +56,14 @@ def shipped_config(name):
 
 
 def run_tool(tool, *arguments, cwd):
-    """Start tools/train.py or tools/test.py as a person does, in the folder ``cwd``."""
+    """Run a command in the folder ``cwd``, in a process that has its imports done."""
+    return run_command(tool.removesuffix('.py'), arguments, cwd)
+
+
+def run_script(script, *arguments, cwd):
+    """Start a script of tools/ as a user does, in the folder ``cwd``."""
     return subprocess.run(
-        [sys.executable, str(REPOSITORY / 'tools' / tool), *map(str, arguments)],
+        [sys.executable, str(REPOSITORY / 'tools' / script), *map(str, arguments)],
         cwd=cwd,
         capture_output=True,
         text=True,

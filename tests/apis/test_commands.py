@@ -1,4 +1,4 @@
-"""tools/train.py and tools/test.py, started as a person starts them."""
+"""tools/train.py and tools/test.py: short runs from the command line to the files."""
 
 import pickle
 import shutil
@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ..commands import CONFIGS, SHORT, run_tool, shipped_config
+from ..commands import (
+    CONFIGS,
+    SHORT,
+    mini_images,
+    run_script,
+    run_tool,
+    shipped_config,
+)
 
 
-def only(folder, pattern):
+def find_first(folder, pattern):
+    """The first file that matches: a folder of logs is named after its time."""
     found = sorted(folder.glob(pattern))
     assert found, f'no {pattern} in {folder}'
-    return found[-1]
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -29,12 +37,12 @@ def test_a_demo_trains_evaluates_and_draws(task, metric, checkpoint, workspace, 
     folder = workspace / f'run_{task}'
     assert f'result       {metric}' in result.stdout
     assert (folder / checkpoint).exists()
-    with Image.open(only(folder, '*/curves.png')) as picture:
+    with Image.open(find_first(folder, '*/curves.png')) as picture:
         assert picture.size == (960, 720)
-    assert only(folder, '*/vis_data/vis_image/*.png').stat().st_size > 0
+    assert find_first(folder, '*/vis_data/vis_image/*.png').stat().st_size > 0
 
 
-def test_the_demo_says_in_one_paragraph_what_it_changed(seg_run):
+def test_the_demo_reports_its_changes_in_one_paragraph(seg_run):
     paragraph = next(
         ' '.join(part.split())
         for part in seg_run.stdout.split('\n\n')
@@ -50,7 +58,7 @@ def test_the_demo_says_in_one_paragraph_what_it_changed(seg_run):
         assert part in paragraph
 
 
-def test_training_refuses_a_folder_that_holds_a_run(seg_run, workspace):
+def test_training_refuses_the_work_directory_of_another_run(seg_run, workspace):
     before = (workspace / 'run_seg' / 'iter_2.pth').read_bytes()
     result = run_tool(
         'train.py',
@@ -67,20 +75,29 @@ def test_training_refuses_a_folder_that_holds_a_run(seg_run, workspace):
     assert (workspace / 'run_seg' / 'iter_2.pth').read_bytes() == before
 
 
-def test_resuming_goes_on_at_the_next_iteration(seg_run, workspace):
-    folder = workspace / 'resumed'
+@pytest.mark.parametrize('checkpoint', [None, 'iter_1.pth'])
+def test_a_resumed_run_continues_at_the_next_iteration(
+    checkpoint, seg_run, workspace, tmp_path
+):
+    folder = tmp_path / 'resumed'
     shutil.copytree(workspace / 'run_seg', folder)
-    (folder / 'last_checkpoint').write_text(str(folder / 'iter_1.pth'))
-    options = ['train_cfg.max_iters=3', *SHORT['seg'][1:]]
+    if checkpoint:
+        resume = ['--resume', folder / checkpoint]
+        # The latest one, which is not the one to resume from.
+        (folder / 'last_checkpoint').write_text(str(folder / 'iter_2.pth'))
+    else:
+        resume = ['--resume']
+        (folder / 'last_checkpoint').write_text(str(folder / 'iter_1.pth'))
     result = run_tool(
         'train.py',
         shipped_config(CONFIGS['seg']),
         '--demo',
         '--work-dir',
         folder,
-        '--resume',
+        *resume,
         '--cfg-options',
-        *options,
+        'train_cfg.max_iters=3',
+        *SHORT['seg'][1:],
         cwd=workspace,
     )
     assert result.returncode == 0, result.stderr[-3000:]
@@ -152,7 +169,7 @@ def test_detection_and_classification_dump_predictions(task, workspace, request)
     assert len(list((workspace / f'drawn_{task}').iterdir())) == 2
 
 
-def test_testing_leaves_the_config_of_the_training_as_it_is(seg_run, workspace):
+def test_a_test_does_not_change_the_config_of_the_training(seg_run, workspace):
     name = CONFIGS['seg'].rpartition('/')[2]
     dumped = workspace / 'run_seg' / name
     before = dumped.read_bytes()
@@ -200,6 +217,23 @@ def test_a_missing_file_is_named_without_a_traceback(tool, arguments, expected, 
     assert expected in result.stderr and 'Traceback' not in result.stderr
 
 
+@pytest.mark.parametrize(
+    'script, arguments, expected',
+    [
+        ('train.py', ['no_such.py'], 'config file not found: no_such.py'),
+        ('test.py', ['no_such.py', 'no.pth'], 'checkpoint not found: no.pth'),
+        ('infer.py', ['no_such.py', 'no.pth', 'no.png'], 'no.png: no such file'),
+        ('draw_attention.py', ['no.py', 'no.pth', 'no.png'], 'image not found: no.png'),
+    ],
+)
+def test_the_scripts_start_from_any_folder_without_the_installed_package(
+    script, arguments, expected, tmp_path
+):
+    result = run_script(script, *arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert expected in result.stderr and 'Traceback' not in result.stderr
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize(
     'module, missing',
@@ -222,7 +256,7 @@ def test_a_module_that_cannot_be_imported_is_named_with_its_cause(
 @pytest.mark.parametrize('part, workers', [('images', 0), ('annotations', 2)])
 def test_a_file_that_cannot_be_decoded_is_named(part, workers, seg_run, workspace):
     """Without and within data loader workers."""
-    source = only(workspace, 'data/mini/ade20k*')
+    source = mini_images('seg', workspace).parents[1]
     broken = workspace / f'broken_{part}'
     shutil.copytree(source, broken)
     names = sorted((broken / part / 'training').iterdir())

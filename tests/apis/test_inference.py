@@ -1,4 +1,4 @@
-"""tools/infer.py, started as a person starts it, beside what the test loops predict."""
+"""Predictions of tools/infer.py, compared with those of the toolboxes' test loops."""
 
 import pickle
 from pathlib import Path
@@ -7,6 +7,9 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.optimize import linear_sum_assignment
+
+from mmgroupmix.mini_data import mini_metainfo
 
 from ..commands import (
     CHECKPOINTS,
@@ -20,7 +23,7 @@ from ..commands import (
 )
 
 
-def predicted_by_test_loop(task, workspace, out):
+def predict_by_test_loop(task, workspace, out):
     result = run_tool(
         'test.py',
         shipped_config(CONFIGS[task]),
@@ -37,9 +40,7 @@ def predicted_by_test_loop(task, workspace, out):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def test_detection_writes_coco_results_equal_to_those_of_the_test_loop(
-    det_run, workspace
-):
+def test_detections_are_those_of_the_test_loop_as_coco_results(det_run, workspace):
     pycocotools = pytest.importorskip('pycocotools.coco')
     result = infer(
         'det',
@@ -54,32 +55,48 @@ def test_detection_writes_coco_results_equal_to_those_of_the_test_loop(
     out = workspace / 'infer_det'
     coco = pycocotools.COCO(out / 'images.json')
     results = coco.loadRes(str(out / 'predictions.json'))
-    predicted_by_test_loop('det', workspace, 'loop.pkl')
+    predict_by_test_loop('det', workspace, 'loop.pkl')
     with open(workspace / 'loop.pkl', 'rb') as file:
         expected = pickle.load(file)
-    assert (
-        len(coco.getImgIds()) == len(expected) == len(list((out / 'overlays').iterdir()))
-    )
+    assert len(coco.getImgIds()) == len(expected) == 24
+    assert len(list((out / 'overlays').iterdir())) == 24
     for one in expected:
         # COCO names its files by the ids of the images.
         assert int(Path(one['img_path']).stem) == one['img_id']
+        image = coco.imgs[one['img_id']]
+        with Image.open(one['img_path']) as picture:
+            assert (image['width'], image['height']) == picture.size
         found = results.imgToAnns[one['img_id']]
-        boxes = np.array([entry['bbox'] for entry in found])
-        boxes[:, 2:] += boxes[:, :2]
-        np.testing.assert_allclose(boxes, one['pred_instances']['bboxes'], atol=0.01)
-        np.testing.assert_allclose(
-            [entry['score'] for entry in found],
-            one['pred_instances']['scores'],
-            atol=1e-5,
-        )
-        assert [entry['category_id'] - 1 for entry in found] == one['pred_instances'][
-            'labels'
-        ].tolist()
+        instances = one['pred_instances']
+        assert len(found) == len(instances['bboxes'])
+        for entry, i in pair(found, instances):
+            # Rounding may exchange boxes that an untrained model scores alike.
+            np.testing.assert_allclose(corners(entry), instances['bboxes'][i], atol=0.1)
+            np.testing.assert_allclose(entry['score'], instances['scores'][i], atol=1e-4)
+            assert entry['category_id'] - 1 == instances['labels'][i]
+
+
+def corners(entry):
+    """x1, y1, x2, y2 of a COCO result, whose box is x, y, width, height."""
+    x, y, width, height = entry['bbox']
+    return [x, y, x + width, y + height]
+
+
+def pair(entries, instances):
+    """Pair COCO results one to one with the most similar instances of a test loop."""
+    boxes = np.array([corners(entry) for entry in entries])
+    cost = np.abs(boxes[:, None] - instances['bboxes'].numpy()).max(2)
+    scores = np.array([entry['score'] for entry in entries])
+    cost += 100 * np.abs(scores[:, None] - instances['scores'].numpy())
+    labels = np.array([entry['category_id'] - 1 for entry in entries])
+    cost += 100 * (labels[:, None] != instances['labels'].numpy())
+    rows, columns = linear_sum_assignment(cost)
+    return [(entries[row], column) for row, column in zip(rows, columns.tolist())]
 
 
 @pytest.fixture(scope='module')
 def gmf_run(workspace):
-    """Two steps of Mask R-CNN on GroupMixFormer, sure of nothing."""
+    """Mask R-CNN on GroupMixFormer after two steps; all its scores are low."""
     result = run_tool(
         'train.py',
         REPOSITORY / 'configs' / 'mask_rcnn_gmf_m_coco.py',
@@ -131,23 +148,22 @@ def test_masks_of_the_fused_model_are_those_of_the_test_loop(gmf_run, workspace)
         expected = {one['img_id']: one['pred_instances'] for one in pickle.load(file)}
     entries = read_json(workspace / 'infer_gmf' / 'predictions.json')
     assert len(entries) == 4 * 30
-    equal = 0
-    for entry in entries:
-        instances = expected[entry['image_id']]
-        x, y, width, height = entry['bbox']
-        far = np.abs(instances['bboxes'].numpy() - [x, y, x + width, y + height]).max(1)
-        near = far.argmin()
-        (overlap,) = mask_tools.iou(
-            [entry['segmentation']], [instances['masks'][near]], [0]
-        )[0]
-        equal += (
-            far[near] < 0.1
-            and overlap > 0.99
-            and abs(entry['score'] - instances['scores'][near].item()) < 1e-3
-        )
-    # Rounding may change the order of boxes that a model without training cannot tell
-    # apart.
-    assert equal > 0.9 * len(entries)
+    num_equal = 0
+    for image_id, instances in expected.items():
+        of_image = [entry for entry in entries if entry['image_id'] == image_id]
+        for entry, i in pair(of_image, instances):
+            (overlap,) = mask_tools.iou(
+                [entry['segmentation']], [instances['masks'][i]], [0]
+            )[0]
+            num_equal += (
+                np.allclose(corners(entry), instances['bboxes'][i], atol=0.1)
+                and entry['category_id'] - 1 == instances['labels'][i]
+                and abs(entry['score'] - instances['scores'][i].item()) < 1e-3
+                and overlap > 0.99
+            )
+    # At the thresholds of NMS and of the number of regions, rounding may replace a few
+    # boxes of an untrained model by others.
+    assert num_equal > 0.9 * len(entries)
 
 
 def test_boxes_below_the_threshold_are_not_drawn(gmf_run, workspace):
@@ -176,9 +192,7 @@ def test_boxes_below_the_threshold_are_not_drawn(gmf_run, workspace):
     assert changed[1.1] < 0.5 and changed[0] > 4 * changed[1.1] + 1
 
 
-def test_segmentation_writes_the_label_maps_of_the_test_loop_with_the_palette(
-    seg_run, workspace
-):
+def test_label_maps_are_those_of_the_test_loop_with_the_palette(seg_run, workspace):
     result = infer(
         'seg',
         workspace,
@@ -189,12 +203,10 @@ def test_segmentation_writes_the_label_maps_of_the_test_loop_with_the_palette(
         4,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    predicted_by_test_loop('seg', workspace, 'loop_maps')
+    predict_by_test_loop('seg', workspace, 'loop_maps')
     content = read_json(workspace / 'infer_seg' / 'predictions.json')
     maps = sorted((workspace / 'infer_seg' / 'label_maps').iterdir())
     assert len(maps) == len(content['images']) == 24
-    from mmgroupmix.mini_data import mini_metainfo
-
     meta = mini_metainfo('ade20k')
     assert content['classes'] == list(meta['classes'])
     for path in maps:
@@ -204,18 +216,16 @@ def test_segmentation_writes_the_label_maps_of_the_test_loop_with_the_palette(
         np.testing.assert_array_equal(
             colours[: len(meta['palette'])], np.array(meta['palette'])
         )
-        # The test loop stores classes as ADE20K does, from 1.
-        np.testing.assert_array_equal(
-            np.asarray(label_map) + 1,
-            np.asarray(Image.open(workspace / 'loop_maps' / path.name)),
-        )
+        # The test loop stores classes as ADE20K does, from 1. Batches differ, so that
+        # rounding may decide near-ties of an untrained model differently.
+        expected = np.asarray(Image.open(workspace / 'loop_maps' / path.name))
+        assert expected.shape == np.asarray(label_map).shape
+        assert (np.asarray(label_map) + 1 == expected).mean() > 0.999
     for entry in content['images']:
         assert sum(entry['share_of_pixels'].values()) == pytest.approx(1, abs=1e-4)
 
 
-def test_classification_ranks_five_classes_as_the_test_loop_scores_them(
-    cls_run, workspace
-):
+def test_the_five_best_classes_have_the_scores_of_the_test_loop(cls_run, workspace):
     result = infer(
         'cls',
         workspace,
@@ -226,7 +236,7 @@ def test_classification_ranks_five_classes_as_the_test_loop_scores_them(
         8,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    predicted_by_test_loop('cls', workspace, 'loop_cls.pkl')
+    predict_by_test_loop('cls', workspace, 'loop_cls.pkl')
     with open(workspace / 'loop_cls.pkl', 'rb') as file:
         expected = {
             Path(one['img_path']).name: one['pred_score'].numpy()
@@ -244,7 +254,7 @@ def test_classification_ranks_five_classes_as_the_test_loop_scores_them(
         np.testing.assert_allclose(list(found.values()), scores[list(found)], atol=1e-5)
 
 
-def test_a_video_becomes_a_video_and_its_frames_have_numbers(seg_run, workspace):
+def test_a_video_gives_a_video_and_predictions_with_frame_numbers(seg_run, workspace):
     images = sorted(mini_images('seg', workspace).glob('*.jpg'))[:5]
     writer = cv2.VideoWriter(
         str(workspace / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5, (96, 64)

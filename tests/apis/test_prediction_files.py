@@ -102,6 +102,26 @@ def test_files_of_all_inputs_have_unique_names(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    'names, numbers',
+    [
+        (['000012.jpg', '7.jpg'], [12, 7]),
+        # Ids must be unique: equal numbers in two folders do not count.
+        (['a/1.jpg', 'b/1.jpg'], [None, None]),
+        (['1.jpg', '001.png'], [None, None]),
+        (['1.jpg', 'x.jpg'], [None, None]),
+    ],
+)
+def test_images_are_numbered_by_file_names_only_if_all_are_unique(
+    names, numbers, tmp_path
+):
+    write_images(tmp_path, *names)
+    sources = find_sources([str(tmp_path / name) for name in names])
+    assert [source.number for source in sources] == numbers
+    ids = [frame.number for frame in read_frames(sources, fail)]
+    assert ids == (numbers if numbers[0] else [1, 2])
+
+
 def test_overlays_of_an_earlier_run_are_inputs_only_if_named(tmp_path):
     write_images(tmp_path, '1.jpg', 'out/2.jpg', 'out/overlays/1.jpg')
     outputs = [tmp_path / 'out' / 'overlays']
@@ -239,6 +259,11 @@ def test_pycocotools_reads_the_masks_that_are_written(with_boxes, tmp_path):
     for frame in read_frames(sources, fail):
         files.add(frame, prediction)
     files.close()
+    images = json.loads((tmp_path / 'out' / 'images.json').read_text())['images']
+    assert images == [
+        dict(id=1, file_name='7.png', width=40, height=32),
+        dict(id=2, file_name='x.png', width=40, height=32),
+    ]
     entries = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     # Not every name is a number, so images are counted.
     assert [entry['image_id'] for entry in entries] == [1, 1, 2, 2]

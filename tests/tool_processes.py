@@ -1,0 +1,78 @@
+"""Commands in forked processes that start with all imports done.
+
+A fresh interpreter spends several seconds of processor time on importing the toolboxes.
+Here one server process imports them once, and each command runs in a fork of it: still in
+a process of its own, in a folder of its own, with its own output and exit status. Tests
+about the scripts themselves start them as a user does (``run_script`` of ``commands``).
+"""
+
+import functools
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+PRELOADED = [
+    'matplotlib.pyplot',
+    'mmgroupmix.apis.train',
+    'mmgroupmix.apis.test',
+    'mmgroupmix.apis.infer',
+    'mmgroupmix.apis.draw_attention',
+    'scipy.ndimage',
+    'sklearn.datasets',
+    *(
+        f'{toolbox}.{part}'
+        for toolbox in ('mmseg', 'mmdet', 'mmpretrain')
+        for part in ('apis', 'datasets', 'evaluation', 'models', 'visualization')
+    ),
+]
+
+
+@functools.cache
+def _server():
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def run_command(command, arguments, cwd, timeout=500):
+    """Run a command of ``mmgroupmix.apis`` in a forked process.
+
+    Args:
+        command (str): 'train', 'test', 'infer' or 'draw_attention'.
+        arguments (Sequence[object]): Its arguments, converted to str.
+        cwd (Path): The folder to run it in.
+        timeout (float): Seconds after which it is killed.
+
+    Returns:
+        subprocess.CompletedProcess: With ``returncode``, ``stdout`` and ``stderr``.
+    """
+    arguments = [str(argument) for argument in arguments]
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder) / name for name in ('stdout', 'stderr')]
+        process = _server().Process(target=_run, args=(command, arguments, cwd, outputs))
+        process.start()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        stdout, stderr = (
+            path.read_text(errors='replace') if path.exists() else '' for path in outputs
+        )
+    return subprocess.CompletedProcess(
+        [command, *arguments], process.exitcode, stdout, stderr
+    )
+
+
+def _run(command, arguments, cwd, outputs):
+    for descriptor, path in zip((1, 2), outputs):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    os.chdir(cwd)
+    import torch
+
+    torch.set_num_threads(1)
+    sys.argv = [f'{command}.py', *arguments]
+    sys.exit(import_module(f'mmgroupmix.apis.{command}').main(arguments))
