@@ -1,8 +1,8 @@
 """EANet (arXiv 2105.02358) with ResNet-101 at output stride 8, as in its published code.
 
 Unlike in mmsegmentation's usual ResNetV1c, the stem has 64, 64 and 128 channels, and the
-last stage has a multi-grid of dilations. Published checkpoints load into this model by
-`mmgroupmix.checkpoints.convert_eanet`.
+last stage has a multi-grid of dilations. `mmgroupmix.checkpoints.convert_eanet` converts
+published checkpoints to this model.
 """
 
 _base_ = 'segmentor.py'
