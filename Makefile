@@ -1,7 +1,7 @@
-# `make demo` and `make test` need Python 3.11, pip and this Makefile: nothing else.
+# Every target needs Python 3.11, pip and this Makefile: nothing else.
 PYTHON ?= $(shell python3.11 -c '' 2>/dev/null && echo python3.11 || echo python3)
-# Whose toolboxes: onedl, the maintained ones, or classic, OpenMMLab's own. Each family has
-# an environment of its own (.venv, .venv-classic): they cannot share one.
+# The family of the toolboxes: onedl, the maintained distributions, or classic, OpenMMLab's
+# own. They cannot share an environment, so each has its own (.venv, .venv-classic).
 FAMILY ?= onedl
 SUFFIX := $(addprefix -,$(filter-out onedl,$(FAMILY)))
 VENV ?= .venv
@@ -11,30 +11,44 @@ BIN := $(ENVIRONMENT)/bin
 READY := $(ENVIRONMENT)/.ready
 DEMO_CONFIG := configs/upernet_gmf_b_ade20k.py
 DEMO_DIR := work_dirs/make_demo
+# Test processes: one per core, and few enough for the memory of a small machine, since
+# each takes up to 4 GB.
+JOBS ?= auto
+PARALLEL := -n $(JOBS) --maxprocesses 4 --dist worksteal
 
 # Waiting threads soon sleep instead of spinning: much faster on a busy machine.
 export GOMP_SPINCOUNT ?= 1000
 
-.PHONY: demo test test-detection smoke clean
+.PHONY: demo test test-detection smoke lint format clean
 
 demo: $(READY)
 	$(BIN)/python tools/train.py $(DEMO_CONFIG) --demo --work-dir $(DEMO_DIR) --overwrite
 
 test: $(READY)
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests $(PARALLEL)
 
-# By name: the detectors, and what mmdet needs of mmgroupmix.compat.
+# Selected by name: the detectors, and what mmdet needs of mmgroupmix.compat.
 test-detection: $(READY)
-	$(BIN)/python -m pytest tests -k 'compat or coco or det or rcnn or retinanet'
+	$(BIN)/python -m pytest tests $(PARALLEL) -k 'compat or coco or det or rcnn or retinanet'
 
 smoke: $(READY)
-	$(BIN)/python -m pytest tests -m smoke
+	$(BIN)/python -m pytest tests $(PARALLEL) -m smoke
 
-# The environment: made once, and again when the pinned versions change.
-$(READY): $(REQUIREMENTS) requirements-common.txt setup.py
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# The environment is made once, and updated when the pinned versions or the package's
+# metadata change.
+$(READY): $(REQUIREMENTS) requirements-common.txt pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; assert sys.version_info[:2] == (3, 11), \
 	"the pinned versions are for Python 3.11, this is " + sys.version.split()[0] + \
-	": give another one as make PYTHON=/path/to/python3.11"'
+	": name another one as make PYTHON=/path/to/python3.11"'
 	$(PYTHON) -m venv $(ENVIRONMENT)
 	$(BIN)/pip install --no-deps -r $(REQUIREMENTS)
 	$(BIN)/pip install --no-deps --no-build-isolation -e .
