@@ -1,8 +1,8 @@
 """GroupMixFormer, PoolFormer and External Attention for mmdet, mmseg and mmpretrain.
 
-``custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)`` in a
-config of any of the three toolboxes is all it takes: importing this package
-registers everything under the scope ``mmgroupmix``.
+A config of any of the three toolboxes only needs the line
+``custom_imports = dict(imports=['mmgroupmix'], allow_failed_imports=False)``: importing
+this package registers everything under the scope ``mmgroupmix``.
 """
 
 from .version import __version__
@@ -11,7 +11,7 @@ from . import compat  # isort: skip  before anything that imports a toolbox
 
 compat.apply()
 
-with compat.explained_import_failures('mmgroupmix'):
+with compat.explain_import_failures('mmgroupmix'):
     from . import engine, models
     from .models import convert_state_dict
 

@@ -1,24 +1,24 @@
-"""Errors that the person at the keyboard can mend: told in one message.
+"""Errors that the user can correct, each reported in one message.
 
-The commands in ``tools/`` print them without a traceback. In a person's own program they
-are what they are: a ValueError, a TypeError, a RuntimeError.
+The commands in ``tools/`` print them without a traceback. In the user's own program they
+are ordinary exceptions: a ValueError, a TypeError, a RuntimeError.
 """
 
 
 class UserError(ValueError):
-    """A mistake in the command, the config or the data; its message is for a person.
+    """A mistake in the command, the config or the data.
 
-    The message says what was given, where, what is allowed and what to do.
+    The message says what was given and where, what is allowed and what to do.
     """
 
 
 class UnknownArgumentError(UserError, TypeError):
-    """An argument that the class does not have, or of the wrong type."""
+    """An argument that the class does not have, or that has the wrong type."""
 
 
 class CheckpointError(UserError, RuntimeError):
-    """A checkpoint that cannot be what was asked for."""
+    """A checkpoint that cannot be read or does not fit the model."""
 
 
 class CheckpointNotFoundError(UserError, FileNotFoundError):
-    """A checkpoint that is not there."""
+    """A checkpoint that does not exist."""

@@ -1,8 +1,8 @@
 """The registries of the package.
 
-``MODELS`` is a child of mmengine's root, beside mmdet's, mmseg's and mmpretrain's, so
-that ``type='mmgroupmix.GroupMixFormer'`` is found from each of them; the same holds for
-hooks and optimizer constructors. ``TOKEN_MIXERS`` is the package's own.
+``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
+mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
+for hooks and optimizer constructors. ``TOKEN_MIXERS`` has no parent.
 """
 
 from mmengine.registry import HOOKS as ROOT_HOOKS

@@ -1,27 +1,26 @@
-"""What makes mmcv and mmengine work where they would not.
+"""Workarounds for environments in which mmcv or mmengine would fail.
 
-Each module here holds one piece, with its reason and the condition under which it is
-to be removed:
+Each module states its reason and the condition under which it can be removed:
 
-- ``mmcv_ext``: stands in for mmcv's compiled operators, where they are absent.
+- ``mmcv_ext``: substitutes mmcv's compiled operators where they are missing.
 - ``checkpoint_loading``: lets torch load mmengine's own checkpoints, and only those.
-- ``toolboxes``: says how to install a toolbox that is missing or broken.
-- ``distributed``: ``launcher='pytorch'`` on machines without an accelerator.
-- ``config_formatting``: formats the config of a run once, not at every checkpoint.
+- ``toolboxes``: explains how to install a toolbox that is missing or broken.
+- ``distributed``: supports ``launcher='pytorch'`` on machines without an accelerator.
+- ``config_formatting``: formats the config of a run once instead of at every checkpoint.
 
-``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a toolbox's own script with the
-first two in place from its first import on.
+``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a script of a toolbox with the
+first two in place before its first import.
 """
 
 from .checkpoint_loading import allow_mmengine_checkpoints
 from .config_formatting import format_once
 from .distributed import prepare_distributed
 from .mmcv_ext import install_stand_in
-from .toolboxes import explained_import_failures, require_toolbox
+from .toolboxes import explain_import_failures, require_toolbox
 
 __all__ = [
     'apply',
-    'explained_import_failures',
+    'explain_import_failures',
     'format_once',
     'prepare_distributed',
     'require_toolbox',
@@ -29,10 +28,10 @@ __all__ = [
 
 
 def apply() -> None:
-    """Put in place what has to be there before a toolbox is imported.
+    """Apply the workarounds that must be in place before a toolbox is imported.
 
-    It is cheap, changes nothing where nothing is amiss, and may be called again: it
-    imports no toolbox, and not mmcv either. Without mmcv or mmengine it is silent.
+    This is cheap, has no effect where none is needed and may be repeated. It imports
+    neither a toolbox nor mmcv, and does not fail without mmcv or mmengine.
     """
     install_stand_in()
     allow_mmengine_checkpoints()

@@ -1,23 +1,23 @@
-"""Let torch load mmengine's own checkpoints, with everything else still refused.
+"""Declarations that let ``torch.load`` read mmengine's own checkpoints.
 
-Reason: since 2.6 ``torch.load`` loads weights only, unless told otherwise, and a
-checkpoint of mmengine also holds its message hub: ``HistoryBuffer`` objects with numpy
-arrays in them. mmengine 0.10.7, the last of the classic family, cannot resume there.
-The classes that such a file contains are declared safe here, one by one. Nothing is
-loaded with ``weights_only=False``, so that a file that names anything else is refused
-as before.
+Reason: since version 2.6, ``torch.load`` loads only weights by default. A checkpoint of
+mmengine also contains its message hub, that is ``HistoryBuffer`` objects with numpy
+arrays, so that mmengine 0.10.7, the last release of the classic family, cannot resume a
+run. The classes in such a file are declared safe here, one by one. Nothing is loaded with
+``weights_only=False``: a file with any other class is still refused.
 
-Remove when the oldest mmengine that is supported declares them itself.
+Remove when the oldest supported mmengine declares these classes itself.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
 
-# The number types that a log value or a metric may have.
+# The types of number that a logged value or a metric may have.
 _SCALAR_TYPES = (
     'bool',
     'int8',
@@ -35,9 +35,9 @@ _SCALAR_TYPES = (
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Declare the contents of mmengine's checkpoints safe to ``torch.load``.
+    """Declare the classes in mmengine's checkpoints safe for ``torch.load``.
 
-    Does nothing without mmengine, or with a torch that has no such declarations.
+    This has no effect without mmengine, or with a torch that has no such declarations.
     """
     declare = getattr(torch.serialization, 'add_safe_globals', None)
     if declare is None:
@@ -46,39 +46,39 @@ def allow_mmengine_checkpoints() -> None:
         from mmengine.logging.history_buffer import HistoryBuffer
     except ModuleNotFoundError:
         return
-    declare([HistoryBuffer, _statistic_of_history_buffer, *_numpy_globals()])
+    declare([HistoryBuffer, _get_history_buffer_statistic, *_list_numpy_globals()])
 
 
-def _statistic_of_history_buffer(owner: type, name: str) -> Callable:
-    """The only use of ``getattr`` that mmengine's checkpoints make.
+def _get_history_buffer_statistic(owner: type, name: str) -> Callable:
+    """Stand in for ``getattr``, as far as mmengine's checkpoints use it.
 
     A buffer is saved with its statistics, which are functions of its class, and pickle
-    writes these as ``getattr(HistoryBuffer, 'mean')``. The builtin itself must stay
-    forbidden: with it a file could reach any object from any other.
+    writes them as ``getattr(HistoryBuffer, 'mean')``. The builtin itself must stay
+    forbidden: it would let a file reach any object from any other.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
 
-    # A buffer registers its statistics when the first one is made: not yet, in a new
-    # process that resumes.
+    # The class registers its statistics when the first buffer is created, which has not
+    # happened yet in a new process that resumes a run.
     if owner is not HistoryBuffer or name not in HistoryBuffer()._statistics_methods:
         raise UnpicklingError(
-            'a checkpoint may ask only for the statistics of HistoryBuffer, not for '
+            'a checkpoint may refer only to the statistics of HistoryBuffer, not to '
             f'{name!r} of {owner!r}'
         )
     return getattr(HistoryBuffer, name)
 
 
-# torch looks a global up by these two.
-_statistic_of_history_buffer.__module__ = 'builtins'
-_statistic_of_history_buffer.__qualname__ = 'getattr'
+# torch looks a global up by these two attributes.
+_get_history_buffer_statistic.__module__ = 'builtins'
+_get_history_buffer_statistic.__qualname__ = 'getattr'
 
 
 @lru_cache(maxsize=1)
-def _numpy_globals() -> list[Callable]:
-    """What numpy 1 and 2 name in a pickled array or scalar, whichever is installed."""
+def _list_numpy_globals() -> list[Callable]:
+    """The globals that pickled arrays and scalars of numpy 1 and numpy 2 refer to."""
     multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
     functions = [
-        _renamed(function, f'{package}.multiarray', name)
+        _rename(function, f'{package}.multiarray', name)
         for package in ('numpy.core', 'numpy._core')
         for name, function in (
             ('_reconstruct', multiarray._reconstruct),
@@ -89,9 +89,9 @@ def _numpy_globals() -> list[Callable]:
     return [*functions, np.ndarray, np.dtype, *dtype_classes]
 
 
-def _renamed(function: Callable, module: str, name: str) -> Callable:
+def _rename(function: Callable, module: str, name: str) -> Callable:
 
-    def renamed(*args):
+    def renamed(*args: Any) -> Any:
         return function(*args)
 
     renamed.__module__, renamed.__name__, renamed.__qualname__ = module, name, name

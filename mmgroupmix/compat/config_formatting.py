@@ -1,28 +1,32 @@
-"""Formatting a config once, not anew for every checkpoint.
+"""Cache of the formatted config of a run.
 
-mmengine stores the formatted config in each checkpoint and has yapf format it each time,
-which takes about a second. To be removed when ``Config.pretty_text`` keeps its text.
+Reason: mmengine stores the formatted config in each checkpoint and lets yapf format it
+every time, which takes about a second.
+
+Remove when ``Config.pretty_text`` keeps its text.
 """
 
 import functools
+from typing import Any
 
 
 def format_once() -> None:
-    """Let yapf answer with its last text when it is asked for the same again."""
+    """Make yapf return its last result when it is given the same text again."""
     from mmengine.config import config
     from yapf.yapflib import yapf_api
 
-    original, formatted = yapf_api.FormatCode, {}
+    original = yapf_api.FormatCode
+    formatted: dict[str, Any] = {}
     if hasattr(original, '__wrapped__'):
         return
 
     @functools.wraps(original)
-    def format_code(text, **options):
+    def format_code(text: str, **options: Any) -> Any:
         if text not in formatted:
             formatted.clear()
             formatted[text] = original(text, **options)
         return formatted[text]
 
     yapf_api.FormatCode = format_code
-    if hasattr(config, 'FormatCode'):  # the classic mmengine keeps a name of its own
+    if hasattr(config, 'FormatCode'):  # classic mmengine imports the function by name
         config.FormatCode = format_code

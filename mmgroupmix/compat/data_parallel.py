@@ -1,10 +1,13 @@
-"""The model wrapper of distributed runs that may be on CPU.
+"""Model wrapper for distributed runs with or without an accelerator.
 
-Registered with mmengine on every machine, so that a config that was saved by a run on
-CPU also builds elsewhere.
+It is registered on every machine, so that a config saved by a run on a CPU also builds
+elsewhere.
 
 Part of ``distributed`` and removed with it.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.registry import MODEL_WRAPPERS
@@ -13,18 +16,21 @@ from torch.nn import Module
 
 @MODEL_WRAPPERS.register_module()
 class DeviceAwareDistributedDataParallel(MMDistributedDataParallel):
-    """mmengine's data-parallel wrapper, on CPU as well as on an accelerator.
+    """mmengine's ``MMDistributedDataParallel``, on a CPU too.
 
-    On CPU it ignores ``device_ids``, which must not be given there, and turns SyncBN
-    into BN; elsewhere it is its parent.
+    On a CPU it drops ``device_ids``, which PyTorch does not allow there, and converts
+    SyncBN to BN. Elsewhere it does not differ from its parent.
 
     Args:
-        module (nn.Module): The model, on its device.
-        device_ids (list[int], optional): Devices, as the runner passes them.
+        module (Module): The model, on its device.
+        device_ids (Sequence[int], optional): Devices, as the runner passes them.
+            Defaults to None.
         **kwargs: As for ``MMDistributedDataParallel``.
     """
 
-    def __init__(self, module: Module, device_ids=None, **kwargs):
+    def __init__(
+        self, module: Module, device_ids: Sequence[int] | None = None, **kwargs: Any
+    ) -> None:
         if next(module.parameters()).device.type == 'cpu':
             device_ids = None
             module = revert_sync_batchnorm(module)

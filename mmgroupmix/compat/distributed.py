@@ -1,11 +1,12 @@
-"""``launcher='pytorch'`` on a machine without an accelerator.
+"""Support for ``launcher='pytorch'`` on a machine without an accelerator.
 
-Reason: mmengine calls ``torch.cuda.set_device`` when it starts the process group, hands
-device numbers to ``DistributedDataParallel`` when it wraps the model, and keeps
-``SyncBN``, which does not run on CPU. So ``torchrun`` fails there, and with it every
-rehearsal of a distributed run.
+Reason: mmengine calls ``torch.cuda.set_device`` when it starts the process group, passes
+device indices to ``DistributedDataParallel`` when it wraps the model, and keeps SyncBN,
+which does not run on a CPU. So ``torchrun`` fails there, and a distributed run cannot be
+tried out.
 
-Remove when mmengine's ``init_dist`` and ``Runner.wrap_model`` look at the device.
+Remove when mmengine's ``init_dist`` and ``Runner.wrap_model`` take the device into
+account.
 """
 
 import datetime
@@ -22,21 +23,21 @@ _TORCHRUN_VARIABLES = ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTE
 
 
 def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
-    """Make a distributed run possible on CPU; call it before ``Runner.from_cfg``.
+    """Prepare a distributed run on a CPU; to be called before ``Runner.from_cfg``.
 
-    It acts only for ``launcher='pytorch'`` without an accelerator. There it starts the
-    gloo process group, which the runner then finds and keeps, and changes ``cfg``: the
-    model is wrapped in :class:`DeviceAwareDistributedDataParallel`, or, if
+    This has an effect only for ``launcher='pytorch'`` without an accelerator. There it
+    starts a gloo process group, which the runner finds and keeps, and changes ``cfg``:
+    the model is wrapped in :class:`DeviceAwareDistributedDataParallel`; if
     ``cfg.model_wrapper_cfg`` names another ``DistributedDataParallel``, that one gets
     ``device_ids=None``. The config stays valid on a machine with GPUs.
 
     Args:
-        cfg: The experiment; ``env_cfg.dist_cfg.timeout`` (seconds) and
-            ``find_unused_parameters`` are respected, ``model_wrapper_cfg`` is set.
-        launcher: As for mmengine's runner.
+        cfg (Config): The experiment. ``env_cfg.dist_cfg.timeout`` (in seconds) and
+            ``find_unused_parameters`` are used; ``model_wrapper_cfg`` is set.
+        launcher (str): As for mmengine's runner.
 
     Returns:
-        Whether the run will be distributed over CPU processes.
+        bool: Whether the run will be distributed over CPU processes.
 
     Raises:
         RuntimeError: If the process was not started by ``torchrun``.
@@ -48,12 +49,12 @@ def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
     missing = [name for name in _TORCHRUN_VARIABLES if name not in os.environ]
     if missing:
         raise RuntimeError(
-            f"launcher='pytorch' needs the environment that torchrun sets, of which "
-            f'{", ".join(missing)} is missing; start with `torchrun '
-            '--nproc_per_node=PROCESSES SCRIPT ...` or use launcher=none'
+            f"launcher='pytorch' requires the environment variables that torchrun sets; "
+            f'missing: {", ".join(missing)}. Start the script with `torchrun '
+            "--nproc_per_node=PROCESSES SCRIPT ...`, or use launcher='none'."
         )
     if not torch_distributed.is_initialized():
-        torch_distributed.init_process_group('gloo', timeout=_timeout(cfg))
+        torch_distributed.init_process_group('gloo', timeout=_get_timeout(cfg))
     _wrap_on_cpu(cfg)
     return True
 
@@ -61,7 +62,7 @@ def prepare_distributed(cfg: 'Config', launcher: str) -> bool:
 def _wrap_on_cpu(cfg: 'Config') -> None:
     wrapper = cfg.get('model_wrapper_cfg')
     if wrapper is None:
-        # What the runner itself would have passed.
+        # The arguments that the runner itself would pass.
         cfg.model_wrapper_cfg = dict(
             type='DeviceAwareDistributedDataParallel',
             broadcast_buffers=False,
@@ -77,6 +78,6 @@ def _wrap_on_cpu(cfg: 'Config') -> None:
         wrapper.device_ids = None
 
 
-def _timeout(cfg: 'Config') -> datetime.timedelta | None:
+def _get_timeout(cfg: 'Config') -> datetime.timedelta | None:
     seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
     return None if seconds is None else datetime.timedelta(seconds=seconds)

@@ -1,14 +1,14 @@
-"""A stand-in for ``mmcv._ext``, the compiled part of mmcv.
+"""Stand-in for ``mmcv._ext``, the compiled module of mmcv.
 
-Reason: ``pip install onedl-mmcv`` and ``pip install mmcv-lite`` bring no compiled
-operators, building them takes long and fails against recent torch, and ``mmdet`` does
-not even import without them. Of all these operators the detectors here need only NMS,
-RoIAlign and, on a GPU, the focal loss, and Deformable DETR, Mask2Former and their kin
-deformable attention on a GPU; torchvision and torch have what these are made of.
+Reason: ``pip install onedl-mmcv`` and ``pip install mmcv-lite`` install no compiled
+operators, building them takes long and fails with recent versions of torch, and ``mmdet``
+cannot be imported without them. The detectors here only need NMS, RoIAlign and, on a GPU,
+the focal loss; Deformable DETR, Mask2Former and similar models also need deformable
+attention on a GPU. All of these can be built from torch and torchvision.
 
-The stand-in is offered by a finder at the very end of ``sys.meta_path``: Python asks it
-only after every other finder failed to find ``mmcv._ext``, so that a compiled module
-always wins, and nothing is imported before mmcv itself asks for its operators.
+The stand-in is provided by a finder at the end of ``sys.meta_path``: Python asks it only
+after all other finders have failed to find ``mmcv._ext``, so that a compiled module takes
+precedence, and nothing is imported before mmcv imports its operators.
 
 Remove when mmcv is published with operators for the torch that this package requires.
 """
@@ -18,12 +18,13 @@ from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any, NoReturn
 
 STAND_IN_FOR = 'mmcv._ext'
 
 
 def install_stand_in() -> None:
-    """Offer the stand-in to ``import mmcv._ext``, if nothing else is found there."""
+    """Make ``import mmcv._ext`` find the stand-in if there is no other module."""
     if not any(isinstance(finder, _LastResortFinder) for finder in sys.meta_path):
         sys.meta_path.append(_LastResortFinder())
 
@@ -31,20 +32,22 @@ def install_stand_in() -> None:
 class StandInModule(ModuleType):
     """``mmcv._ext`` without compiled operators.
 
-    mmcv asserts at import that every operator exists, so an attribute that is asked for
-    is always there; an operator that has no substitute raises when it is called.
+    mmcv asserts at import that every operator exists. Therefore every attribute exists,
+    and an operator without a substitute raises an error when it is called.
     """
 
     def __getattr__(self, name: str) -> Callable:
         if name.startswith('__'):
             raise AttributeError(f'module {self.__name__!r} has no attribute {name!r}')
-        operator = _unavailable(name)
+        operator = _make_unavailable_operator(name)
         setattr(self, name, operator)
         return operator
 
 
 class _LastResortFinder(MetaPathFinder):
-    def find_spec(self, fullname, path=None, target=None) -> ModuleSpec | None:
+    def find_spec(
+        self, fullname: str, path: object = None, target: object = None
+    ) -> ModuleSpec | None:
         if fullname != STAND_IN_FOR:
             return None
         return ModuleSpec(fullname, _StandInLoader(), origin=__name__)
@@ -61,16 +64,16 @@ class _StandInLoader(Loader):
             setattr(module, name, getattr(mmcv_operators, name))
 
 
-def _unavailable(name: str) -> Callable:
+def _make_unavailable_operator(name: str) -> Callable:
 
-    def operator(*args, **kwargs):
+    def operator(*args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(
             f'mmcv was installed without compiled operators, and {name!r} is not one '
-            'of the few that mmgroupmix provides in their place. Get a compiled mmcv: '
+            'of those for which mmgroupmix has a substitute. Install a compiled mmcv: '
             '`pip uninstall -y onedl-mmcv mmcv-lite mmcv`, then either install a '
             'wheel that OpenMMLab built for your torch and CUDA '
             '(`pip install -U openmim && mim install "mmcv>=2.0.0"`) or build it from '
-            'its source tree against the torch that is installed '
+            'its source tree with the torch that is installed '
             '(`MMCV_WITH_OPS=1 FORCE_CUDA=1 pip install --no-build-isolation .`).'
         )
 

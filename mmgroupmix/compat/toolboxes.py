@@ -1,11 +1,11 @@
-"""Say what to do when mmdet, mmseg or mmpretrain is missing or does not import.
+"""Explanations for when mmdet, mmseg or mmpretrain is missing or cannot be imported.
 
-Reason: each toolbox is published twice, by OpenMMLab and by the maintainers who took
-over, under different names but as the same modules; and the usual ways in which their
-import fails on a new machine show messages that do not tell what to do.
+Reason: each toolbox is published twice, by OpenMMLab and by its new maintainers, as
+different distributions of the same modules; and the usual import failures on a new
+machine have messages that do not say what to do.
 
-Remove the entry of ``_KNOWN_FAILURES`` whose cause is gone, and the module with the
-second family.
+Remove an entry of ``_KNOWN_FAILURES`` when its cause is gone, and this module when only
+one family is left.
 """
 
 import importlib
@@ -18,17 +18,17 @@ _TOOLBOXES = ('mmdet', 'mmseg', 'mmpretrain')
 _PUBLISHED_TWICE = (*_TOOLBOXES, 'mmcv', 'mmengine')
 
 _INSTALL = (
-    'Install one of the two families, never both into one environment: the maintained '
+    'Install one of the two families, never both in one environment: the maintained '
     'one with `pip install "mmgroupmix[onedl]"`, or the classic one with '
     '`pip install "mmgroupmix[classic]"`.'
 )
 
-# A pattern in the error's text, and the advice.
+# A pattern in the text of the error, and what to do.
 _KNOWN_FAILURES = (
     (
         r'lib(GL|gthread|glib|SM|Xext|Xrender)[-\w.]*\.so',
-        'OpenCV was installed with its windows, for which this machine lacks graphics '
-        'libraries. Replace it: `pip uninstall -y opencv-python && pip install '
+        'The installed OpenCV includes a user interface, for which this machine lacks '
+        'graphics libraries. Replace it: `pip uninstall -y opencv-python && pip install '
         '--force-reinstall --no-deps opencv-python-headless`.',
     ),
     (
@@ -43,48 +43,48 @@ _KNOWN_FAILURES = (
     ),
     (
         r'(MMCV|MMEngine)==\S+ is .*incompatible',
-        'The installed packages belong to different families or releases; uninstall them '
-        'first: `pip uninstall -y mmengine mmcv mmcv-lite mmdet mmsegmentation mmpretrain '
-        'onedl-mmengine onedl-mmcv onedl-mmdetection onedl-mmsegmentation '
+        'The installed packages belong to different families or releases. Uninstall them '
+        'first: `pip uninstall -y mmengine mmcv mmcv-lite mmdet mmsegmentation '
+        'mmpretrain onedl-mmengine onedl-mmcv onedl-mmdetection onedl-mmsegmentation '
         f'onedl-mmpretrain`. {_INSTALL}',
     ),
 )
 
 
 def require_toolbox(name: str) -> ModuleType:
-    """Import a toolbox, or say how to install it.
+    """Import a toolbox, or explain how to install it.
 
     Args:
-        name: ``'mmdet'``, ``'mmseg'`` or ``'mmpretrain'``.
+        name (str): ``'mmdet'``, ``'mmseg'`` or ``'mmpretrain'``.
 
     Returns:
-        The imported module.
+        ModuleType: The imported toolbox.
 
     Raises:
-        ValueError: If ``name`` is none of the three.
-        ImportError: If the toolbox, or mmcv or mmengine below it, is not installed, or
-            fails to import for a known reason. Any other failure is passed on as it is.
+        ValueError: If ``name`` is not one of the three.
+        ImportError: If the toolbox, mmcv or mmengine is not installed, or its import
+            fails for a known reason. Other exceptions are not changed.
     """
     if name not in _TOOLBOXES:
         raise ValueError(
             f'unknown toolbox {name!r}, expected one of {", ".join(_TOOLBOXES)}'
         )
-    with explained_import_failures(name):
-        # Some releases of the toolboxes import it only where they need it.
+    with explain_import_failures(name):
+        # Some releases of the toolboxes import mmcv only where they use it.
         importlib.import_module('mmcv')
         return importlib.import_module(name)
 
 
 @contextmanager
-def explained_import_failures(name: str) -> Iterator[None]:
-    """Turn what is known to go wrong at import into an error that says what to do.
+def explain_import_failures(name: str) -> Iterator[None]:
+    """Explain known import failures in the body of the ``with`` statement.
 
     Args:
-        name: What is being imported, for the message.
+        name (str): The module that is being imported, for the message.
 
     Raises:
-        ImportError: In place of a known failure, which becomes its cause. Any other
-            failure is passed on as it is.
+        ImportError: In place of a known failure, which becomes its cause. Other
+            exceptions are not changed.
     """
     try:
         yield
@@ -95,5 +95,7 @@ def explained_import_failures(name: str) -> Iterator[None]:
             raise ImportError(f'{subject} is not installed. {_INSTALL}') from error
         for pattern, advice in _KNOWN_FAILURES:
             if re.search(pattern, str(error)):
-                raise ImportError(f'{name} does not import: {error}\n{advice}') from error
+                raise ImportError(
+                    f'{name} cannot be imported: {error}\n{advice}'
+                ) from error
         raise

@@ -1,23 +1,23 @@
-"""Compile the operators of mmcv that mmgroupmix stands in for, from mmcv's sources.
+"""Script that compiles the operators that mmgroupmix substitutes, from mmcv's sources.
 
     pip download --no-deps --no-build-isolation --no-binary :all: onedl-mmcv==2.3.6
     tar xzf onedl_mmcv-2.3.6.tar.gz
     python tests/compat/compile_mmcv_operators.py onedl_mmcv-2.3.6 OUTPUT_FOLDER
-    MMCV_COMPILED_EXT=... pytest tests/compat/test_against_compiled_mmcv.py
+    MMCV_COMPILED_EXT=... pytest tests/compat -m compiled
 
-The third line prints the second half of the fourth. It takes minutes instead of the half
-hour of a whole mmcv, needs a C++20 compiler but no CUDA, and fetches nothing. The sources
-of `mmcv` 2.1.0 and 2.2.0 do too, and so does the site-packages folder of an `onedl-mmcv`,
-which holds its own.
+The third command prints the value for the fourth. It takes minutes, where a whole mmcv
+takes half an hour, requires a C++20 compiler but no CUDA, and downloads nothing. It also
+works with the sources of `mmcv` 2.1.0 and 2.2.0, and with the site-packages folder of an
+`onedl-mmcv`, which contains its sources.
 
-Sources and headers of mmcv are compiled as they are:
+The sources and headers of mmcv are compiled without changes:
 
-- NMS and RoIAlign by mmcv's CPU code.
-- The focal loss and deformable attention exist as CUDA kernels only. A kernel is C++ save
-  for a few words; here these are defined away, so that mmcv's kernels run on the CPU, one
-  thread after the other, in float32 or float64. Of the kernels for the gradient of
-  deformable attention, which differ in how threads share a sum, it is the one that has
-  the sum in global memory.
+- NMS and RoIAlign from mmcv's CPU code.
+- The focal loss and deformable attention only exist as CUDA kernels. A kernel is C++
+  except for a few keywords; here these are defined as empty, so that mmcv's kernels run
+  on the CPU, one thread after another, in float32 or float64. The kernels for the
+  gradient of deformable attention differ in how threads share a sum; the one compiled
+  here keeps the sum in global memory.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 from setuptools import setup
 from torch.utils.cpp_extension import BuildExtension, CppExtension
 
-MODULE = '_ext'  # as in mmcv, so that a whole mmcv's module can take its place
+MODULE = '_ext'  # as in mmcv, so that the module of a whole mmcv can replace it
 SOURCES = [
     'pytorch/nms.cpp',
     'pytorch/cpu/nms.cpp',
@@ -45,7 +45,7 @@ KERNELS = r"""
 #include "pytorch_cpp_helper.hpp"
 #include "pytorch_device_registry.hpp"
 
-// What mmcv's two helper headers would take from CUDA.
+// Replaces what mmcv's two helper headers take from CUDA.
 #define PYTORCH_CUDA_HELPER
 #define COMMON_CUDA_HELPER
 #define __global__
@@ -135,8 +135,8 @@ REGISTER_DEVICE_IMPL(ms_deform_attn_impl_forward, CPU, attention);
 REGISTER_DEVICE_IMPL(ms_deform_attn_impl_backward, CPU, attention_gradient);
 """
 
-# Declarations and names of arguments are those of mmcv's own pybind.cpp, which would
-# ask for every other operator too.
+# Declarations and argument names are those of mmcv's own pybind.cpp, which would require
+# every other operator too.
 BINDING = r"""
 #include <torch/extension.h>
 #include "pytorch_cpp_helper.hpp"
@@ -199,25 +199,25 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
 
 
 def compile_operators(mmcv_folder: Path, output_folder: Path) -> Path:
-    """Compile them into ``output_folder``.
+    """Compile the operators.
 
     Args:
-        mmcv_folder: Holds ``mmcv/ops/csrc``.
-        output_folder: Made if it does not exist.
+        mmcv_folder (Path): The folder that contains ``mmcv/ops/csrc``.
+        output_folder (Path): The folder for the module; created if it does not exist.
 
     Returns:
-        The path of the module.
+        Path: The path of the module.
 
     Raises:
-        FileNotFoundError: If ``mmcv_folder`` holds no sources of operators.
+        FileNotFoundError: If ``mmcv_folder`` contains no sources of operators.
     """
     csrc = mmcv_folder.resolve() / 'mmcv' / 'ops' / 'csrc'
     sources = [csrc / name for name in SOURCES]
     missing = [str(source) for source in sources if not source.is_file()]
     if missing:
         raise FileNotFoundError(
-            'expected the folder of an unpacked source distribution of mmcv; '
-            f'{mmcv_folder} lacks {", ".join(missing)}'
+            'expected the folder of an unpacked source distribution of mmcv, but '
+            f'{mmcv_folder} does not contain {", ".join(missing)}'
         )
     output_folder = output_folder.resolve()
     output_folder.mkdir(parents=True, exist_ok=True)
@@ -246,7 +246,7 @@ def compile_operators(mmcv_folder: Path, output_folder: Path) -> Path:
     return output_folder / (MODULE + sysconfig.get_config_var('EXT_SUFFIX'))
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

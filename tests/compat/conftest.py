@@ -1,26 +1,30 @@
-"""A fresh interpreter for what depends on the state of the import system."""
+"""Fixtures: a new interpreter to import in, and mmcv's compiled operators."""
 
+import importlib
 import os
 import os.path as osp
 import subprocess
 import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 
 import pytest
 
 from mmgroupmix import compat
+from mmgroupmix.compat.mmcv_ext import StandInModule
 
 
 @pytest.fixture
 def run_python(tmp_path):
-    """Run code, or a command line, in a new process that sees the same packages.
+    """Run code, or a command line, in a new process with the same packages.
 
-    Returns a function of the code (str) or the arguments (list) that gives the
-    completed process, with what it printed in ``stdout``.
+    Returns a function that takes the code (str) or the arguments (list) and returns the
+    completed process with its ``stdout``.
     """
 
     def run(code, *, check=True, **environment):
         arguments = ['-W', 'ignore', '-c', code] if isinstance(code, str) else code
-        # The first entry is the directory of a script, which has no say here.
+        # An empty entry is the working directory, which is another one there.
         paths = [os.getcwd(), *(path for path in sys.path if path)]
         process = subprocess.run(
             [sys.executable, *arguments],
@@ -52,3 +56,28 @@ sys.modules['mmgroupmix'].__path__ = [{osp.dirname(osp.dirname(compat.__file__))
 from mmgroupmix import compat
 compat.apply()
 """
+
+
+@pytest.fixture(scope='module')
+def compiled():
+    """mmcv's compiled module.
+
+    It is that of the installed mmcv if it has compiled operators, else the module that
+    the environment variable ``MMCV_COMPILED_EXT`` names.
+    """
+    try:
+        installed = importlib.import_module('mmcv._ext')
+    except ImportError:
+        installed = None
+    if installed is not None and not isinstance(installed, StandInModule):
+        return installed
+    path = os.environ.get('MMCV_COMPILED_EXT')
+    if not path:
+        pytest.skip(
+            'no compiled mmcv: run tests/compat/compile_mmcv_operators.py and set '
+            'MMCV_COMPILED_EXT to the path that it prints'
+        )
+    loader = ExtensionFileLoader('_ext', path)
+    module = module_from_spec(spec_from_loader('_ext', loader))
+    loader.exec_module(module)
+    return module

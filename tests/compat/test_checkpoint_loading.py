@@ -1,4 +1,4 @@
-"""mmengine's checkpoints load with weights_only=True, and nothing else does besides."""
+"""mmengine's checkpoints load with weights_only=True, and other objects do not."""
 
 import pickle
 import zipfile
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.smoke
-def test_a_new_process_reads_the_history_that_another_wrote(tmp_path, run_python):
+def test_a_new_process_reads_the_history_that_another_one_saved(tmp_path, run_python):
     history = HistoryBuffer()
     history.update(3.0)
     file = tmp_path / 'checkpoint.pth'
@@ -43,8 +43,8 @@ class LinearModel(BaseModel):
 
 
 @pytest.fixture(autouse=True)
-def declared():
-    # mmengine's own loader takes back what it declares, and so what was declared here.
+def declare_safe_classes():
+    # mmengine's own loader withdraws its declarations, and with them ours.
     allow_mmengine_checkpoints()
 
 
@@ -52,7 +52,7 @@ def load(file):
     return torch.load(file, map_location='cpu', weights_only=True)
 
 
-def saved(tmp_path, content):
+def save(tmp_path, content):
     torch.save(content, tmp_path / 'checkpoint.pth')
     return tmp_path / 'checkpoint.pth'
 
@@ -96,7 +96,7 @@ def test_a_run_is_saved_loaded_and_resumed(tmp_path):
 @pytest.mark.smoke
 def test_a_history_buffer_keeps_its_values_and_statistics(tmp_path):
     buffer = HistoryBuffer([1.0, 2.0, 6.0], [1, 1, 1])
-    loaded = load(saved(tmp_path, dict(loss=buffer)))['loss']
+    loaded = load(save(tmp_path, dict(loss=buffer)))['loss']
     assert loaded.data[0].tolist() == [1, 2, 6]
     assert loaded.statistics('mean') == 3
 
@@ -106,17 +106,17 @@ def test_a_history_buffer_keeps_its_values_and_statistics(tmp_path):
 )
 def test_numpy_scalars_and_arrays_load(dtype, tmp_path):
     scalar, array = np.dtype(dtype).type(1), np.ones((2, 3), dtype=dtype)
-    loaded = load(saved(tmp_path, [scalar, array]))
+    loaded = load(save(tmp_path, [scalar, array]))
     assert loaded[0] == scalar and loaded[0].dtype == dtype
     np.testing.assert_array_equal(loaded[1], array)
     assert loaded[1].dtype == dtype
 
 
-def test_arrays_that_the_other_generation_of_numpy_saved_load(tmp_path):
+def test_arrays_saved_by_the_other_major_version_of_numpy_load(tmp_path):
     here, there = b'cnumpy.core.multiarray', b'cnumpy._core.multiarray'
     if np.lib.NumpyVersion(np.__version__) >= '2.0.0':
         here, there = there, here
-    file, renamed = saved(tmp_path, [np.arange(3.0), np.float64(7)]), tmp_path / 'new'
+    file, renamed = save(tmp_path, [np.arange(3.0), np.float64(7)]), tmp_path / 'new'
     with zipfile.ZipFile(file) as source, zipfile.ZipFile(renamed, 'w') as target:
         for entry in source.namelist():
             content = source.read(entry)
@@ -146,7 +146,7 @@ class Reaching:
 @pytest.mark.smoke
 def test_other_classes_are_still_refused(tmp_path):
     with pytest.raises(pickle.UnpicklingError, match='Arbitrary'):
-        load(saved(tmp_path, dict(state_dict={}, meta=Arbitrary())))
+        load(save(tmp_path, dict(state_dict={}, meta=Arbitrary())))
 
 
 def test_functions_are_still_refused(tmp_path):
@@ -156,7 +156,7 @@ def test_functions_are_still_refused(tmp_path):
             return eval, ('1 + 1',)
 
     with pytest.raises(pickle.UnpicklingError, match='eval'):
-        load(saved(tmp_path, Calling()))
+        load(save(tmp_path, Calling()))
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_functions_are_still_refused(tmp_path):
         (torch.Tensor, 'mean'),
     ],
 )
-def test_getattr_reaches_nothing_but_the_statistics(owner, name, tmp_path):
-    file = saved(tmp_path, Reaching(owner, name))
-    with pytest.raises(pickle.UnpicklingError, match='only for the statistics'):
+def test_getattr_reaches_only_the_statistics(owner, name, tmp_path):
+    file = save(tmp_path, Reaching(owner, name))
+    with pytest.raises(pickle.UnpicklingError, match='only to the statistics'):
         load(file)
 
 
-def test_declaring_twice_changes_nothing():
+def test_declaring_twice_has_no_further_effect():
     before = set(torch.serialization.get_safe_globals())
     allow_mmengine_checkpoints()
     assert set(torch.serialization.get_safe_globals()) == before

@@ -8,7 +8,7 @@ from mmgroupmix.compat.config_formatting import format_once
 
 
 @pytest.mark.smoke
-def test_an_unchanged_config_is_formatted_once_and_a_changed_one_anew(monkeypatch):
+def test_an_unchanged_config_is_formatted_once_and_a_changed_one_again(monkeypatch):
     calls = []
     original = getattr(yapf_api.FormatCode, '__wrapped__', yapf_api.FormatCode)
 
@@ -26,5 +26,5 @@ def test_an_unchanged_config_is_formatted_once_and_a_changed_one_anew(monkeypatc
     cfg.a = 2
     assert 'a = 2' in cfg.pretty_text
     assert len(calls) == 2
-    format_once()  # twice in place changes nothing
+    format_once()  # a second call has no further effect
     assert 'a = 2' in cfg.pretty_text and len(calls) == 2

@@ -44,18 +44,18 @@ def train_two_processes(run_python, work_dir, norm):
     ]
 
 
-def test_two_processes_step_by_the_average_of_their_gradients(run_python, tmp_path):
+def test_two_processes_step_by_their_average_gradient(run_python, tmp_path):
     first, second = train_two_processes(run_python, tmp_path, 'plain')
     assert first['world_size'] == second['world_size'] == 2
     torch.testing.assert_close(first['weight'], second['weight'], rtol=0, atol=0)
 
-    # One step on all four samples is the step by the average over the two halves.
+    # A step by the average gradient of the halves is one step on all four samples.
     weight = torch.ones(2, 3, requires_grad=True)
     x = torch.tensor(SAMPLES)
     (x @ weight.T).square().mean().backward()
     expected = weight.detach() - LEARNING_RATE * weight.grad
     torch.testing.assert_close(first['weight'], expected)
-    # and validation gathered the samples of both
+    # Validation gathered the samples of both processes.
     assert (first['seen'], first['total']) == (4, 6)
 
 
@@ -68,14 +68,14 @@ def test_sync_batch_norm_becomes_batch_norm(run_python, tmp_path):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
-def test_other_launchers_are_left_alone(launcher, on_cpu):
+def test_other_launchers_change_nothing(launcher, on_cpu):
     cfg = Config(dict(model={}))
     assert not prepare_distributed(cfg, launcher)
     assert cfg.to_dict() == dict(model={})
     assert not torch.distributed.is_initialized()
 
 
-def test_a_machine_with_an_accelerator_is_left_alone(monkeypatch):
+def test_a_machine_with_an_accelerator_changes_nothing(monkeypatch):
     monkeypatch.setattr(mmengine.device, 'get_device', lambda: 'cuda')
     cfg = Config(dict(model={}))
     assert not prepare_distributed(cfg, 'pytorch')
@@ -108,7 +108,7 @@ def single_process_group(monkeypatch, on_cpu):
     torch.distributed.destroy_process_group()
 
 
-def test_a_data_parallel_wrapper_of_the_user_is_kept(single_process_group):
+def test_a_data_parallel_wrapper_of_the_config_is_kept(single_process_group):
     cfg = Config(
         dict(model_wrapper_cfg=dict(type='MMDistributedDataParallel', static_graph=True))
     )
@@ -118,14 +118,14 @@ def test_a_data_parallel_wrapper_of_the_user_is_kept(single_process_group):
     )
 
 
-def test_a_wrapper_without_devices_is_not_given_any(single_process_group):
+def test_a_wrapper_without_device_ids_gets_none(single_process_group):
     wrapper = dict(type='MMFullyShardedDataParallel')
     cfg = Config(dict(model_wrapper_cfg=wrapper))
     prepare_distributed(cfg, 'pytorch')
     assert 'device_ids' not in cfg.model_wrapper_cfg
 
 
-def test_unused_parameters_are_looked_for_if_the_config_says_so(single_process_group):
+def test_unused_parameters_are_found_if_the_config_says_so(single_process_group):
     cfg = Config(dict(find_unused_parameters=True))
     prepare_distributed(cfg, 'pytorch')
     assert cfg.model_wrapper_cfg.find_unused_parameters
@@ -133,7 +133,7 @@ def test_unused_parameters_are_looked_for_if_the_config_says_so(single_process_g
 
 @pytest.mark.gpu
 @pytest.mark.skipif(mmengine.device.get_device() != 'cuda', reason='needs a GPU')
-def test_the_wrapper_on_a_gpu_is_its_parent(single_process_group):
+def test_on_a_gpu_the_wrapper_keeps_devices_and_sync_batch_norm(single_process_group):
     module = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.SyncBatchNorm(2))
     wrapped = DeviceAwareDistributedDataParallel(module.cuda(), device_ids=[0])
     assert wrapped.device_ids == [0]

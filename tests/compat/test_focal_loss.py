@@ -1,4 +1,4 @@
-"""Sigmoid focal loss of the stand-in, against autograd on the plain formula."""
+"""Sigmoid focal loss of the stand-in, against autograd of the plain formula."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
 
 
 def plain_focal_loss(logits, target, gamma, alpha, weight=None):
-    """Lin et al., equation 5, for every logit."""
+    """The loss of every logit by Lin et al., equation 5."""
     classes = torch.arange(logits.size(1), device=logits.device)
     positive = (target[:, None] == classes).to(logits.dtype)
     p = logits.sigmoid()
@@ -22,7 +22,7 @@ def plain_focal_loss(logits, target, gamma, alpha, weight=None):
     return loss
 
 
-def example(device='cpu', classes=5):
+def create_example(device='cpu', classes=5):
     generator = torch.Generator().manual_seed(0)
     logits = 3 * torch.randn(12, classes, generator=generator, dtype=torch.float64)
     target = torch.arange(12) % (classes + 1)  # the last one is background
@@ -36,7 +36,7 @@ def example(device='cpu', classes=5):
 @pytest.mark.parametrize('reduction', ['none', 'sum', 'mean'])
 def test_loss_and_gradient_equal_the_plain_formula(reduction, weighted, device):
     ops = pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
-    logits, target, weight = example(device)
+    logits, target, weight = create_example(device)
     logits.requires_grad_()
     weight = weight if weighted else None
     expected = plain_focal_loss(logits, target, 1.5, 0.3, weight)
@@ -54,7 +54,7 @@ def test_loss_and_gradient_equal_the_plain_formula(reduction, weighted, device):
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
 def test_half_precision_is_the_full_result_rounded(dtype, device):
-    logits, target, _ = example(device)
+    logits, target, _ = create_example(device)
     logits = logits.to(dtype)
     output, gradient = torch.empty_like(logits), torch.empty_like(logits)
     none = logits.new_empty(0)

@@ -1,4 +1,4 @@
-"""When the stand-in for mmcv's compiled module appears, and what it answers."""
+"""The stand-in for mmcv's compiled module: when it is used and what it provides."""
 
 import importlib.util
 import os.path as osp
@@ -19,25 +19,25 @@ def stand_in():
 
 
 @pytest.mark.smoke
-def test_mmcv_finds_the_stand_in_where_it_looks_for_its_operators(stand_in):
+def test_mmcv_imports_the_stand_in_as_its_compiled_module(stand_in):
     import mmcv
     import mmcv.ops
 
     assert mmcv._ext is stand_in
     spec = importlib.util.find_spec('mmcv._ext')
     assert spec.name == 'mmcv._ext'
-    assert spec.loader is not None  # mmcv's and mmengine's own test
+    assert spec.loader is not None  # what mmcv and mmengine check
     assert mmcv.ops.RoIAlign and mmcv.ops.nms
 
 
-def test_an_operator_without_substitute_raises_only_when_called(stand_in):
+def test_an_operator_without_a_substitute_raises_only_when_it_is_called(stand_in):
     operator = stand_in.deform_conv_forward
     with pytest.raises(NotImplementedError, match="'deform_conv_forward'") as raised:
         operator(torch.rand(1), kW=3)
     assert 'MMCV_WITH_OPS=1' in str(raised.value)
 
 
-def test_a_layer_without_its_operator_names_it(stand_in):
+def test_a_layer_without_its_operator_raises_an_error_that_names_it(stand_in):
     from mmcv.ops import ModulatedDeformConv2dPack
 
     layer = ModulatedDeformConv2dPack(1, 1, 3)
@@ -48,7 +48,7 @@ def test_a_layer_without_its_operator_names_it(stand_in):
 def test_unknown_dunder_attributes_are_absent(stand_in):
     assert not hasattr(stand_in, '__path__')
     with pytest.raises(AttributeError, match='__wrapped__'):
-        stand_in.__wrapped__
+        _ = stand_in.__wrapped__
 
 
 def test_environment_reports_name_the_source_of_the_operators(stand_in):
@@ -80,7 +80,7 @@ print(type(mmcv._ext).__name__, mmcv._ext.COMPILED)
     assert printed.split() == ['module', 'True']
 
 
-def test_without_mmcv_there_is_no_stand_in_either(run_python, compat_alone):
+def test_without_mmcv_there_is_no_stand_in(run_python, compat_alone):
     printed = run_python(
         compat_alone
         + """
@@ -100,7 +100,9 @@ except ModuleNotFoundError as error:
 
 
 @pytest.mark.smoke
-def test_applying_imports_neither_mmcv_nor_a_toolbox(run_python, compat_alone):
+def test_applying_the_workarounds_imports_neither_mmcv_nor_a_toolbox(
+    run_python, compat_alone
+):
     printed = run_python(
         compat_alone
         + """
@@ -111,21 +113,21 @@ print([name for name in names if name in sys.modules])
     assert printed.strip() == '[]'
 
 
-def test_a_script_that_imports_mmcv_first_runs_through_the_module(run_python, tmp_path):
+def test_a_script_that_imports_mmcv_first_runs_by_the_command(run_python, tmp_path):
     pytest.importorskip('mmcv', reason='mmcv is not installed')
-    (tmp_path / 'neighbour.py').write_text('NAME = "neighbour"\n')
+    (tmp_path / 'neighbor.py').write_text('NAME = "neighbor"\n')
     (tmp_path / 'script.py').write_text(
-        'import sys\nimport mmcv.ops\nfrom neighbour import NAME\n'
+        'import sys\nimport mmcv.ops\nfrom neighbor import NAME\n'
         'print(__name__, NAME, sys.argv[1:])\n'
     )
     process = run_python(
         ['-W', 'ignore', '-m', 'mmgroupmix.compat', str(tmp_path / 'script.py'), '-x']
     )
-    assert process.stdout.split() == ['__main__', 'neighbour', "['-x']"]
+    assert process.stdout.split() == ['__main__', 'neighbor', "['-x']"]
 
 
-def detector(kind, **changes):
-    """An mmdet detector with a ResNet-18, as small as its config lets it be."""
+def build_detector(kind, **changes):
+    """An mmdet detector with a ResNet-18, made as small as its config allows."""
     mmdet = pytest.importorskip('mmdet', reason='mmdet is not installed')
     pytest.importorskip('mmdet.models', reason='mmdet does not import')
     from mmdet.registry import MODELS
@@ -171,8 +173,8 @@ DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
     'kind, changes',
     [('retinanet_r50_fpn.py', RETINANET), ('mask-rcnn_r50_fpn.py', MASK_RCNN)],
 )
-def test_detectors_train_and_predict_on_the_stand_in(kind, changes, device, stand_in):
-    model = detector(kind, **changes).to(device)
+def test_detectors_train_and_predict_with_the_stand_in(kind, changes, device, stand_in):
+    model = build_detector(kind, **changes).to(device)
     from mmdet.structures import DetDataSample
     from mmdet.structures.mask import BitmapMasks
     from mmengine.structures import InstanceData

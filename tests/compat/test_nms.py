@@ -12,19 +12,19 @@ def naive_nms(boxes, scores, threshold, offset):
     boxes, scores = boxes.tolist(), scores.tolist()
     kept = []
     for i in sorted(range(len(scores)), key=lambda i: -scores[i]):
-        if all(iou(boxes[i], boxes[j], offset) <= threshold for j in kept):
+        if all(compute_iou(boxes[i], boxes[j], offset) <= threshold for j in kept):
             kept.append(i)
     return kept
 
 
-def iou(a, b, offset):
+def compute_iou(a, b, offset):
     width = max(0, min(a[2], b[2]) - max(a[0], b[0]) + offset)
     height = max(0, min(a[3], b[3]) - max(a[1], b[1]) + offset)
     areas = [(c[2] - c[0] + offset) * (c[3] - c[1] + offset) for c in (a, b)]
     return width * height / (sum(areas) - width * height)
 
 
-def random_boxes(number, seed=0):
+def create_boxes(number, seed=0):
     """Boxes with corners on a grid of 1/8, and distinct scores."""
     generator = torch.Generator().manual_seed(seed)
     corners = torch.randint(0, 80, (number, 2), generator=generator)
@@ -37,9 +37,9 @@ def random_boxes(number, seed=0):
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('offset', [0, 1])
 @pytest.mark.parametrize('threshold', [0.2, 0.55])
-def test_nms_keeps_what_the_naive_loop_keeps(threshold, offset, device):
+def test_nms_keeps_the_boxes_of_the_naive_loop(threshold, offset, device):
     for seed in range(5):
-        boxes, scores = random_boxes(50, seed)
+        boxes, scores = create_boxes(50, seed)
         kept = mmcv_operators.nms(
             boxes.to(device), scores.to(device), iou_threshold=threshold, offset=offset
         )
@@ -48,7 +48,7 @@ def test_nms_keeps_what_the_naive_loop_keeps(threshold, offset, device):
         assert kept.device.type == device
 
 
-def test_offset_counts_corners_as_inclusive_pixels():
+def test_with_the_offset_corners_are_inclusive_pixels():
     boxes = torch.tensor([[0.0, 0, 1, 1], [1, 0, 2, 1]])
     scores = torch.tensor([0.9, 0.8])
     # 0 / 2 without the offset, 2 / 6 with it
@@ -57,7 +57,7 @@ def test_offset_counts_corners_as_inclusive_pixels():
 
 
 @pytest.mark.parametrize('tenths', range(1, 10))
-def test_a_box_at_exactly_the_threshold_stays(tenths):
+def test_a_box_at_exactly_the_threshold_is_kept(tenths):
     boxes = torch.tensor([[0.0, 0, 10, 1], [0, 0, tenths, 1]])
     scores = torch.tensor([0.9, 0.8])
     assert len(mmcv_operators.nms(boxes, scores, tenths / 10, offset=0)) == 2
@@ -66,8 +66,8 @@ def test_a_box_at_exactly_the_threshold_stays(tenths):
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
-def test_nms_takes_other_float_types(dtype, device):
-    boxes, scores = random_boxes(50)
+def test_nms_supports_other_float_types(dtype, device):
+    boxes, scores = create_boxes(50)
     boxes, scores = boxes.to(device, dtype), scores.to(device, dtype)
     kept = mmcv_operators.nms(boxes, scores, 0.4, offset=0)
     assert kept.tolist() == naive_nms(boxes, scores, 0.4, offset=0)
@@ -85,7 +85,7 @@ def test_nms_of_no_boxes_keeps_none(dtype):
 @pytest.mark.smoke
 def test_nms_works_through_mmcv():
     ops = pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
-    boxes, scores = random_boxes(50)
+    boxes, scores = create_boxes(50)
     detections, kept = ops.nms(
         boxes, scores, 0.4, score_threshold=scores.median().item(), max_num=5
     )
@@ -99,7 +99,7 @@ def test_nms_works_through_mmcv():
 
 def test_batched_nms_suppresses_within_a_class_only():
     ops = pytest.importorskip('mmcv.ops', reason='mmcv is not installed')
-    boxes, scores = random_boxes(60)
+    boxes, scores = create_boxes(60)
     classes = torch.arange(60) % 3
     _, kept = ops.batched_nms(boxes, scores, classes, dict(type='nms', iou_threshold=0.4))
     expected = []

@@ -1,6 +1,6 @@
-"""Started by torchrun in ``test_cpu_distributed``: a tiny distributed run on CPU.
+"""A tiny distributed run on a CPU, which ``test_cpu_distributed`` starts with torchrun.
 
-Each process trains on its own half of four samples and writes what it ended with.
+Each process trains on its half of four samples and saves its final state.
 """
 
 import sys
@@ -28,7 +28,7 @@ class FourSamples(torch.utils.data.Dataset):
 
 @MODELS.register_module()
 class TinyModel(BaseModel):
-    """One linear layer, then the norm that configs use for several GPUs."""
+    """One linear layer and the norm that configs use for several GPUs."""
 
     def __init__(self, norm=True):
         super().__init__()
@@ -50,7 +50,7 @@ class SeenSamples(BaseMetric):
         return dict(seen=len(results), total=sum(results))
 
 
-def loader():
+def create_loader():
     return dict(
         dataset=dict(type='FourSamples'),
         batch_size=2,
@@ -67,9 +67,9 @@ def main(work_dir, norm, lr):
             launcher='pytorch',
             log_level='ERROR',
             env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60)),
-            train_dataloader=loader(),
+            train_dataloader=create_loader(),
             train_cfg=dict(by_epoch=True, max_epochs=1),
-            val_dataloader=loader(),
+            val_dataloader=create_loader(),
             val_cfg={},
             val_evaluator=dict(type='SeenSamples'),
             model=dict(type='TinyModel', norm=norm),

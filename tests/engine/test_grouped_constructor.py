@@ -1,4 +1,4 @@
-"""Parameter groups by setting instead of one a parameter."""
+"""Parameters with equal settings share one group of the optimizer."""
 
 import pytest
 from mmengine.optim import build_optim_wrapper
@@ -13,14 +13,15 @@ SETTINGS = dict(
 )
 
 
-def model():
+def build_model():
     block = nn.ModuleDict(dict(conv=nn.Conv2d(3, 8, 3), norm=nn.BatchNorm2d(8)))
     return nn.ModuleDict(dict(body=block, norm2=nn.LayerNorm(8), head=nn.Linear(8, 2)))
 
 
-def settings_of(optimizer):
+def get_settings(optimizer):
+    """The settings of each parameter, whatever its group."""
     return {
-        id(p): (group['lr'], group['weight_decay'])
+        id(p): {k: v for k, v in group.items() if k != 'params'}
         for group in optimizer.param_groups
         for p in group['params']
     }
@@ -28,12 +29,12 @@ def settings_of(optimizer):
 
 @pytest.mark.smoke
 def test_every_parameter_has_the_setting_that_mmengine_gives_it():
-    net = model()
+    net = build_model()
     merged = build_optim_wrapper(
         net, dict(SETTINGS, constructor='mmgroupmix.GroupedOptimWrapperConstructor')
     )
     single = build_optim_wrapper(net, SETTINGS)
-    assert settings_of(merged.optimizer) == settings_of(single.optimizer)
+    assert get_settings(merged.optimizer) == get_settings(single.optimizer)
     assert len(single.optimizer.param_groups) == 8
     assert len(merged.optimizer.param_groups) == 3
 
@@ -46,3 +47,20 @@ def test_parameters_without_settings_are_one_group():
     )
     (group,) = merged.optimizer.param_groups
     assert len(group['params']) == 4
+
+
+@pytest.mark.smoke
+def test_groups_differ_in_every_setting_that_a_config_can_name():
+    net = build_model()
+    settings = dict(SETTINGS)
+    settings['paramwise_cfg'] = dict(
+        custom_keys=dict(norm=dict(eps=1e-3), head=dict(betas=(0.5, 0.9)))
+    )
+    merged = build_optim_wrapper(
+        net, dict(settings, constructor='mmgroupmix.GroupedOptimWrapperConstructor')
+    )
+    single = build_optim_wrapper(net, settings)
+    assert get_settings(merged.optimizer) == get_settings(single.optimizer)
+    assert len(merged.optimizer.param_groups) == 3
+    parameters = [p for g in merged.optimizer.param_groups for p in g['params']]
+    assert len(parameters) == len({id(p) for p in parameters}) == 8

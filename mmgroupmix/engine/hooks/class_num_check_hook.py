@@ -1,84 +1,98 @@
-"""A label that no output of the model stands for is named before it does harm.
+"""Hook that compares labels with the number of classes of the model.
 
-On a GPU such a label ends in 'device-side assert triggered' far from its cause, on the
-CPU in an index error that names no file.
+Without it, an invalid label raises 'device-side assert triggered' on a GPU, far from its
+cause, and an index error on a CPU that does not name the file.
 """
+
+from collections.abc import Iterable
+from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
 
 from ...errors import UserError
 from ...registry import HOOKS
 
-# Its targets are edges that it derives itself, two classes whatever the data.
+# It learns edges that it derives from the label map: two classes for any data set.
 HEADS_WITH_OWN_TARGETS = ('STDCHead',)
 
 
-# The second name is in configs that earlier versions wrote into work directories.
+# The second name occurs in configs that earlier versions wrote into work directories.
 @HOOKS.register_module(name=['ClassNumCheckHook', 'LabelCheckHook'])
 class ClassNumCheckHook(Hook):
-    """Compare every training batch's labels with the model's class count.
+    """Compare the labels of every training batch with the model's number of classes.
 
-    Costs one pass over the label maps on the CPU, before the batch is moved.
+    It reads the label maps once, on the CPU, before the batch is moved to the device.
 
     Raises:
-        UserError: (a ``ValueError``) Naming the value, the file and the allowed ones.
+        UserError: If a label has no class; names the label, the file and the allowed
+            labels.
     """
 
     priority = 'VERY_HIGH'
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self.num_classes, self.ignore_index = _allowed_labels(model)
+        self.num_classes, self.ignore_index = find_allowed_labels(model)
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
+    def before_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None
+    ) -> None:
         batch = data_batch if isinstance(data_batch, dict) else {}
         samples = batch.get('data_samples')
         if self.num_classes is None or not isinstance(samples, (list, tuple)):
             return
         for sample in samples:
-            labels = _labels_of(sample)
+            labels = _get_labels(sample)
             if labels is not None and labels.numel():
-                self._check(labels, sample)
+                self._check(labels, sample, self.num_classes)
 
-    def _check(self, labels, sample):
-        # Two reductions without a copy settle most maps; one with ignored pixels, or
-        # with an error, is looked at more closely.
-        high, low = int(labels.max()), int(labels.min())
-        if low >= 0 and high < self.num_classes:
+    def _check(self, labels: Tensor, sample: BaseDataElement, num_classes: int) -> None:
+        # Most maps pass after two reductions; only those with ignored or invalid pixels
+        # are copied.
+        if int(labels.min()) >= 0 and int(labels.max()) < num_classes:
             return
-        wrong = labels[(labels >= self.num_classes) | (labels < 0)]
+        invalid = labels[(labels >= num_classes) | (labels < 0)]
         if self.ignore_index is not None:
-            wrong = wrong[wrong != self.ignore_index]
-        if not wrong.numel():
+            invalid = invalid[invalid != self.ignore_index]
+        if not invalid.numel():
             return
         meta = sample.metainfo
-        place = meta.get('seg_map_path') or meta.get('img_path') or 'an unnamed sample'
-        values = ', '.join(str(value) for value in wrong.unique().tolist()[:5])
+        source = meta.get('seg_map_path') or meta.get('img_path') or 'an unnamed sample'
+        values = ', '.join(str(value) for value in invalid.unique().tolist()[:5])
         ignored = (
             ''
             if self.ignore_index is None
-            else f', and {self.ignore_index} to be ignored'
+            else f', or {self.ignore_index}, which is ignored'
         )
         raise UserError(
-            f'label {values} in {place}: the model has {self.num_classes} classes, so '
-            f'labels must be 0 to {self.num_classes - 1}{ignored}. Check num_classes '
-            'of the heads, the classes of the data set and, for segmentation, '
-            'reduce_zero_label.'
+            f'label {values} in {source}: the model has {num_classes} classes, so labels '
+            f'must be 0 to {num_classes - 1}{ignored}. Check num_classes of the heads, '
+            'the classes of the data set and, for segmentation, reduce_zero_label.'
         )
 
 
-def _allowed_labels(model):
-    """(int or None, int or None): The class count and the label to ignore."""
+def find_allowed_labels(model: nn.Module) -> tuple[int | None, int | None]:
+    """Find the labels that the heads of a model accept.
+
+    Args:
+        model (nn.Module): A model of mmseg, mmdet or mmpretrain.
+
+    Returns:
+        tuple[int | None, int | None]: The smallest number of classes of a head, and the
+        label to ignore; None for a number that the model does not have.
+    """
     if getattr(model, 'decode_head', None) is not None:
-        heads = _heads(model.decode_head)[-1:]
-        heads += _heads(getattr(model, 'auxiliary_head', None))
+        heads = _list_heads(model.decode_head)[-1:]
+        heads += _list_heads(getattr(model, 'auxiliary_head', None))
         heads = [
             head for head in heads if type(head).__name__ not in HEADS_WITH_OWN_TARGETS
         ]
-        counts = [count for count in map(_class_count, heads) if count]
         ignore_index = getattr(heads[0], 'ignore_index', 255) if heads else 255
-        return min(counts, default=None), ignore_index
+        return _find_min_num_classes(heads), ignore_index
     roi_head = getattr(model, 'roi_head', None)
     for head in (
         getattr(roi_head, 'bbox_head', None),
@@ -87,26 +101,30 @@ def _allowed_labels(model):
         getattr(model, 'mask_head', None),
         getattr(model, 'head', None),
     ):
-        counts = [count for count in map(_class_count, _heads(head)) if count]
-        if counts:
-            return min(counts), None
+        num_classes = _find_min_num_classes(_list_heads(head))
+        if num_classes:
+            return num_classes, None
     return None, None
 
 
-def _heads(head):
+def _list_heads(head: Any) -> list[Any]:
+    """The heads of a module that is one, or a cascade of them, or None."""
     if head is None:
         return []
     return list(head) if type(head).__name__ in ('ModuleList', 'Sequential') else [head]
 
 
-def _class_count(head):
-    """A region proposal head counts one class, whatever the data's labels are."""
-    if 'RPN' in type(head).__name__:
-        return None
-    return getattr(head, 'num_classes', None)
+def _find_min_num_classes(heads: Iterable[Any]) -> int | None:
+    counts = [
+        getattr(head, 'num_classes', None)
+        for head in heads
+        # A region proposal head has one class, whatever the labels of the data are.
+        if 'RPN' not in type(head).__name__
+    ]
+    return min((count for count in counts if count), default=None)
 
 
-def _labels_of(sample):
+def _get_labels(sample: BaseDataElement) -> Tensor | None:
     if 'gt_sem_seg' in sample:
         return sample.gt_sem_seg.data
     if 'gt_instances' in sample and 'labels' in sample.gt_instances:

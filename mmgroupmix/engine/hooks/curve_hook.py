@@ -1,65 +1,69 @@
-"""Keeps a picture of the loss and the metric beside the log while a run goes on."""
+"""Hook that draws loss and metric curves while a run is training."""
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.visualization import LocalVisBackend
+from mmengine.runner import Runner
 
 from ...registry import HOOKS
 from .curves import plot_curves
 
+# Where `LocalVisBackend` writes by default, relative to the log folder of a run.
+SCALARS_FILE = Path('vis_data', 'scalars.json')
+
 
 @HOOKS.register_module()
 class CurveHook(Hook):
-    """Write ``curves.png`` into the run's log folder after every validation.
+    """Write ``curves.png`` into the log folder of a run after every validation.
 
-    It draws what ``LocalVisBackend`` logged; without that backend it draws nothing.
+    It draws the scalars that ``LocalVisBackend`` logs to its default file; without that
+    backend it draws nothing.
 
     Attributes:
-        out_file (str or None): The picture, once there is one.
-        metrics (dict or None): What the latest evaluation returned, None before it.
+        out_file (str | None): The picture, once it has been drawn.
+        metrics (dict[str, float] | None): The result of the latest evaluation, None
+            before the first one.
     """
 
-    # After LoggerHook (BELOW_NORMAL), which writes the metric that is to be drawn.
+    # After LoggerHook (BELOW_NORMAL), which writes the metric to be drawn.
     priority = 'LOW'
 
-    def __init__(self):
-        self.out_file = None
-        self.metrics = None
+    def __init__(self) -> None:
+        self.out_file: str | None = None
+        self.metrics: dict[str, float] | None = None
+        self._is_resumed = False
 
-    def after_val_epoch(self, runner, metrics=None):
+    def before_train(self, runner: Runner) -> None:
+        # mmengine has loaded the checkpoint by now.
+        self._is_resumed = runner.iter > 0
+
+    def after_val_epoch(
+        self, runner: Runner, metrics: Mapping[str, float] | None = None
+    ) -> None:
         self.metrics = dict(metrics or {})
         self._draw(runner)
 
-    def after_test_epoch(self, runner, metrics=None):
+    def after_test_epoch(
+        self, runner: Runner, metrics: Mapping[str, float] | None = None
+    ) -> None:
         self.metrics = dict(metrics or {})
 
-    def after_train(self, runner):
+    def after_train(self, runner: Runner) -> None:
         self._draw(runner)
 
     @master_only
-    def _draw(self, runner):
-        scalars = _scalars_file(runner)
-        if scalars is None or not scalars.exists():
+    def _draw(self, runner: Runner) -> None:
+        log_dir = Path(runner.log_dir)
+        scalars = log_dir / SCALARS_FILE
+        if not scalars.exists():
             return
-        out_file = os.path.join(runner.log_dir, 'curves.png')
-        if plot_curves([*_earlier_parts(runner, scalars), scalars], out_file):
+        files = [scalars]
+        if self._is_resumed:
+            # The curve starts with the parts that were logged before.
+            logged = sorted(Path(runner.work_dir).glob(f'*/{SCALARS_FILE.as_posix()}'))
+            files = [file for file in logged if file != scalars] + files
+        out_file = str(log_dir / 'curves.png')
+        if plot_curves(files, out_file):
             self.out_file = out_file
-
-
-def _scalars_file(runner):
-    for backend in runner.visualizer._vis_backends.values():
-        if isinstance(backend, LocalVisBackend):
-            return Path(backend._scalar_save_file)
-    return None
-
-
-def _earlier_parts(runner, scalars):
-    """A resumed run continues the curve of the parts logged before it."""
-    if not runner._resume:
-        return []
-    name = scalars.relative_to(runner.log_dir)
-    parts = sorted(Path(runner.work_dir).glob(f'*/{name}'))
-    return [part for part in parts if part != scalars]

@@ -1,105 +1,131 @@
-"""Loss and validation metric of a run, drawn from what mmengine logged."""
+"""Loss and metric curves of a run, read from the scalars that mmengine logs."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-# (key in the log, label of the axis, factor to percent)
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Points = list[tuple[int, float]]
+
+
+class Metric(NamedTuple):
+    """A metric of the toolboxes.
+
+    Attributes:
+        key (str): Its name in the log.
+        label (str): Its name for the user.
+        factor (int): What the logged value is multiplied by to be in percent.
+    """
+
+    key: str
+    label: str
+    factor: int
+
+
 METRICS = (
-    ('mIoU', 'mIoU (%)', 1),
-    ('coco/bbox_mAP', 'box AP (%)', 100),
-    ('coco/segm_mAP', 'mask AP (%)', 100),
-    ('pascal_voc/mAP', 'AP50 (%)', 100),
-    ('accuracy/top1', 'top-1 accuracy (%)', 1),
-    ('mDice', 'mDice (%)', 1),
+    Metric('mIoU', 'mIoU', 1),
+    Metric('coco/bbox_mAP', 'box AP', 100),
+    Metric('coco/segm_mAP', 'mask AP', 100),
+    Metric('pascal_voc/mAP', 'AP50', 100),
+    Metric('accuracy/top1', 'top-1 accuracy', 1),
+    Metric('mDice', 'mDice', 1),
 )
 
 
-def plot_curves(scalars_file, out_file):
-    """Draw the training loss and the validation metric of a run.
+def plot_curves(
+    scalars_file: str | Path | Sequence[str | Path], out_file: str | Path
+) -> bool:
+    """Draw the training loss and the validation metrics of a run.
 
     Args:
         scalars_file (str | Path | Sequence[str | Path]): ``vis_data/scalars.json`` as
-            ``LocalVisBackend`` writes it; several for a run that was resumed, in order.
-        out_file (str | Path): The PNG to write.
+            ``LocalVisBackend`` writes it; several files, in order, for a run that was
+            resumed.
+        out_file (str | Path): The PNG file to write.
 
     Returns:
-        bool: Whether there was anything to draw; nothing is written if not.
+        bool: Whether there was anything to draw; if not, nothing is written.
     """
     files = [scalars_file] if isinstance(scalars_file, (str, Path)) else scalars_file
     losses, metrics = read_curves(files)
     if not losses and not metrics:
         return False
 
-    # pyplot is left alone: it would keep every figure and choose a display.
+    # Without pyplot, which would keep every figure and choose a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 6), layout='constrained')
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True)
-    _draw_loss(above, losses)
-    _draw_metrics(below, metrics)
-    below.set_xlabel('training iteration')
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    _draw_loss(upper, losses)
+    _draw_metrics(lower, metrics)
+    lower.set_xlabel('training iteration')
     figure.savefig(out_file, dpi=120)
     return True
 
 
-def read_curves(files):
-    """Read the points of both curves.
+def read_curves(files: Sequence[str | Path]) -> tuple[Points, dict[str, Points]]:
+    """Read the points of the curves.
 
     Args:
-        files (Sequence[str | Path]): Logs of one run, in order. Where they overlap
-            (training went on from a checkpoint before the end), the later one counts.
+        files (Sequence[str | Path]): Logs of one run, in order. Where they overlap,
+            because training was resumed from an earlier checkpoint, the later one counts.
 
     Returns:
-        tuple: ``[(iteration, loss)]`` and ``{key: [(iteration, value)]}``.
+        tuple: ``[(iteration, loss)]``, and ``{key: [(iteration, value)]}`` of the
+        metrics that were logged.
     """
-    losses, metrics = {}, {key: {} for key, _, _ in METRICS}
+    losses: dict[int, float] = {}
+    metrics: dict[str, dict[int, float]] = {metric.key: {} for metric in METRICS}
     for file in files:
-        records = _records(file)
+        records = _read_records(file)
         first = next((r['step'] for r in records if 'loss' in r), None)
         if first is not None:
             for points in (losses, *metrics.values()):
                 for step in [step for step in points if step >= first]:
                     del points[step]
-        now, by_epoch = 0, False
+        iteration, by_epoch = 0, False
         for record in records:
             if 'loss' in record:
-                now, by_epoch = record['step'], 'epoch' in record
-                losses[now] = record['loss']
+                iteration, by_epoch = record['step'], 'epoch' in record
+                losses[iteration] = record['loss']
                 continue
-            # Epoch-based runs log a metric under the epoch's number: it belongs to
+            # Epoch-based runs log a metric with the number of the epoch: it belongs to
             # the last iteration logged before it.
-            step = now if by_epoch else record.get('step', now)
-            for key in metrics:
+            step = iteration if by_epoch else record.get('step', iteration)
+            for key, points in metrics.items():
                 if key in record:
-                    metrics[key][step] = record[key]
+                    points[step] = record[key]
     return (
         sorted(losses.items()),
         {key: sorted(points.items()) for key, points in metrics.items() if points},
     )
 
 
-def headline(metrics):
-    """The metrics that a person asks for, as text.
+def format_metrics(metrics: Mapping[str, Any]) -> str:
+    """Format the main metrics of an evaluation.
 
     Args:
-        metrics (dict[str, float]): What an evaluation returned.
+        metrics (Mapping[str, Any]): The result of the evaluation.
 
     Returns:
-        str: Such as 'mIoU 41.20 %' or 'box AP 31.00 %, mask AP 28.20 %'; every metric
-        if none of them is known.
+        str: Such as 'mIoU 41.20 %' or 'box AP 31.00 %, mask AP 28.20 %'; every number
+        if none of them is a known metric.
     """
     if not metrics:
-        # CocoMetric returns nothing where a detector predicted nothing; format_only
+        # CocoMetric returns nothing if a detector predicted nothing; format_only
         # writes files for a server that has the labels.
         return 'no metric: nothing was predicted, or only written (format_only)'
     known = [
-        f'{label.removesuffix(" (%)")} {metrics[key] * factor:.2f} %'
-        for key, label, factor in METRICS
-        if key in metrics
+        f'{metric.label} {metrics[metric.key] * metric.factor:.2f} %'
+        for metric in METRICS
+        if metric.key in metrics
     ]
     return ', '.join(known) or ', '.join(
         f'{key} {value:.4g}'
@@ -108,19 +134,20 @@ def headline(metrics):
     )
 
 
-def smooth(values):
-    """np.ndarray: Means over a centred window of a tenth of the points."""
-    values = np.asarray(values, dtype=float)
-    half = max(len(values) // 20, 1)
+#: The former name, for `apis/` until it uses the new one.
+headline = format_metrics
+
+
+def smooth(values: Sequence[float]) -> np.ndarray:
+    """Average values over a centred window of a tenth of their number."""
+    array = np.asarray(values, dtype=float)
+    half = max(len(array) // 20, 1)
     return np.array(
-        [
-            values[max(index - half, 0) : index + half + 1].mean()
-            for index in range(len(values))
-        ]
+        [array[max(i - half, 0) : i + half + 1].mean() for i in range(len(array))]
     )
 
 
-def _records(file):
+def _read_records(file: str | Path) -> list[dict[str, Any]]:
     records = []
     for line in Path(file).read_text(encoding='utf-8').splitlines():
         try:
@@ -131,7 +158,7 @@ def _records(file):
     return records
 
 
-def _draw_loss(axes, losses):
+def _draw_loss(axes: 'Axes', losses: Points) -> None:
     axes.set_ylabel('training loss')
     axes.grid(alpha=0.3)
     if not losses:
@@ -143,31 +170,27 @@ def _draw_loss(axes, losses):
     axes.legend(frameon=False)
 
 
-def _draw_metrics(axes, metrics):
+def _draw_metrics(axes: 'Axes', metrics: Mapping[str, Points]) -> None:
     axes.grid(alpha=0.3)
-    shown = [entry for entry in METRICS if entry[0] in metrics]
-    axes.set_ylabel(
-        'validation: '
-        + (shown[0][1] if len(shown) == 1 else 'AP (%)' if shown else 'no metric yet')
-    )
-    colours = ('tab:red', 'tab:green', 'tab:gray')
-    for (key, label, factor), colour in zip(shown, colours):
-        steps, values = zip(*metrics[key])
-        values = [value * factor for value in values]
-        axes.plot(steps, values, color=colour, marker='o', label=label)
+    shown = [metric for metric in METRICS if metric.key in metrics]
+    label = 'AP' if len(shown) > 1 else shown[0].label if shown else ''
+    axes.set_ylabel(f'validation: {label} (%)' if shown else 'validation: no metric yet')
+    colors = ('tab:red', 'tab:green', 'tab:gray')
+    highest = 0.0
+    for metric, color in zip(shown, colors):
+        steps = [step for step, _ in metrics[metric.key]]
+        values = [value * metric.factor for _, value in metrics[metric.key]]
+        highest = max(highest, *values)
+        axes.plot(steps, values, color=color, marker='o', label=f'{metric.label} (%)')
         axes.annotate(
             f'{values[-1]:.1f}',
             (steps[-1], values[-1]),
             xytext=(0, 6),
             textcoords='offset points',
             ha='center',
-            color=colour,
+            color=color,
         )
     if len(shown) > 1:
         axes.legend(frameon=False)
     # Room above the last value's label.
-    highest = max(
-        (value * factor for key, _, factor in shown for _, value in metrics[key]),
-        default=0,
-    )
     axes.set_ylim(0, max(highest * 1.2, 1))

@@ -1,12 +1,13 @@
-"""Parameter groups by setting.
+"""Optimizer constructor with one parameter group per setting.
 
-mmengine makes one group a parameter as soon as any of them has a setting of its own: an
-optimizer that steps group by group then runs a thousand small kernels instead of two
-large ones, and the log gets three lines a parameter.
+mmengine's constructor makes one group per parameter as soon as any of them has its own
+setting: an optimizer that steps group by group then launches a thousand small kernels
+instead of two large ones, and the log gets three lines per parameter.
 """
 
 import logging
 from collections import defaultdict
+from typing import Any
 
 from mmengine.logging import MMLogger, print_log
 from mmengine.optim import DefaultOptimWrapperConstructor
@@ -17,25 +18,36 @@ from ...registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 @OPTIM_WRAPPER_CONSTRUCTORS.register_module()
 class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
-    """mmengine's constructor with one parameter group for each setting.
+    """mmengine's ``DefaultOptimWrapperConstructor`` with one group per setting.
 
-    ``paramwise_cfg`` means what it means there.
+    ``paramwise_cfg`` has the same meaning as there.
     """
 
     def add_params(
-        self, params: list[dict], module: nn.Module, prefix: str = '', **kwargs
+        self,
+        params: list[dict[str, Any]],
+        module: nn.Module,
+        prefix: str = '',
+        **kwargs: Any,
     ) -> None:
-        """Add the parameters of a module, merged by setting at the outermost level."""
+        """Add the parameters of a module; at the outermost level, merge their groups.
+
+        Args:
+            params (list[dict]): Parameter groups, which this extends.
+            module (nn.Module): The module.
+            prefix (str): Its name within the model. Defaults to ``''``.
+            **kwargs: As mmengine's constructor passes them to itself.
+        """
         if prefix:
             super().add_params(params, module, prefix, **kwargs)
             return
         logger = MMLogger.get_current_instance()
-        logger.addFilter(_is_no_single_parameter)
+        logger.addFilter(_is_not_about_one_parameter)
         try:
-            single = []
+            single: list[dict[str, Any]] = []
             super().add_params(single, module, prefix, **kwargs)
         finally:
-            logger.removeFilter(_is_no_single_parameter)
+            logger.removeFilter(_is_not_about_one_parameter)
         for group in merge_groups(single):
             params.append(group)
             settings = ', '.join(
@@ -50,8 +62,8 @@ class GroupedOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             )
 
 
-def merge_groups(groups: list[dict]) -> list[dict]:
-    """Groups with equal settings as one, in the order of their first parameters."""
+def merge_groups(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Merge groups with equal settings, in the order of their first parameters."""
     by_setting = defaultdict(list)
     for group in groups:
         setting = {k: v for k, v in group.items() if k != 'params'}
@@ -62,5 +74,5 @@ def merge_groups(groups: list[dict]) -> list[dict]:
     ]
 
 
-def _is_no_single_parameter(record: logging.LogRecord) -> bool:
+def _is_not_about_one_parameter(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith('paramwise_options')

@@ -38,6 +38,7 @@ class PretrainedLoadingMixin(BaseModule):
     mmengine loads with ``strict=False``, which would only log the differences.
     """
 
+    is_init: bool  # a property of BaseModule
     _allow_partial_load = False
 
     def init_weights(self) -> None:

@@ -1,15 +1,13 @@
-"""RoIAlign with max pooling, which mmcv has and torchvision lacks, in plain torch.
+"""RoIAlign with max pooling in plain torch; torchvision does not have it.
 
-The regions are gone through one by one: their grids differ in size, and detectors
-hardly ever ask for the maximum, so memory matters more here than speed.
-
-Part of ``mmcv_ext`` and removed with it.
+The regions are processed one by one: their grids differ in size, and detectors rarely use
+the maximum, so that memory matters more here than speed.
 """
 
 import torch
 from torch import Tensor
 
-NO_SAMPLE = -1  # as the coordinate of a bin's maximum
+NO_SAMPLE = -1  # coordinate of the maximum of a bin that has none
 
 
 def max_roi_align(
@@ -23,18 +21,20 @@ def max_roi_align(
     """Take the largest bilinear sample of every bin.
 
     Args:
-        features: (B, C, H, W), float32 or float64.
-        rois: (K, 5) batch index and corners, of the same type.
-        output_size: Bins in a column and in a row.
-        spatial_scale: From image to feature coordinates.
-        sampling_ratio: Samples along each side of a bin; 0 takes one per feature cell.
-        aligned: Whether coordinates refer to pixel centres.
+        features (Tensor): Feature map of shape (B, C, H, W), float32 or float64.
+        rois (Tensor): Batch index and corners, of shape (K, 5) and the same type.
+        output_size (tuple[int, int]): Number of bins along height and width.
+        spatial_scale (float): Factor from image to feature coordinates.
+        sampling_ratio (int): Samples along each side of a bin; 0 takes one per feature
+            cell.
+        aligned (bool): Whether coordinates refer to pixel centres.
 
     Returns:
-        Values, y and x of the winning samples in feature coordinates, each of shape
-        (K, C, *output_size). Bins without samples (a region without extent) hold 0, as
-        they do with average pooling, at the coordinates -1; mmcv leaves there what its
-        search for the maximum starts from, -10000 on a CPU and -FLT_MAX on a GPU.
+        tuple[Tensor, Tensor, Tensor]: Value, y and x of the largest samples in feature
+        coordinates, each of shape (K, C, *output_size). Bins without samples (of a region
+        without extent) hold 0, as with average pooling, at the coordinates -1; in mmcv
+        they hold the start value of its search for the maximum, -10000 on a CPU and
+        -FLT_MAX on a GPU.
     """
     shape = (rois.size(0), features.size(1), *output_size)
     values = features.new_zeros(shape)
@@ -55,12 +55,12 @@ def max_roi_align(
     ):
         if columns <= 0 or rows <= 0:
             continue
-        xs = _sample_positions(starts[k, 0], bins[k, 0], width, columns)
-        ys = _sample_positions(starts[k, 1], bins[k, 1], height, rows)
-        samples = _bilinear_grid(features[batch], ys, xs)
+        xs = _get_sample_positions(starts[k, 0], bins[k, 0], width, columns)
+        ys = _get_sample_positions(starts[k, 1], bins[k, 1], height, rows)
+        samples = _sample_grid(features[batch], ys, xs)
         samples = samples.view(-1, height, rows, width, columns)
-        values[k], winner = samples.transpose(2, 3).flatten(3).max(dim=3)
-        row, column = winner // columns, winner % columns
+        values[k], index = samples.transpose(2, 3).flatten(3).max(dim=3)
+        row, column = index // columns, index % columns
         first_row = torch.arange(height, device=ys.device)[:, None] * rows
         first_column = torch.arange(width, device=xs.device) * columns
         argmax_y[k] = ys[first_row + row]
@@ -75,21 +75,21 @@ def max_roi_align_backward(
     argmax_x: Tensor,
     input_shape: torch.Size,
 ) -> Tensor:
-    """Send every bin's gradient to the four neighbours of its winning sample.
+    """Distribute the gradient of every bin to the four neighbours of its largest sample.
 
     Args:
-        grad_output: (K, C, h, w).
-        rois: (K, 5), of which only the batch index matters here.
-        argmax_y: (K, C, h, w) y of the winning samples, -1 for none.
-        argmax_x: As ``argmax_y``, for x.
-        input_shape: (B, C, H, W).
+        grad_output (Tensor): Of shape (K, C, h, w).
+        rois (Tensor): Of shape (K, 5); only the batch index is used.
+        argmax_y (Tensor): y of the largest samples of shape (K, C, h, w), -1 for none.
+        argmax_x (Tensor): As ``argmax_y``, for x.
+        input_shape (torch.Size): (B, C, H, W).
 
     Returns:
-        The gradient of shape (B, C, H, W), of the type of ``grad_output``.
+        Tensor: The gradient of shape (B, C, H, W), of the type of ``grad_output``.
     """
     _, channels, height, width = input_shape
-    y_low, y_high, y_weight, y_inside = _neighbours(argmax_y, height)
-    x_low, x_high, x_weight, x_inside = _neighbours(argmax_x, width)
+    y_low, y_high, y_weight, y_inside = _find_neighbors(argmax_y, height)
+    x_low, x_high, x_weight, x_inside = _find_neighbors(argmax_x, width)
     received = grad_output * (y_inside & x_inside & (argmax_y != NO_SAMPLE))
 
     planes = rois[:, :1].long() * channels + torch.arange(channels, device=rois.device)
@@ -102,10 +102,12 @@ def max_roi_align_backward(
     return gradient.view(input_shape)
 
 
-def _sample_positions(start: Tensor, extent: Tensor, bins: int, samples: int) -> Tensor:
-    """Centres of ``samples`` equal parts of each of the bins, which follow ``start``.
+def _get_sample_positions(
+    start: Tensor, extent: Tensor, bins: int, samples: int
+) -> Tensor:
+    """The centres of ``samples`` equal parts of each of the bins, which follow ``start``.
 
-    Rounded step by step as by mmcv: a sample at -1 counts, one just before it does not.
+    Rounded step by step as in mmcv: a sample at -1 counts, one just before it does not.
     """
     steps = torch.arange(max(bins, samples), dtype=start.dtype, device=start.device)
     bin_starts = start + steps[:bins] * extent
@@ -113,20 +115,22 @@ def _sample_positions(start: Tensor, extent: Tensor, bins: int, samples: int) ->
     return (bin_starts[:, None] + offsets).flatten()
 
 
-def _bilinear_grid(plane: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
+def _sample_grid(plane: Tensor, ys: Tensor, xs: Tensor) -> Tensor:
     """Sample (C, H, W) at every pair of ``ys`` and ``xs``: (C, len(ys), len(xs))."""
-    y_low, y_high, y_weight, y_inside = _neighbours(ys, plane.size(1))
-    x_low, x_high, x_weight, x_inside = _neighbours(xs, plane.size(2))
+    y_low, y_high, y_weight, y_inside = _find_neighbors(ys, plane.size(1))
+    x_low, x_high, x_weight, x_inside = _find_neighbors(xs, plane.size(2))
     rows = torch.lerp(plane[:, y_low], plane[:, y_high], y_weight[:, None])
     samples = torch.lerp(rows[:, :, x_low], rows[:, :, x_high], x_weight)
     return samples * (y_inside[:, None] & x_inside)
 
 
-def _neighbours(positions: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The cells around each position, the upper one's weight, and whether it counts.
+def _find_neighbors(
+    positions: Tensor, size: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Find the cells around each position, the weight of the upper one, and its validity.
 
-    A position up to one cell outside takes the border's value; one farther out counts
-    as a sample of value 0.
+    A position up to one cell outside the map takes the value of the border; one farther
+    away counts as a sample of value 0.
     """
     inside = (positions >= -1) & (positions <= size)
     positions = positions.clamp(0, size - 1)

@@ -1,12 +1,10 @@
 """Multi-scale deformable attention in plain torch, for the GPU.
 
-On a CPU mmcv computes it in PyTorch by itself; on a GPU it calls its compiled operator.
-Levels are gone through one by one, and the gradient recomputes each of them: only the
-samples of one level are ever in memory.
+On a CPU mmcv itself computes it in PyTorch; on a GPU it calls its compiled operator. The
+levels are processed one by one, and the backward pass recomputes each of them, so that
+only the samples of one level are in memory at a time.
 
 Source: Zhu et al., Deformable DETR, equation 3.
-
-Part of ``mmcv_ext`` and removed with it.
 """
 
 from collections.abc import Iterator
@@ -23,23 +21,24 @@ def deformable_attention(
     locations: Tensor,
     weights: Tensor,
 ) -> Tensor:
-    """Add up weighted bilinear samples of every level's feature map.
+    """Sum up weighted bilinear samples of the feature maps of all levels.
 
     Args:
-        value: (B, S, M, C) feature maps of all levels, each flattened row by row, for M
-            heads.
-        spatial_shapes: (L, 2) int64 height and width of the levels.
-        level_starts: (L,) int64 where each level starts among the S cells.
-        locations: (B, Q, M, L, P, 2) x and y of the samples, from 0 to 1 across a map.
-            Beyond the cells' centres a map fades to 0 within one cell.
-        weights: (B, Q, M, L, P).
+        value (Tensor): Feature maps of all levels, each flattened row by row, for M
+            heads, of shape (B, S, M, C).
+        spatial_shapes (Tensor): Height and width of the levels, int64 of shape (L, 2).
+        level_starts (Tensor): First of the S cells of each level, int64 of shape (L,).
+        locations (Tensor): x and y of the samples, from 0 to 1 across a map, of shape
+            (B, Q, M, L, P, 2). Beyond the centres of the outermost cells a map fades to
+            0 within one cell.
+        weights (Tensor): Of shape (B, Q, M, L, P).
 
     Returns:
-        (B, Q, M * C).
+        Tensor: Of shape (B, Q, M * C).
     """
     batch, queries, heads = locations.shape[:3]
     output = value.new_zeros(batch, queries, heads * value.size(3))
-    for level, cells, shape in _levels(spatial_shapes, level_starts):
+    for level, cells, shape in _iter_levels(spatial_shapes, level_starts):
         output += _attend(
             value[:, cells], shape, locations[:, :, :, level], weights[:, :, :, level]
         )
@@ -54,19 +53,21 @@ def deformable_attention_backward(
     weights: Tensor,
     grad_output: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Differentiate :func:`deformable_attention`.
+    """Compute the gradients of :func:`deformable_attention`.
+
+    The arguments that are not listed are those of :func:`deformable_attention`.
 
     Args:
-        grad_output: (B, Q, M * C).
-
-    The others are those of :func:`deformable_attention`.
+        grad_output (Tensor): Of shape (B, Q, M * C).
 
     Returns:
-        The gradients with respect to ``value``, ``locations`` and ``weights``.
+        tuple[Tensor, Tensor, Tensor]: The gradients with respect to ``value``,
+        ``locations`` and ``weights``.
     """
-    gradients = tuple(torch.zeros_like(tensor) for tensor in (value, locations, weights))
-    grad_value, grad_locations, grad_weights = gradients
-    for level, cells, shape in _levels(spatial_shapes, level_starts):
+    grad_value = torch.zeros_like(value)
+    grad_locations = torch.zeros_like(locations)
+    grad_weights = torch.zeros_like(weights)
+    for level, cells, shape in _iter_levels(spatial_shapes, level_starts):
         inputs = [
             tensor.detach().requires_grad_()
             for tensor in (
@@ -77,19 +78,19 @@ def deformable_attention_backward(
         ]
         with torch.enable_grad():
             output = _attend(inputs[0], shape, *inputs[1:])
-        of_value, of_locations, of_weights = torch.autograd.grad(
+        by_value, by_locations, by_weights = torch.autograd.grad(
             output, inputs, grad_output
         )
-        grad_value[:, cells] += of_value
-        grad_locations[:, :, :, level] = of_locations
-        grad_weights[:, :, :, level] = of_weights
-    return gradients
+        grad_value[:, cells] += by_value
+        grad_locations[:, :, :, level] = by_locations
+        grad_weights[:, :, :, level] = by_weights
+    return grad_value, grad_locations, grad_weights
 
 
-def _levels(
+def _iter_levels(
     spatial_shapes: Tensor, level_starts: Tensor
 ) -> Iterator[tuple[int, slice, tuple[int, int]]]:
-    """Number, cells and (height, width) of each level."""
+    """Yield index, cells and (height, width) of each level."""
     levels = zip(spatial_shapes.tolist(), level_starts.tolist())
     for level, ((height, width), start) in enumerate(levels):
         yield level, slice(start, start + height * width), (height, width)

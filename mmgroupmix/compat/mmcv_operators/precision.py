@@ -1,0 +1,10 @@
+"""The precision in which the operators compute."""
+
+import torch
+from torch import Tensor
+
+
+def get_computing_dtype(tensor: Tensor) -> torch.dtype:
+    """float32 for half precision, else the type of the tensor."""
+    half = tensor.dtype in (torch.float16, torch.bfloat16)
+    return torch.float32 if half else tensor.dtype
