@@ -1,1 +1,1 @@
-"""Pictures of what models attend to."""
+"""Pictures of the attention of models."""

@@ -1,8 +1,8 @@
-"""Where in an image external attention looks: the maps of chosen rows of Mk.
+"""Attention maps of external attention, laid over the image.
 
 Paper: "Beyond Self-attention: External Attention using Two Linear Layers for Visual
-Tasks" (arXiv 2105.02358), its figures of attention maps. A row of the memory Mk is one
-learnt key; its map is the attention A of every token to it, laid over the image.
+Tasks" (arXiv 2105.02358), figures of attention maps. A row of the memory Mk is a learnt
+key; its map is the attention A of every token to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,73 +19,81 @@ from ..errors import UserError
 from ..models.backbones import EAMLP
 from ..models.token_mixers import ExternalAttention, MultiHeadExternalAttention
 
-COLUMNS = 9
+#: The largest number of panels in a line of the picture.
+MAX_COLUMNS = 9
 
 
 @dataclass
 class AttentionRecord:
-    """What the last external attention of a model saw in its last forward pass.
+    """Input and attention of the last external attention of a model.
 
     Attributes:
-        image (np.ndarray): What the backbone was given, (H, W, 3), RGB, uint8.
-        attention (Tensor): (heads, h, w, S): of every place of the map, to each of the S
-            rows of Mk; one head for :class:`ExternalAttention`.
-        row_size (Sequence[int], optional): The (h, w) of a backbone that keeps its
-            tokens in a row, as EAMLP.
-        num_passes (int): Forward passes so far.
+        image (np.ndarray | None): The image in the last forward pass, RGB, uint8, of
+            shape (H, W, 3); None before it.
+        attention (Tensor | None): The attention of every position of the map to each of
+            the S rows of Mk, of shape (heads, h, w, S), with one head for
+            :class:`ExternalAttention`; None before the first forward pass.
+        map_size (Sequence[int] | None): The (h, w) of a backbone such as EAMLP, which
+            keeps its tokens as a sequence; None for maps.
+        num_passes (int): Number of forward passes.
     """
 
     image: np.ndarray | None = None
     attention: Tensor | None = None
-    row_size: Sequence[int] | None = None
+    map_size: Sequence[int] | None = None
     num_passes: int = 0
 
 
 @contextmanager
 def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
-    """Record the attention of the forward passes within, of the first image of each.
+    """Record the attention to the first image of each forward pass.
 
     Args:
-        model (nn.Module): A model of mmseg, mmdet or mmpretrain: with a ``backbone``, and
+        model (nn.Module): A model of mmseg, mmdet or mmpretrain: with a ``backbone`` and
             a ``data_preprocessor`` that normalises images.
 
     Yields:
-        AttentionRecord: Filled by each forward pass.
+        AttentionRecord: Overwritten by each forward pass in the ``with`` statement.
 
     Raises:
         UserError: If the model has no external attention.
     """
-    kinds = (ExternalAttention, MultiHeadExternalAttention)
-    mixers = [m for m in model.modules() if isinstance(m, kinds)]
+    mixers = [
+        module
+        for module in model.modules()
+        if isinstance(module, (ExternalAttention, MultiHeadExternalAttention))
+    ]
     if not mixers:
         raise UserError(
             f'{type(model).__name__} has no ExternalAttention and no '
-            "MultiHeadExternalAttention to draw (an EAMLP's tokens-to-token module is "
-            'not). Give the config of an EANet, of an EAMLP with its own mixer or of a '
-            'model WithExternalAttention.'
+            'MultiHeadExternalAttention to draw (the tokens-to-token module of an EAMLP '
+            'does not count). Use the config of an EANet, of an EAMLP with its own mixer '
+            'or of a model WithExternalAttention.'
         )
     record, mixer = AttentionRecord(), mixers[-1]
+    backbone = model.get_submodule('backbone')
+    data_preprocessor = model.get_submodule('data_preprocessor')
 
-    def keep_image(backbone: nn.Module, inputs: tuple) -> None:
+    def record_image(backbone: nn.Module, inputs: tuple[Tensor]) -> None:
         record.num_passes += 1
-        record.image = denormalize(inputs[0][0], model.data_preprocessor)
+        record.image = denormalize(inputs[0][0], data_preprocessor)
 
-    def keep_attention(mixer: nn.Module, inputs: tuple) -> None:
+    def record_map(module: nn.Module, inputs: tuple[Tensor]) -> None:
         tokens = inputs[0]
-        height, width = record.row_size or tokens.shape[1:-1]
+        height, width = record.map_size or tokens.shape[1:-1]
         attention = mixer.attend(tokens[:1]).flatten(0, -3)  # (heads, N, S)
-        attention = attention[:, -height * width :]  # without a class token before
+        attention = attention[:, -height * width :]  # without the class token
         record.attention = attention.unflatten(1, (height, width)).float().cpu()
 
-    def keep_size(module: nn.Module, inputs: tuple, tokens: Tensor) -> None:
-        record.row_size = tokens.shape[1:3]
+    def record_map_size(module: nn.Module, inputs: tuple, tokens: Tensor) -> None:
+        record.map_size = tokens.shape[1:3]
 
     hooks = [
-        model.backbone.register_forward_pre_hook(keep_image),
-        mixer.register_forward_pre_hook(keep_attention),
+        backbone.register_forward_pre_hook(record_image),
+        mixer.register_forward_pre_hook(record_map),
     ]
-    if isinstance(model.backbone, EAMLP):
-        hooks.append(model.backbone.tokens_to_token.register_forward_hook(keep_size))
+    if isinstance(backbone, EAMLP):
+        hooks.append(backbone.tokens_to_token.register_forward_hook(record_map_size))
     try:
         yield record
     finally:
@@ -94,13 +102,22 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
 
 
 def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
-    """The (3, H, W) input of a backbone as it was before normalisation, (H, W, 3) RGB."""
+    """Undo the normalisation of an image.
+
+    Args:
+        image (Tensor): The input of a backbone, of shape (3, H, W).
+        data_preprocessor (nn.Module): The data preprocessor of mmseg, mmdet or
+            mmpretrain that made it.
+
+    Returns:
+        np.ndarray: The image in RGB, uint8, of shape (H, W, 3).
+    """
     image = image.detach().float().cpu()
-    mean = getattr(data_preprocessor, 'mean', None)
-    if mean is not None:
-        std = data_preprocessor.std.cpu().view(-1, 1, 1)
-        image = image * std + mean.cpu().view(-1, 1, 1)
-    # mmdet's and mmseg's preprocessors say it by one name, mmpretrain's by another.
+    mean, std = (getattr(data_preprocessor, name, None) for name in ('mean', 'std'))
+    if mean is not None and std is not None:
+        image = image * std.cpu().view(-1, 1, 1) + mean.cpu().view(-1, 1, 1)
+    # Data sets load BGR. The preprocessors of mmengine, mmdet and mmseg keep only in this
+    # private attribute whether they convert it; mmpretrain's has a public one.
     is_rgb = getattr(data_preprocessor, '_channel_conversion', None) or getattr(
         data_preprocessor, 'to_rgb', False
     )
@@ -111,51 +128,56 @@ def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
 def draw_attention_maps(
     record: AttentionRecord, rows: Sequence[int], out_file: str | Path
 ) -> None:
-    """Draw the image, and the maps of rows of Mk over it, one for each head.
+    """Draw an image, and over it the maps of rows of Mk, one per head.
 
-    Each map is scaled by itself, from its lowest value to its highest.
+    Each map is scaled from its lowest value to its highest.
 
     Args:
-        record (AttentionRecord): What :func:`record_attention` kept.
+        record (AttentionRecord): A record that :func:`record_attention` filled.
         rows (Sequence[int]): Rows of Mk, from 0 to S - 1.
-        out_file (str | Path): The PNG to write.
+        out_file (str | Path): The PNG file to write.
 
     Raises:
-        UserError: If there is no such row.
+        UserError: If Mk does not have a row, or none is given.
+        ValueError: If the record is empty.
     """
-    heads, _, _, num_memories = record.attention.shape
+    image, attention = record.image, record.attention
+    if image is None or attention is None:
+        raise ValueError('the record is empty: the model has made no forward pass')
+    heads, _, _, num_memories = attention.shape
     outside = [row for row in rows if not 0 <= row < num_memories]
     if outside or not rows:
         raise UserError(
             f'rows {list(rows)}: expected rows of Mk from 0 to {num_memories - 1}.'
         )
-    image = ('image', record.image)
+    image_panel = ('image', image)
     maps = [
         [
             (
                 f'row {row}' if heads == 1 else f'row {row}, head {head}',
-                blend_heatmap(record.image, record.attention[head, :, :, row]),
+                blend_heatmap(image, attention[head, :, :, row]),
             )
             for head in range(heads)
         ]
         for row in rows
     ]
-    # The heads of a row begin a new line, behind the image.
+    # With several heads, each row of Mk starts a new line with the image.
     groups = (
-        [[image, *(panel for row in maps for panel in row)]]
+        [[image_panel, *(panel for row in maps for panel in row)]]
         if heads == 1
-        else [[image, *row] for row in maps]
+        else [[image_panel, *row] for row in maps]
     )
-    columns = min(len(groups[0]), COLUMNS)
-    panels = []
+    columns = min(len(groups[0]), MAX_COLUMNS)
+    panels: list[tuple[str, np.ndarray] | None] = []
     for group in groups:
-        panels += group + [None] * (-len(group) % columns)
-    # pyplot is left alone: it would keep every figure and choose a display.
+        panels += [*group, *[None] * (-len(group) % columns)]
+
+    # Without pyplot, which would keep every figure and choose a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = len(panels) // columns
-    aspect = record.image.shape[0] / record.image.shape[1]
+    aspect = image.shape[0] / image.shape[1]
     figure = Figure(
         figsize=(1.8 * columns, (1.8 * aspect + 0.3) * lines), layout='constrained'
     )
@@ -169,7 +191,16 @@ def draw_attention_maps(
 
 
 def blend_heatmap(image: np.ndarray, attention: Tensor) -> np.ndarray:
-    """(h, w) attention as colours, from blue to red, over an (H, W, 3) image."""
+    """Lay an attention map over an image.
+
+    Args:
+        image (np.ndarray): Of shape (H, W, 3), uint8.
+        attention (Tensor): Of shape (h, w).
+
+    Returns:
+        np.ndarray: The map in colours from blue (lowest) to red (highest), blended with
+        the image, of shape (H, W, 3), uint8.
+    """
     from matplotlib import colormaps
 
     attention = F.interpolate(
@@ -177,5 +208,5 @@ def blend_heatmap(image: np.ndarray, attention: Tensor) -> np.ndarray:
     )
     low, high = torch.aminmax(attention)
     scaled = ((attention - low) / (high - low).clamp_min(1e-12))[0, 0].numpy()
-    colours = colormaps['jet'](scaled)[..., :3] * 255
-    return (0.5 * image + 0.5 * colours).astype(np.uint8)
+    colors = colormaps['jet'](scaled)[..., :3] * 255
+    return (0.5 * image + 0.5 * colors).astype(np.uint8)

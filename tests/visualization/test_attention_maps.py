@@ -1,11 +1,12 @@
-"""Attention maps: what is recorded, and what the tool draws of a trained model."""
+"""Attention maps: what is recorded and drawn, and the tool with trained models."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
-from mmengine.model import BaseDataPreprocessor
+from matplotlib.figure import Figure
+from mmengine.model import ImgDataPreprocessor
 from PIL import Image
 from torch import nn
 
@@ -24,25 +25,20 @@ from ..commands import REPOSITORY, run_tool
 SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
 
 
-class Normalizer(BaseDataPreprocessor):
-    """What the toolboxes' preprocessors have of it."""
-
-    def __init__(self, to_rgb=True):
-        super().__init__()
-        self._channel_conversion = to_rgb
-        self.register_buffer('mean', torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1))
-        self.register_buffer('std', torch.tensor([2.0, 4.0, 5.0]).view(3, 1, 1))
+NORMALIZATION = dict(mean=[10.0, 20.0, 30.0], std=[2.0, 4.0, 5.0])
 
 
-def model_of(backbone):
+def build_model(backbone, data_preprocessor=None):
     model = nn.Module()
     model.backbone = backbone.eval()
-    model.data_preprocessor = Normalizer()
+    model.data_preprocessor = data_preprocessor or ImgDataPreprocessor(
+        **NORMALIZATION, bgr_to_rgb=True
+    )
     return model
 
 
 def naive_attention(tokens, memory):
-    """Double normalised attention of (N, d) tokens to (S, d) memories, in float64."""
+    """Doubly normalised attention of (N, d) tokens to (S, d) memories, in float64."""
     scores = tokens.double() @ memory.double().T
     shares = torch.tensor([[math.exp(v) for v in row] for row in scores.tolist()])
     shares = shares / shares.sum(0)
@@ -54,7 +50,7 @@ def test_the_attention_of_the_last_layer_is_recorded():
     backbone = MetaFormer(
         SIZES, ['Pooling', 'ExternalAttention', 'Pooling', 'ExternalAttention']
     )
-    model = model_of(backbone)
+    model = build_model(backbone)
     mixer = backbone.stages[3].blocks[0].token_mixer
     assert isinstance(mixer, ExternalAttention)
     seen = []
@@ -68,37 +64,46 @@ def test_the_attention_of_the_last_layer_is_recorded():
     )
 
 
+# Module, class and arguments; the images of the data sets are BGR.
+PREPROCESSORS = [
+    ('mmengine.model', 'ImgDataPreprocessor', dict(bgr_to_rgb=True)),
+    ('mmengine.model', 'ImgDataPreprocessor', dict(mean=None, std=None)),
+    ('mmseg.models', 'SegDataPreProcessor', dict(bgr_to_rgb=True)),
+    ('mmseg.models', 'SegDataPreProcessor', {}),
+    ('mmdet.models', 'DetDataPreprocessor', dict(bgr_to_rgb=True)),
+    ('mmdet.models', 'DetDataPreprocessor', {}),
+    ('mmpretrain.models', 'ClsDataPreprocessor', dict(to_rgb=True)),
+    ('mmpretrain.models', 'ClsDataPreprocessor', {}),
+]
+
+
 @pytest.mark.smoke
-def test_the_image_is_shown_as_it_was_before_normalisation():
-    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
-    image = torch.randint(0, 255, (1, 3, 32, 48)).float()
-    preprocessor = model.data_preprocessor
+@pytest.mark.parametrize('module, name, arguments', PREPROCESSORS, ids=str)
+def test_the_recorded_image_is_the_loaded_one_in_rgb(module, name, arguments):
+    preprocessor_class = getattr(pytest.importorskip(module), name)
+    preprocessor = preprocessor_class(**(NORMALIZATION | arguments))
+    model = build_model(MetaFormer(SIZES, 'ExternalAttention'), preprocessor)
+    bgr = torch.randint(0, 255, (3, 32, 48), dtype=torch.uint8)
+    inputs = bgr[None] if module == 'mmpretrain.models' else [bgr]
+    normalized = preprocessor(dict(inputs=inputs))['inputs']
+    if isinstance(normalized, list):
+        normalized = torch.stack(normalized)
     with record_attention(model) as record, torch.no_grad():
-        model.backbone((image - preprocessor.mean) / preprocessor.std)
-    difference = np.abs(record.image.astype(int) - image[0].permute(1, 2, 0).numpy())
-    assert record.image.shape == (32, 48, 3) and difference.max() <= 1
+        model.backbone(normalized)
+    assert record.image.dtype == np.uint8 and record.image.shape == (32, 48, 3)
+    expected = bgr.flip(0).permute(1, 2, 0).numpy().astype(int)
+    assert np.abs(record.image - expected).max() <= 1
 
 
 @pytest.mark.smoke
-def test_a_model_of_bgr_images_is_shown_in_rgb():
-    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
-    model.data_preprocessor = Normalizer(to_rgb=False)
-    blue = torch.tensor([200.0, 0, 0]).view(1, 3, 1, 1).expand(1, 3, 32, 32)  # in BGR
-    with record_attention(model) as record, torch.no_grad():
-        mean, std = model.data_preprocessor.mean, model.data_preprocessor.std
-        model.backbone((blue - mean) / std)
-    assert record.image[0, 0].tolist() == [0, 0, 200]
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize('size, places', [((64, 64), (4, 4)), ((49, 97), (3, 6))])
-def test_eamlps_heads_are_laid_on_the_map_of_their_tokens(size, places):
+@pytest.mark.parametrize('size, map_size', [((64, 64), (4, 4)), ((49, 97), (3, 6))])
+def test_the_heads_of_an_eamlp_are_recorded_as_maps(size, map_size):
     arch = dict(embed_dims=16, depth=2, num_heads=2, mlp_ratio=1)
-    model = model_of(EAMLP(arch))
+    model = build_model(EAMLP(arch))
     with record_attention(model) as record, torch.no_grad():
         model.backbone(torch.randn(1, 3, *size))
         mixer = model.backbone.blocks[-1].token_mixer
-        assert record.attention.shape == (8, *places, 64)
+        assert record.attention.shape == (8, *map_size, 64)
         tokens = []
         mixer.register_forward_pre_hook(lambda module, inputs: tokens.append(inputs[0]))
         model.backbone(torch.randn(1, 3, *size))
@@ -108,8 +113,8 @@ def test_eamlps_heads_are_laid_on_the_map_of_their_tokens(size, places):
 
 
 @pytest.mark.smoke
-def test_hooks_are_gone_afterwards():
-    model = model_of(MetaFormer(SIZES, 'ExternalAttention'))
+def test_afterwards_the_model_has_no_hooks():
+    model = build_model(MetaFormer(SIZES, 'ExternalAttention'))
     with record_attention(model):
         pass
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
@@ -117,13 +122,16 @@ def test_hooks_are_gone_afterwards():
 
 @pytest.mark.smoke
 def test_a_model_without_external_attention_is_refused():
-    with pytest.raises(UserError, match='no ExternalAttention.*EANet'):
-        with record_attention(model_of(MetaFormer(SIZES, 'Pooling'))):
-            pass
+    model = build_model(MetaFormer(SIZES, 'Pooling'))
+    with (
+        pytest.raises(UserError, match='no ExternalAttention.*EANet'),
+        record_attention(model),
+    ):
+        pass
 
 
 @pytest.mark.smoke
-def test_the_place_of_most_attention_is_red_and_of_least_blue():
+def test_the_highest_attention_is_red_and_the_lowest_blue():
     attention = torch.zeros(4, 4)
     attention[0, 3] = 1
     drawn = blend_heatmap(np.full((32, 32, 3), 100, np.uint8), attention).astype(int)
@@ -131,6 +139,41 @@ def test_the_place_of_most_attention_is_red_and_of_least_blue():
     assert red > blue + 50
     red, _, blue = drawn[29, 2]
     assert blue > red + 30
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    'heads, expected',
+    [
+        (1, [None, (5, 0), (2, 0)]),
+        (2, [None, (5, 0), (5, 1), None, (2, 0), (2, 1)]),
+    ],
+)
+def test_each_panel_shows_the_map_of_its_row_and_head(
+    heads, expected, tmp_path, monkeypatch
+):
+    figures = []
+    monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: figures.append(self))
+    image = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
+    record = AttentionRecord(image, torch.rand(heads, 2, 3, 8))
+    draw_attention_maps(record, [5, 2], tmp_path / 'out.png')
+    assert len(figures[0].axes) == len(expected)
+    for axes, panel in zip(figures[0].axes, expected):
+        (shown,) = (picture.get_array() for picture in axes.get_images())
+        if panel is None:
+            assert axes.get_title() == 'image'
+            np.testing.assert_array_equal(shown, image)
+        else:
+            row, head = panel
+            assert axes.get_title() == f'row {row}' + f', head {head}' * (heads > 1)
+            attention = record.attention[head, :, :, row]
+            np.testing.assert_array_equal(shown, blend_heatmap(image, attention))
+
+
+@pytest.mark.smoke
+def test_an_empty_record_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='no forward pass'):
+        draw_attention_maps(AttentionRecord(), [0], tmp_path / 'out.png')
 
 
 @pytest.mark.smoke
@@ -177,19 +220,19 @@ def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
     with Image.open(tmp_path / 'maps.png') as picture:
         assert picture.width > 2 * picture.height
     before = (tmp_path / 'maps.png').read_bytes()
-    for options, told in (
+    for options, message in (
         (['--out', 'maps.png'], 'maps.png exists already'),
         (['--out', 'maps'], 'expected the name of a .png'),
         (['--out', 'other.png', '--rows', '64'], 'from 0 to 63'),
     ):
         result = run_tool('draw_attention.py', *arguments, *options, cwd=tmp_path)
-        assert result.returncode == 2 and told in result.stderr
+        assert result.returncode == 2 and message in result.stderr
     assert (tmp_path / 'maps.png').read_bytes() == before
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    'config, options, drawn',
+    'config, options, output',
     [
         ('eamlp_7_in1k', [], '16 head(s), maps of 4 x 4'),
         (
@@ -203,7 +246,7 @@ def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
         ),
     ],
 )
-def test_the_tool_draws_classifiers_and_detectors(config, options, drawn, tmp_path):
+def test_the_tool_draws_classifiers_and_detectors(config, options, output, tmp_path):
     result = run_tool(
         'train.py',
         REPOSITORY / 'configs' / f'{config}.py',
@@ -229,4 +272,4 @@ def test_the_tool_draws_classifiers_and_detectors(config, options, drawn, tmp_pa
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    assert drawn in result.stdout and (tmp_path / 'maps.png').is_file()
+    assert output in result.stdout and (tmp_path / 'maps.png').is_file()
