@@ -1,16 +1,18 @@
-"""What the published implementations compute, see data/goldens."""
+"""Outputs of the papers' published implementations, stored in data/goldens."""
 
 import importlib.util
 import json
 from pathlib import Path
+from types import ModuleType
 
 import torch
+from torch import Tensor
 
 DATA = Path(__file__).parent / 'data'
 
 
-def load_fill():
-    """The module that defines the goldens' weights and inputs."""
+def load_fill() -> ModuleType:
+    """Load the module that defines weights and inputs of the goldens."""
     spec = importlib.util.spec_from_file_location('fill', DATA / 'goldens' / 'fill.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -18,9 +20,21 @@ def load_fill():
 
 
 class Golden:
-    """What a published implementation computes, see data/goldens."""
+    """Weights, inputs and outputs of a published implementation.
 
-    def __init__(self, name):
+    Args:
+        name (str): The name of the file in data/goldens, without suffix.
+
+    Attributes:
+        params (int): Number of parameters of the published model.
+        trainable (int): Number of those that are trained.
+        cases (dict): Outputs by input, such as '224x224'.
+        keys (dict): Published names and shapes.
+        dense_keys (dict): Names and shapes of the norms that the published model for
+            dense prediction has in addition.
+    """
+
+    def __init__(self, name: str) -> None:
         self.fill = load_fill()
         content = json.loads((DATA / 'goldens' / f'{name}.json').read_text())
         self.params = content['params']
@@ -29,27 +43,27 @@ class Golden:
         self.keys = content['keys']
         self.dense_keys = content.get('feat_keys', {})
 
-    def state_dict(self):
-        """The published checkpoint: names and tensors."""
-        return {
-            key: torch.from_numpy(self.fill.fill(key, shape))
-            for key, shape in self.keys.items()
-        }
+    def state_dict(self) -> dict[str, Tensor]:
+        """The published checkpoint."""
+        return self._fill(self.keys)
 
-    def dense_state_dict(self):
-        """Names and tensors of the norms that dense prediction has beside."""
-        return {
-            key: torch.from_numpy(self.fill.fill(key, shape))
-            for key, shape in self.dense_keys.items()
-        }
+    def dense_state_dict(self) -> dict[str, Tensor]:
+        """The additional norms of the published model for dense prediction."""
+        return self._fill(self.dense_keys)
 
-    def image(self, case):
-        """The input of case 'HxW', (1, 3, H, W)."""
+    def image(self, case: str) -> Tensor:
+        """The input of a case 'HxW', of shape (1, 3, H, W)."""
         return torch.from_numpy(self.fill.golden_input(*map(int, case.split('x'))))
 
+    def _fill(self, keys: dict[str, list[int]]) -> dict[str, Tensor]:
+        return {
+            key: torch.from_numpy(self.fill.fill(key, shape))
+            for key, shape in keys.items()
+        }
+
     @staticmethod
-    def distance(output, expected):
-        """Relative L2 distance of the stored values; the shape must be equal."""
+    def distance(output: Tensor, expected: dict) -> float:
+        """The relative L2 distance of the stored values; the shapes must be equal."""
         assert list(output.shape) == expected['shape']
         values = output.detach().flatten()[torch.tensor(expected['idx'])]
         target = torch.tensor(expected['val'])
