@@ -45,7 +45,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> type:
-    # It imports mmsegmentation, hence only where it is asked for.
+    # It imports mmsegmentation, so only when it is asked for.
     if name == 'EAHead':
         return decode_heads.EAHead
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

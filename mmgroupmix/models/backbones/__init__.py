@@ -1,3 +1,5 @@
+"""Backbones, registered in ``MODELS``."""
+
 from .eamlp import EAMLP
 from .groupmixformer import GroupMixFormer
 from .metaformer import MetaFormer

@@ -1,74 +1,91 @@
-"""What every backbone of this package is: sizes by name, files, freezing, folding."""
+"""Base of the backbones: architectures by name, frozen parts, folding for inference."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from mmengine.model import BaseModule
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...arguments import suggest
-from ...errors import UserError
+from ...arguments import check_argument, suggest
 from .pretrained import PretrainedLoadingMixin
 
 
 class Backbone(PretrainedLoadingMixin, BaseModule):
-    """Base of the backbones; they load published files as they are.
+    """Base of the backbones, which load published files as they are.
 
     Args:
+        frozen_stages (int): Number of frozen parts, -1 for none.
         norm_eval (bool): Keep batch norms in eval mode while training.
+        with_cp (bool): Activation checkpointing.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
     """
 
-    #: Sizes by name, other names for them, and what such a table must have.
-    arch_settings = {}
-    arch_aliases = {}
-    arch_keys = ()
+    #: Sizes of the architectures by name.
+    arch_settings: ClassVar[Mapping[str, Mapping]] = {}
+    #: Other names of the architectures.
+    arch_aliases: ClassVar[Mapping[str, str]] = {}
+    #: Sizes that an architecture given as a dict must have.
+    arch_keys: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, norm_eval: bool, init_cfg: dict | list[dict] | None):
+    def __init__(
+        self,
+        frozen_stages: int,
+        norm_eval: bool,
+        with_cp: bool,
+        init_cfg: dict | list[dict] | None,
+    ):
         super().__init__(init_cfg)
+        self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
+        self.with_cp = with_cp
         self.fused = False
 
     @classmethod
     def resolve_arch(cls, arch: str | Mapping) -> tuple[str, dict]:
-        """The name and the table of sizes of an architecture key, alias or table."""
+        """Look up an architecture.
+
+        Args:
+            arch (str | dict): A name or an alias, or a dict of sizes.
+
+        Returns:
+            tuple[str, dict]: Its name, ``'custom'`` for a dict, and its sizes.
+
+        Raises:
+            UserError: If there is no architecture of that name.
+        """
         if isinstance(arch, Mapping):
             return 'custom', dict(arch)
+        names = (*cls.arch_settings, *cls.arch_aliases)
+        expected = f'{", ".join((*names, "a dict"))} with {", ".join(cls.arch_keys)}'
+        expected += suggest(arch, names)
         name = cls.arch_aliases.get(arch, arch) if isinstance(arch, str) else None
-        if name not in cls.arch_settings:
-            aliases = {v: f' ({k})' for k, v in cls.arch_aliases.items()}
-            known = [f'{key}{aliases.get(key, "")}' for key in cls.arch_settings]
-            allowed = ', '.join((*known, 'or a dict')) if known else 'a dict'
-            raise UserError(
-                f'{cls.__name__}: unknown arch {arch!r}{suggest(arch, cls.arch_settings)}'
-                f'. Allowed: {allowed} with {", ".join(cls.arch_keys[:-1])} and '
-                f'{cls.arch_keys[-1]}.'
-            )
+        check_argument(name in cls.arch_settings, f'{cls.__name__}: arch', arch, expected)
         return name, dict(cls.arch_settings[name])
 
     @classmethod
     def infer_arch(cls, tensors: Mapping[str, Tensor]) -> dict:
-        """The entries of ``arch_settings`` that a file in our names tells."""
+        """Infer sizes, as in ``arch_settings``, from a state dict in our names."""
         raise NotImplementedError
 
     @classmethod
     def from_state_dict(
         cls, arch: str, tensors: Mapping[str, Tensor], classifier: bool
     ) -> 'Backbone':
-        """A backbone with the parts that a whole file has.
+        """Build a backbone with the parts that a complete state dict has.
 
         Args:
             arch (str): A key of ``arch_settings``.
-            tensors (dict[str, Tensor]): The file, in our names.
+            tensors (dict[str, Tensor]): The state dict, in our names.
             classifier (bool): Whether it is for a classifier, not for dense prediction.
 
         Returns:
-            Backbone: From random weights.
+            Backbone: The backbone, with random weights.
         """
         raise NotImplementedError
 
     def freeze(self) -> None:
-        """Put what is frozen in eval mode, without gradients."""
+        """Put frozen parts in eval mode and let them take no gradients."""
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> 'Backbone':
@@ -79,8 +96,8 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
         """
         if mode and self.fused:
             raise RuntimeError(
-                f'{type(self).__name__} is fused for inference: parts of it are '
-                'folded away. Train the model as it was before fuse().'
+                f'{type(self).__name__} is fused for inference: some of its parts are '
+                'folded into others. Train the model as it was before fuse().'
             )
         super().train(mode)
         if mode:
@@ -92,10 +109,11 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
         return self
 
     def fuse(self) -> 'Backbone':
-        """Fold for inference, in place: the outputs stay equal to float32 rounding.
+        """Fold for inference, in place; the outputs stay equal up to float32 rounding.
 
-        Batch norms go into the convolution or linear layer before them, the identity of
-        a position encoding into its kernel. The backbone is in eval mode after it.
+        Batch norms are folded into the convolution or linear layer before them, the
+        identity of a position encoding into its kernel. The backbone is then in eval
+        mode.
 
         Returns:
             Backbone: The backbone itself.

@@ -2,14 +2,15 @@
 
 Paper: "Advancing Vision Transformers with Group-Mix Attention" (arXiv 2311.15157),
 Section 3.3 and Table 1. Where paper and published code differ (the large architecture),
-this is the published code, which users' checkpoints were made with.
+this follows the published code, with which users' checkpoints were made.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from torch import nn
 
-from ...arguments import check_keys, explain_arguments
+from ...arguments import explain_arguments
 from ...registry import MODELS
 from ..blocks.metaformer_block import MetaFormerBlock
 from ..layers.conv_norm import ConvNormAct
@@ -25,37 +26,37 @@ class GroupMixFormer(MetaFormer):
     """GroupMixFormer backbone (Section 3.3, Table 1).
 
     Args:
-        arch (str | dict): ``mobile``, ``tiny``, ``small``, ``base`` or ``large``, for
-            short ``m``, ``t``, ``s``, ``b``, ``l``; or a dict with ``embed_dims``
-            (multiples of 10), ``depths`` and ``mlp_ratios``, four values each.
+        arch (str | dict): ``mobile``, ``tiny``, ``small``, ``base`` or ``large``, in
+            short ``m``, ``t``, ``s``, ``b``, ``l``; or a dict, as in
+            :class:`MetaFormer`, with multiples of 10 as ``embed_dims``.
         in_channels (int): Channels of the image. Defaults to 3.
         out_indices (Sequence[int]): Stages, 0 to 3, whose maps are returned.
             Defaults to (0, 1, 2, 3).
         drop_path_rate (float, optional): Stochastic depth of the last block; it rises
             linearly from 0 over all blocks. Defaults to the architecture's rate in
-            ImageNet training, and 0 for a dict.
+            ImageNet training, 0 for a dict without one.
         frozen_stages (int): -1 freezes nothing, 0 the stem, n the stem and the first n
-            stages. Defaults to -1.
+            stages. Frozen parts stay in eval mode. Defaults to -1.
         norm_eval (bool): Keep batch norms in eval mode while training.
             Defaults to False.
         with_cp (bool): Activation checkpointing in the blocks. Defaults to False.
-        norm_cfg (dict): The batch norm of stem, embeddings and aggregators; 'SyncBN'
-            for training on several devices. Defaults to ``dict(type='BN')``.
-        aggregators (dict): Arguments of :class:`GroupMixAttention`:
-            ``kernel_sizes``, odd kernel sides of segments 1, 2 and 3.
+        norm_cfg (dict): Config of the batch norms in stem, embeddings and aggregators;
+            ``SyncBN`` for training on several devices. Defaults to ``dict(type='BN')``.
+        aggregators (dict): Arguments of :class:`GroupMixAttention`: ``kernel_sizes``, odd
+            kernel sides of segments 1, 2 and 3.
             Defaults to ``dict(kernel_sizes=(3, 5, 7))``.
-        final_norm (bool): Batch norm on the last map, as the classifier has it (dense
-            prediction takes the stages as they are). Defaults to False.
+        final_norm (bool): True for a classifier: batch norm on the last map. False for
+            dense prediction: maps without further norms. Defaults to False.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
-            ``type='Pretrained'`` takes published files.
-        pretrained (str, optional): What a segmentor's ``model.pretrained`` hands down,
-            see :class:`MetaFormer`.
+            ``type='Pretrained'`` takes published files. Defaults to None.
+        pretrained (str, optional): A segmentor's ``model.pretrained``, see
+            :class:`MetaFormer`. Defaults to None.
 
     Raises:
         UserError: If an argument is not as described.
     """
 
-    arch_settings = dict(
+    arch_settings: ClassVar = dict(
         mobile=dict(
             embed_dims=(40, 80, 160, 160),
             depths=(3, 3, 12, 4),
@@ -87,7 +88,9 @@ class GroupMixFormer(MetaFormer):
             drop_path_rate=0.5,
         ),
     )
-    arch_aliases = dict(m='mobile', t='tiny', s='small', b='base', l='large')
+    arch_aliases: ClassVar = dict(m='mobile', t='tiny', s='small', b='base', l='large')
+    #: Norms of the blocks; ``norm_cfg`` is that of the convolutions.
+    block_norm_cfg: ClassVar = dict(type='LN', eps=1e-6)
 
     def __init__(
         self,
@@ -104,14 +107,12 @@ class GroupMixFormer(MetaFormer):
         init_cfg: dict | list[dict] | None = None,
         pretrained: str | None = None,
     ):
-        check_keys('GroupMixFormer: aggregators', aggregators, ['kernel_sizes'])
-        self.conv_norm_cfg = norm_cfg
         super().__init__(
             arch,
             dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators),
             in_channels,
             out_indices,
-            norm_cfg=dict(type='LN', eps=1e-6),
+            norm_cfg=norm_cfg,
             drop_path_rate=drop_path_rate,
             frozen_stages=frozen_stages,
             norm_eval=norm_eval,
@@ -121,40 +122,36 @@ class GroupMixFormer(MetaFormer):
             pretrained=pretrained,
         )
 
-    def build_stem(self, in_channels: int) -> nn.Module:
-        """Two 3x3 convolutions of stride 2, at half the width and the full one."""
-        width = self.embed_dims[0]
+    def build_stem(self, in_channels: int, dim: int) -> nn.Module:
+        """Build two 3x3 convolutions of stride 2, the first one of half the width."""
+        first = nn.Conv2d(in_channels, dim // 2, 3, 2, padding=1)
+        second = nn.Conv2d(dim // 2, dim, 3, 2, padding=1)
         return nn.Sequential(
-            ConvNormAct(
-                nn.Conv2d(in_channels, width // 2, 3, 2, padding=1), self.conv_norm_cfg
-            ),
-            ConvNormAct(
-                nn.Conv2d(width // 2, width, 3, 2, padding=1), self.conv_norm_cfg
-            ),
+            ConvNormAct(first, self.norm_cfg), ConvNormAct(second, self.norm_cfg)
         )
 
     def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
-        """A separable convolution; stages 1 to 3 halve the resolution."""
+        """Build a separable convolution; stages 1 to 3 halve the resolution."""
         conv = SeparableConv2d(in_channels, dim, stride=1 if index == 0 else 2)
-        return ConvNormAct(conv, self.conv_norm_cfg)
+        return ConvNormAct(conv, self.norm_cfg)
 
     def build_block(
         self, dim: int, token_mixer: nn.Module, mlp_ratio: float, drop_path: float
     ) -> nn.Module:
-        """The MetaFormer block after a convolutional position encoding."""
+        """Build the MetaFormer block with a convolutional position encoding."""
         return MetaFormerBlock(
             dim,
             token_mixer,
             mlp_ratio,
-            self.norm_cfg,
+            self.block_norm_cfg,
             drop_path=drop_path,
             position_encoding=ConvPositionEncoding(dim),
         )
 
     def build_out_norm(self, dim: int) -> nn.Module:
-        """None: dense prediction takes the stages as they are."""
+        """Build no norm: dense prediction takes the maps without one."""
         return nn.Identity()
 
     def build_final_norm(self, dim: int) -> nn.Module:
-        """The classifier's batch norm."""
-        return build_batch_norm(self.conv_norm_cfg, dim)
+        """Build the classifier's batch norm."""
+        return build_batch_norm(self.norm_cfg, dim)

@@ -4,6 +4,8 @@ Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Sec
 and Table 1.
 """
 
+from typing import ClassVar
+
 from ...registry import MODELS
 from .metaformer import MetaFormer
 
@@ -16,19 +18,19 @@ class PoolFormer(MetaFormer):
     """PoolFormer backbone (Section 3.2, Table 1).
 
     Args:
-        arch (str | dict): ``s12``, ``s24``, ``s36``, ``m36`` or ``m48``, or a dict as
-            :class:`MetaFormer` takes it. The other arguments are those of
-            :class:`MetaFormer` too; its ``token_mixers`` default to pooling 3x3.
+        arch (str | dict): ``s12``, ``s24``, ``s36``, ``m36`` or ``m48``, or a dict, as in
+            :class:`MetaFormer`. The other arguments are those of :class:`MetaFormer`;
+            ``token_mixers`` defaults to 3x3 pooling.
 
     Raises:
         UserError: If an argument is not as described.
     """
 
-    arch_settings = dict(
+    arch_settings: ClassVar = dict(
         s12=dict(**_SMALL, depths=(2, 2, 6, 2), layer_scale=1e-5, drop_path_rate=0.1),
         s24=dict(**_SMALL, depths=(4, 4, 12, 4), layer_scale=1e-5, drop_path_rate=0.1),
         s36=dict(**_SMALL, depths=(6, 6, 18, 6), layer_scale=1e-6, drop_path_rate=0.2),
         m36=dict(**_MEDIUM, depths=(6, 6, 18, 6), layer_scale=1e-6, drop_path_rate=0.3),
         m48=dict(**_MEDIUM, depths=(8, 8, 24, 8), layer_scale=1e-6, drop_path_rate=0.4),
     )
-    default_token_mixers = dict(type='Pooling', pool_size=3)
+    default_token_mixers: ClassVar = dict(type='Pooling', pool_size=3)

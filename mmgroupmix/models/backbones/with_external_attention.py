@@ -1,4 +1,4 @@
-"""External attention in a backbone of any toolbox, by two lines of its config.
+"""External attention added to a backbone of any toolbox, by two lines of its config.
 
 Paper: "Beyond Self-attention: External Attention using Two Linear Layers for Visual
 Tasks" (arXiv 2105.02358), its experiments on detection: a ResNet-50 with one external
@@ -8,169 +8,150 @@ attention block at the end of stage 4.
 import inspect
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import Registry
 from torch import Tensor, nn
 
-from ...arguments import check_call, check_names, suggest
+from ...arguments import check_argument, check_names, suggest
 from ...errors import UnknownArgumentError, UserError
 from ...registry import MODELS
 from ..blocks.external_attention_block import ExternalAttentionBlock
 
 
-@MODELS.register_module()
-def WithExternalAttention(  # configs name it as they name a class
+@MODELS.register_module(name='WithExternalAttention')
+def add_external_attention(
     base: str | type | None = None,
     external_attention: Mapping | None = None,
-    **backbone_arguments,
+    **backbone_arguments: Any,
 ) -> nn.Module:
-    """A backbone with one of its maps passed through an external attention block.
+    """Build a backbone and pass one of its maps through an external attention block.
 
-    In a config, beside what it says of its backbone already::
+    A config needs two lines more than for the backbone alone::
 
         backbone=dict(
             type='mmgroupmix.WithExternalAttention',
-            base='ResNet',  # what type was
+            base='ResNet',  # previously the type
             external_attention=dict(channels=2048))
 
-    What comes out is the backbone itself, of its own class, with a submodule
-    ``external_attention`` more. Its own weights keep their names: files for it load as
-    before, and the block starts afresh. ``norm_eval`` of the backbone does not reach the
-    block's norm, which has no trained statistics to keep; ``eval()`` of the block does.
+    The result is the backbone itself, of its own class, with an additional submodule
+    ``external_attention``. Its own weights keep their names: its files load as before,
+    and the block is randomly initialised. ``norm_eval`` of the backbone does not affect
+    the block's norm, which has no pretrained statistics to keep; ``eval()`` of the block
+    does.
 
     Args:
-        base (str | type): The backbone, found where ``type`` would be: in the toolbox of
-            the config, or as ``'mmdet.ResNet'``.
-        external_attention (dict): ``stage``, the place in the tuple of returned maps of
-            the one to pass, by default -1, the last; and the arguments of
+        base (str | type): Type of the backbone, looked up as ``type`` would be: in the
+            toolbox of the config, or as ``'mmdet.ResNet'``.
+        external_attention (dict): ``stage``, the index of the map in the returned tuple,
+            by default -1, the last; and the arguments of
             :class:`ExternalAttentionBlock`: ``channels`` of that map, ``num_memories``,
             ``norm``, ``tied``, ``norm_cfg``.
-        **backbone_arguments: Those of the backbone.
+        **backbone_arguments: Arguments of the backbone.
 
     Returns:
         nn.Module: The backbone. Its forward raises a UserError if there is no
-        (B, C, H, W) map at that place, or one with other channels.
+        (B, C, H, W) map of these channels at that index.
 
     Raises:
         UserError: If there is no such backbone or an argument is not as described.
     """
-    if base is None or external_attention is None:
+    if base is None or not isinstance(external_attention, Mapping):
         raise UnknownArgumentError(
-            'WithExternalAttention: expected base, the type of the backbone, and '
-            'external_attention, a dict with the channels of its map, as '
-            "base='ResNet', external_attention=dict(channels=2048); given "
-            f'base={base!r}, external_attention={external_attention!r}.'
+            f'WithExternalAttention: base={base!r}, external_attention='
+            f'{external_attention!r}, expected the type of the backbone and a dict with '
+            "the channels of its map, such as base='ResNet', external_attention="
+            'dict(channels=2048).'
         )
     block, stage = build_block(external_attention)
     backbone = build_backbone(base, backbone_arguments)
     if hasattr(backbone, 'external_attention'):
         raise UserError(
-            f'WithExternalAttention: {type(backbone).__name__} has an external_attention '
-            'already. Give its arguments there.'
+            f'WithExternalAttention: {type(backbone).__name__} has external_attention '
+            'already. Set its arguments there.'
         )
     backbone.external_attention = block
     backbone.register_forward_hook(partial(pass_map, stage=stage))
     return backbone
 
 
+#: The name in configs, where it is used like a class.
+WithExternalAttention = add_external_attention
+
+
 def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
-    """The block and the place of its map, of the argument ``external_attention``."""
+    """Build the block and return it with the index of its map."""
     owner = 'WithExternalAttention: external_attention'
-    if not isinstance(arguments, Mapping):
-        raise UnknownArgumentError(
-            f'{owner}={arguments!r}, expected a dict with the channels of the map, as '
-            'dict(channels=2048).'
-        )
+    names = (*inspect.signature(ExternalAttentionBlock).parameters, 'stage')
+    check_names(owner, arguments, names)
     arguments = dict(arguments)
     stage = arguments.pop('stage', -1)
-    channels = arguments.get('channels', 1)
-    if type(channels) is not int or channels < 1:
-        raise UnknownArgumentError(
-            f'{owner} has channels={channels!r}, expected those of the map, 1 or more.'
-        )
-    if type(stage) is not int:
-        raise UnknownArgumentError(
-            f'{owner} has stage={stage!r}, expected the place of a map in the tuple that '
-            'the backbone returns: 0 the first, -1 the last.'
-        )
-    known = (*inspect.signature(ExternalAttentionBlock).parameters, 'stage')
-    check_names(owner, arguments, known)
-    check_call(owner, ExternalAttentionBlock.__init__, (), arguments)
+    expected = 'the index of a map: 0 for the first, -1 for the last'
+    check_argument(type(stage) is int, f'{owner}: stage', stage, expected)
     return ExternalAttentionBlock(**arguments), stage
 
 
 def build_backbone(base: str | type, arguments: Mapping) -> nn.Module:
-    """The backbone that ``dict(type=base, **arguments)`` is where a config is read."""
+    """Build ``dict(type=base, **arguments)`` in the toolbox of the config."""
     with ROOT_MODELS.switch_scope_and_registry(None) as registry:
-        if isinstance(base, str) and find(registry, base) is None:
-            raise UserError(
-                f'WithExternalAttention: base={base!r} is no registered backbone'
-                f'{suggest_backbone(registry, base)}. Give what type was without it; of '
-                "another toolbox than the config's as 'mmdet.ResNet'."
-            )
+        if isinstance(base, str):
+            try:
+                is_registered = registry.get(base) is not None
+            except RuntimeError:  # from mmengine, for a name that looks like a module
+                is_registered = False
+            name = 'WithExternalAttention: base'
+            expected = 'a registered backbone, such as ResNet or mmdet.ResNet'
+            expected += '' if is_registered else suggest_backbone(registry, base)
+            check_argument(is_registered, name, base, expected)
         return registry.build(dict(arguments, type=base))
 
 
 def suggest_backbone(registry: Registry, name: str) -> str:
-    """' (did you mean ...?)': the same name in other toolboxes, or the nearest one."""
-    scoped = [
+    """' (did you mean 'x'?)' for the same name in another toolbox, or the nearest one."""
+    names = [
         f'{scope}.{known}'
-        for scope, child in registry.root.children.items()
+        for scope, child in sorted(registry.root.children.items())
         for known in child.module_dict
     ]
-    same = [repr(known) for known in scoped if known.endswith(f'.{name}')]
-    if same:
-        return f' (did you mean {" or ".join(sorted(same))}?)'
-    return suggest(name, (*registry.module_dict, *scoped))
-
-
-def find(registry: Registry, name: str):
-    """What is registered under a name, or None."""
-    try:
-        return registry.get(name)
-    except RuntimeError:  # of mmengine, for a name with the shape of a Python path
-        return None
+    same = [known for known in names if known.endswith(f'.{name}')]
+    return suggest(same[0] if same else name, (*registry.module_dict, *names))
 
 
 def pass_map(
     backbone: nn.Module, inputs: tuple, maps: Tensor | tuple | list, stage: int
 ) -> Tensor | tuple | list:
-    """Forward hook: the backbone's maps with one of them passed through its block."""
-    block = backbone.external_attention
-    # A norm_eval of the backbone put it in eval mode, for statistics that came with
-    # pretrained weights: this one has only those that it gathers.
-    block.norm.train(block.training)
+    """Forward hook: pass one of the backbone's maps through its block."""
+    block = backbone.get_submodule('external_attention')
+    # With norm_eval, the backbone's train() puts every batch norm in eval mode, for the
+    # sake of pretrained statistics. The block's norm has none, and nothing else tells it
+    # to follow the block; where it does already, this changes nothing.
+    block.get_submodule('norm').train(block.training)
     passed = [maps] if isinstance(maps, Tensor) else list(maps)
-    if not -len(passed) <= stage < len(passed):
-        raise UserError(
-            f'WithExternalAttention: stage={stage}, but of {type(backbone).__name__} '
-            f'{len(passed)} map(s) come out. Set stage to the place of one of them, or '
-            'out_indices to return more.'
-        )
-    check_map(backbone, passed[stage], block.conv1.in_channels, stage)
-    passed[stage] = block(passed[stage])
+    try:
+        passed[stage] = block(passed[stage])
+    except (IndexError, TypeError, RuntimeError) as error:
+        explain_output(backbone, passed, stage, error)
+        raise
     if isinstance(maps, Tensor):
         return passed[0]
     return tuple(passed) if isinstance(maps, tuple) else passed
 
 
-def check_map(
-    backbone: nn.Module, feature_map: Tensor, channels: int, stage: int
+def explain_output(
+    backbone: nn.Module, outputs: list, stage: int, error: Exception
 ) -> None:
-    """Raise a UserError if it is no (B, C, H, W) map with so many channels."""
-    name = type(backbone).__name__
-    shape = getattr(feature_map, 'shape', None)
-    if shape is None or len(shape) != 4:
-        what = type(feature_map).__name__ if shape is None else f'shape {tuple(shape)}'
+    """Raise a UserError if there is no map for the block among the outputs."""
+    channels = backbone.get_parameter('external_attention.conv1.weight').shape[1]
+    shapes = [
+        tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        for out in outputs
+    ]
+    shape = shapes[stage] if -len(shapes) <= stage < len(shapes) else ()
+    if len(shape) != 4 or shape[1] != channels:
         raise UserError(
-            f'WithExternalAttention: what {name} returns at stage={stage} is of {what}, '
-            'expected a map (B, C, H, W). Set stage to the place of one, or let the '
-            'backbone return maps.'
-        )
-    if shape[1] != channels:
-        raise UserError(
-            f'WithExternalAttention: external_attention has channels={channels}, but the '
-            f'map that {name} returns at stage={stage} has {shape[1]}. Set '
-            f'channels={shape[1]}.'
-        )
+            f'WithExternalAttention: stage={stage}, channels={channels}, expected a map '
+            f'(B, {channels}, H, W) at that index of the outputs of '
+            f'{type(backbone).__name__}: {", ".join(map(str, shapes))}. Set stage to the '
+            'index of a map, and channels to its channels.'
+        ) from error

@@ -1,4 +1,4 @@
-"""Blocks that backbones and heads are built of."""
+"""Blocks of which backbones and heads are built."""
 
 from .external_attention_block import ExternalAttentionBlock
 from .metaformer_block import MetaFormerBlock

@@ -1,29 +1,27 @@
 """Attention over the pixels of a map, with convolutions, norm and residual around it.
 
 Paper: "Beyond Self-attention: External Attention using Two Linear Layers for Visual
-Tasks" (arXiv 2105.02358), Section 3.1: what its segmentation and detection experiments
-insert, around external attention or, to compare, around self-attention.
+Tasks" (arXiv 2105.02358), Section 3.1: the block that its segmentation and detection
+experiments insert, around external attention or, for comparison, around self-attention.
 """
 
 from collections.abc import Mapping
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..layers.layout import to_map, to_tokens
-from ..layers.norm import build_norm
+from ..layers.norm import build_norm, fold_batch_norm
 
 
 class AttentionBlock(nn.Module):
-    """ReLU(x + norm(conv2(attention(conv1(x))))), both convolutions 1x1.
+    """ReLU(x + norm(conv2(attention(conv1(x))))), with 1x1 convolutions.
 
     Args:
         channels (int): Channels c of the map.
         attention (nn.Module): Maps (B, H, W, c') tokens to (B, H, W, c).
-        attention_channels (int): Channels c' of what it takes.
-        norm_cfg (dict, optional): The norm, as :func:`build_norm` takes it.
+        attention_channels (int): Channels c' of the attention's input.
+        norm_cfg (dict, optional): Config of the norm, as :func:`build_norm` takes it.
     """
 
     def __init__(
@@ -40,7 +38,7 @@ class AttentionBlock(nn.Module):
         self.norm = build_norm(norm_cfg, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Attend.
+        """Apply the block.
 
         Args:
             x (Tensor): Map, (B, c, H, W).
@@ -53,7 +51,5 @@ class AttentionBlock(nn.Module):
         return F.relu(x + self.norm(self.conv2(mixed)))
 
     def fuse(self) -> None:
-        """Fold a batch norm into the convolution: the outputs stay the same."""
-        if isinstance(self.norm, _BatchNorm):
-            self.conv2 = fuse_conv_bn_eval(self.conv2, self.norm)
-            self.norm = nn.Identity()
+        """Fold a batch norm into the convolution; the outputs stay the same."""
+        self.conv2, self.norm = fold_batch_norm(self.conv2, self.norm)

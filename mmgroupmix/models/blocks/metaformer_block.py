@@ -1,4 +1,4 @@
-"""The block that every backbone here is made of.
+"""The MetaFormer block, of which every backbone here is made.
 
 Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Section 3.1,
 Equations 1 to 3: a norm, *any* token mixer and a residual; then a norm, a channel MLP and
@@ -11,9 +11,10 @@ import torch
 from mmcv.cnn.bricks import DropPath
 from torch import Tensor, nn
 
+from ...arguments import check_int
 from ...errors import UserError
 from ..layers.mlp import Mlp
-from ..layers.norm import build_norm, norm_tokens
+from ..layers.norm import apply_norm, build_norm
 
 
 class MetaFormerBlock(nn.Module):
@@ -22,21 +23,22 @@ class MetaFormerBlock(nn.Module):
     Args:
         dim (int): Channels C.
         token_mixer (nn.Module): Maps (B, H, W, C) tokens to (B, H, W, C).
-        mlp_ratio (float): Hidden width of the MLP in units of C; 0 leaves the second
-            half, norm and MLP, out. Defaults to 4.
-        norm_cfg (dict, optional): The norm of both halves, as :func:`build_norm` takes
-            it; None for none. Defaults to ``dict(type='GN', num_groups=1)``.
-        act_cfg (dict): The activation of the MLP. Defaults to ``dict(type='GELU')``.
-        layer_scale (float): Initial value of the learnt factors, one a channel, on both
-            branches ("Going deeper with Image Transformers", arXiv 2103.17239,
+        mlp_ratio (float): Hidden channels of the MLP in units of C; 0 leaves out the
+            second half, norm and MLP. Defaults to 4.
+        norm_cfg (dict, optional): Config of the norm in both halves, as
+            :func:`build_norm` takes it; None for no norm.
+            Defaults to ``dict(type='GN', num_groups=1)``.
+        act_cfg (dict): Config of the MLP's activation. Defaults to ``dict(type='GELU')``.
+        layer_scale (float): Initial value of the learnt factors on both branches, one per
+            channel ("Going deeper with Image Transformers", arXiv 2103.17239,
             Section 2); 0 for none. Defaults to 0.
         residual (bool): Add the input to both branches. Defaults to True.
         drop_path (float): Probability that stochastic depth drops a residual branch.
             Defaults to 0.
-        position_encoding (nn.Module, optional): Applied to the tokens before all else,
+        position_encoding (nn.Module, optional): Applied to the tokens first,
             (B, H, W, C) to (B, H, W, C). Defaults to None.
-        mlp_norm_cfg (dict, optional): Another norm for the MLP's half. Defaults to None:
-            ``norm_cfg`` is that of both halves.
+        mlp_norm_cfg (dict, optional): Config of another norm for the MLP's half. Defaults
+            to None: ``norm_cfg`` for both halves.
     """
 
     def __init__(
@@ -58,41 +60,68 @@ class MetaFormerBlock(nn.Module):
         self.norm1 = build_norm(norm_cfg, dim)
         self.token_mixer = token_mixer
         self.layer_scale1 = build_layer_scale(layer_scale, dim)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio), act_cfg) if mlp_ratio else None
+        self.mlp = build_mlp(dim, mlp_ratio, act_cfg) if mlp_ratio else None
         if self.mlp:
             self.norm2 = build_norm(mlp_norm_cfg or norm_cfg, dim)
             self.layer_scale2 = build_layer_scale(layer_scale, dim)
         self.drop_path = DropPath(drop_path)
+        FirstOutputCheck(token_mixer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
         x = self.position_encoding(x)
-        mixed = self.token_mixer(norm_tokens(self.norm1, x))
-        check_mixed(self.token_mixer, mixed, x)
-        x = self.join(x, mixed, self.layer_scale1)
+        mixed = self.token_mixer(apply_norm(self.norm1, x))
+        x = self.add_branch(x, mixed, self.layer_scale1)
         if self.mlp:
-            x = self.join(x, self.mlp(norm_tokens(self.norm2, x)), self.layer_scale2)
+            mapped = self.mlp(apply_norm(self.norm2, x))
+            x = self.add_branch(x, mapped, self.layer_scale2)
         return x
 
-    def join(self, x: Tensor, branch: Tensor, scale: Tensor | None) -> Tensor:
-        """x + scale * branch, or what of it this block has."""
+    def add_branch(self, x: Tensor, branch: Tensor, scale: Tensor | None) -> Tensor:
+        """Compute x + scale * branch, as far as this block has them."""
         if not self.residual:
             return branch if scale is None else branch * scale
         branch = self.drop_path(branch)
         return x + branch if scale is None else torch.addcmul(x, branch, scale)
 
 
-def check_mixed(token_mixer: nn.Module, mixed: Tensor, x: Tensor) -> None:
-    """Raise a UserError if a mixer did not return tokens of the shape that it got."""
-    if not isinstance(mixed, Tensor) or mixed.shape != x.shape:
-        what = tuple(mixed.shape) if isinstance(mixed, Tensor) else type(mixed).__name__
-        raise UserError(
-            f'The token mixer {type(token_mixer).__name__} returned {what}, expected '
-            f'{tuple(x.shape)}: (B, H, W, C) tokens as it got them. layers.layout.to_map '
-            'and to_tokens lead to (B, C, H, W) and back.'
-        )
+class FirstOutputCheck:
+    """Forward hook that checks the first output of a token mixer, then removes itself.
+
+    PyTorch would not always notice a wrong shape, as broadcasting makes many of them fit.
+    """
+
+    def __init__(self, token_mixer: nn.Module):
+        self.handle = token_mixer.register_forward_hook(self)
+
+    def __call__(self, token_mixer: nn.Module, inputs: tuple, mixed: object) -> None:
+        """Raise a UserError if the output is not a tensor of the input's shape."""
+        expected = tuple(inputs[0].shape)
+        shape = tuple(mixed.shape) if isinstance(mixed, Tensor) else type(mixed).__name__
+        if shape != expected:
+            raise UserError(
+                f'The token mixer {type(token_mixer).__name__} returned {shape}, '
+                f'expected {expected}: (B, H, W, C) tokens, as in its input. '
+                'layers.layout.to_map and to_tokens convert to (B, C, H, W) and back.'
+            )
+        self.handle.remove()
+
+
+def build_mlp(dim: int, mlp_ratio: float, act_cfg: Mapping) -> Mlp:
+    """Build the MLP of a block."""
+    hidden_dim = int(dim * mlp_ratio)
+    check_int(f'dim={dim}, mlp_ratio={mlp_ratio}: hidden channels', hidden_dim, 1)
+    return Mlp(dim, hidden_dim, act_cfg)
 
 
 def build_layer_scale(value: float, dim: int) -> nn.Parameter | None:
-    """(C,) factors that start at ``value``, or None if it is 0."""
+    """Build (C,) factors that start at ``value``, or None if it is 0."""
     return nn.Parameter(torch.full((dim,), float(value))) if value else None
+
+
+def spread_drop_path(rate: float, num_blocks: int) -> list[float]:
+    """Stochastic depth of every block, linear from 0 to ``rate`` at the last one.
+
+    Source: "Deep Networks with Stochastic Depth" (arXiv 1603.09382), Section 3.
+    """
+    return [rate * block / max(num_blocks - 1, 1) for block in range(num_blocks)]

@@ -1,4 +1,4 @@
-"""The linear attention of T2T-ViT's light tokens-to-token module.
+"""Performer, the linear attention of T2T-ViT's light tokens-to-token module.
 
 Papers: "Rethinking Attention with Performers" (arXiv 2009.14794), Section 2, and
 "Tokens-to-Token ViT" (arXiv 2101.11986), Section 3.1, which uses it on long sequences.
@@ -12,14 +12,14 @@ so that attention, D^-1 phi(Q) (phi(K)^T V), is linear in the number of tokens.
 import torch
 from torch import Tensor, nn
 
-from ..layers.precision import at_least_float32, without_autocast
+from ..layers.precision import disable_autocast, promote_to_float32
 
-#: Keeps the division finite where all features of a token vanish.
+#: Keeps the division finite where all features of a token underflow.
 EPSILON = 1e-8
 
 
 class TokenPerformer(nn.Module):
-    """Performer attention of one head that narrows tokens; the values are its shortcut.
+    """Single-head Performer attention that narrows tokens; the values are its shortcut.
 
     Args:
         in_channels (int): Channels C of the input.
@@ -27,9 +27,11 @@ class TokenPerformer(nn.Module):
         kernel_ratio (float): Features m in units of d. Defaults to 0.5.
 
     Attributes:
-        projection (Tensor): The rows w, (m, d): orthogonal, of length sqrt(m), drawn
-            once and never trained; a buffer, which checkpoints hold.
+        projection (Tensor): The rows w, (m, d): orthogonal, of length sqrt(m), random and
+            never trained; a buffer, which is saved in checkpoints.
     """
+
+    projection: Tensor
 
     def __init__(self, in_channels: int, dim: int = 64, kernel_ratio: float = 0.5):
         super().__init__()
@@ -46,17 +48,17 @@ class TokenPerformer(nn.Module):
         return (v + self.proj(mixed)).unflatten(1, x.shape[1:3])
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """D^-1 phi(Q) (phi(K)^T V), (B, N, d), at least float32."""
-        # The exponentials and their sums over thousands of tokens leave float16's range.
-        with without_autocast(v):
-            queries = self.features(at_least_float32(q))
-            keys = self.features(at_least_float32(k))
-            context = keys.mT @ at_least_float32(v)  # (B, m, d)
+        """Compute D^-1 phi(Q) (phi(K)^T V), (B, N, d), at least in float32."""
+        # Exponentials, and their sums over thousands of tokens, leave float16's range.
+        with disable_autocast(v):
+            queries = self.compute_features(promote_to_float32(q))
+            keys = self.compute_features(promote_to_float32(k))
+            context = keys.mT @ promote_to_float32(v)  # (B, m, d)
             normalizer = queries @ keys.sum(dim=1).unsqueeze(-1)  # D, (B, N, 1)
             return queries @ context / (normalizer + EPSILON)
 
-    def features(self, x: Tensor) -> Tensor:
-        """phi, (B, N, d) to (B, N, m)."""
+    def compute_features(self, x: Tensor) -> Tensor:
+        """Compute phi, (B, N, d) to (B, N, m)."""
         projection = self.projection.to(x.dtype)
         half_norms = x.square().sum(dim=-1, keepdim=True) / 2
         return (x @ projection.mT - half_norms).exp() / len(projection) ** 0.5

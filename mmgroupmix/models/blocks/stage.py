@@ -1,4 +1,4 @@
-"""A stage of a backbone: what changes the resolution, then blocks."""
+"""A stage of a backbone: a change of resolution, then blocks."""
 
 from torch import Tensor, nn
 
@@ -7,35 +7,33 @@ from ..layers.layout import to_map, to_tokens
 
 
 class Stage(nn.Module):
-    """Downsampling of maps, then blocks on tokens.
+    """Patch embedding, position embedding, blocks.
 
     Args:
-        downsample (nn.Module): (B, C, H, W) to (B, C', H', W').
-        blocks (list[nn.Module]): Each (B, H, W, C) to (B, H, W, C).
+        embedding (nn.Module): The patch embedding, which changes resolution and width:
+            (B, C, H, W) to (B, C', H', W').
+        blocks (list[nn.Module]): Blocks, each (B, H, W, C') to (B, H, W, C').
         position_embedding (nn.Module, optional): Applied to the tokens before the
             blocks. Defaults to None.
     """
 
     def __init__(
         self,
-        downsample: nn.Module,
+        embedding: nn.Module,
         blocks: list[nn.Module],
         position_embedding: nn.Module | None = None,
     ):
         super().__init__()
-        # 'embedding' is the name in state dicts.
-        self.add_module('embedding', downsample)
+        self.embedding = embedding
         self.position_embedding = position_embedding or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
 
-    @property
-    def downsample(self) -> nn.Module:
-        """What changes the resolution."""
-        return self.get_submodule('embedding')
-
     def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
-        """(B, C, H, W) to (B, C', H', W')."""
-        x = self.position_embedding(to_tokens(self.downsample(x)))
+        """(B, H, W, C) tokens to (B, H', W', C') tokens.
+
+        With ``recompute``, blocks run again in the backward pass, see ``with_cp``.
+        """
+        x = self.position_embedding(to_tokens(self.embedding(to_map(x))))
         for block in self.blocks:
             x = checkpoint_block(block, x) if recompute else block(x)
-        return to_map(x)
+        return x

@@ -2,22 +2,23 @@
 
 Paper: "Tokens-to-Token ViT: Training Vision Transformers from Scratch on ImageNet"
 (arXiv 2101.11986), Section 3.1. A soft split unfolds overlapping windows, and each
-becomes a token; an encoder narrows the tokens to 64 channels and lets them see each
-other; the next soft split joins 3 x 3 of them into one. EAMLP (arXiv 2105.02358) puts
-external attention into the encoders.
+becomes a token; an encoder narrows the tokens to 64 channels and mixes them by attention;
+the next soft split joins 3 x 3 of them into one. EAMLP (arXiv 2105.02358) uses external
+attention in the encoders.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...arguments import suggest
-from ...errors import UserError
+from ...arguments import check_choice
 from ..layers.activation_checkpointing import checkpoint_block
 from ..layers.double_normalization import double_normalize
 from ..layers.layout import to_map, to_tokens
 from ..layers.mlp import Mlp
 from .performer import TokenPerformer
 
+#: Kernel size, stride and padding of the three soft splits.
+SOFT_SPLITS = ((7, 4, 2), (3, 2, 1), (3, 2, 1))
 #: Channels between the soft splits.
 TOKEN_DIM = 64
 
@@ -28,11 +29,11 @@ class TokensToToken(nn.Module):
     Args:
         in_channels (int): Channels of the image.
         dim (int): Channels C of the tokens.
-        attention (str): That of the encoders, 'external_attention' or 'performer'.
+        attention (str): Attention of the encoders, 'external_attention' or 'performer'.
             Defaults to 'external_attention'.
 
     Raises:
-        UserError: If there is no such attention.
+        UserError: If ``attention`` is neither of them.
     """
 
     def __init__(self, in_channels: int, dim: int, attention: str = 'external_attention'):
@@ -40,15 +41,9 @@ class TokensToToken(nn.Module):
         attentions = dict(
             external_attention=TokenExternalAttention, performer=TokenPerformer
         )
-        if attention not in attentions:
-            raise UserError(
-                f't2t={attention!r}{suggest(attention, attentions)}, expected the '
-                f'attention of the tokens-to-token module: {" or ".join(attentions)}.'
-            )
+        check_choice('EAMLP: t2t', attention, attentions)
         build_attention = attentions[attention]
-        self.splits = nn.ModuleList(
-            (SoftSplit(7, 4, 2), SoftSplit(3, 2, 1), SoftSplit(3, 2, 1))
-        )
+        self.splits = nn.ModuleList(SoftSplit(*split) for split in SOFT_SPLITS)
         widths = (7 * 7 * in_channels, 3 * 3 * TOKEN_DIM)
         self.encoders = nn.ModuleList(
             TokenEncoder(width, TOKEN_DIM, build_attention(width, TOKEN_DIM))
@@ -67,10 +62,10 @@ class TokensToToken(nn.Module):
             tokens = split(to_map(tokens))
         return self.project(tokens)
 
-    def num_tokens(self, height: int, width: int) -> int:
-        """How many tokens H' * W' an image of (height, width) becomes."""
-        for split in self.splits:
-            height, width = split.num_windows(height), split.num_windows(width)
+    def count_tokens(self, height: int, width: int) -> int:
+        """Number of tokens H' * W' that an image of (height, width) becomes."""
+        for split in SOFT_SPLITS:
+            height, width = count_windows(height, *split), count_windows(width, *split)
         return height * width
 
 
@@ -79,7 +74,7 @@ class SoftSplit(nn.Module):
 
     Args:
         kernel_size (int): Side of a window.
-        stride (int): Step from one to the next.
+        stride (int): Distance from one window to the next.
         padding (int): Zeros around the map.
     """
 
@@ -92,15 +87,17 @@ class SoftSplit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) map to (B, H', W', C * kernel_size^2) tokens."""
         windows = F.unfold(x, self.kernel_size, padding=self.padding, stride=self.stride)
-        return to_tokens(windows.unflatten(2, (self.num_windows(x.shape[2]), -1)))
-
-    def num_windows(self, side: int) -> int:
-        """Windows along a side of the map."""
-        return (side + 2 * self.padding - self.kernel_size) // self.stride + 1
+        height = count_windows(x.shape[2], self.kernel_size, self.stride, self.padding)
+        return to_tokens(windows.unflatten(2, (height, -1)))
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""
         return f'{self.kernel_size}, stride={self.stride}, padding={self.padding}'
+
+
+def count_windows(side: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Number of windows along a side of a map."""
+    return (side + 2 * padding - kernel_size) // stride + 1
 
 
 class TokenEncoder(nn.Module):
@@ -109,8 +106,8 @@ class TokenEncoder(nn.Module):
     Args:
         in_channels (int): Channels C of the input.
         dim (int): Channels d of the output.
-        attention (nn.Module): (B, H, W, C) to (B, H, W, d), with a shortcut of its own:
-            the input is too wide to be one.
+        attention (nn.Module): (B, H, W, C) to (B, H, W, d). It has its own shortcut, as
+            the input is too wide to be added.
     """
 
     def __init__(self, in_channels: int, dim: int, attention: nn.Module):

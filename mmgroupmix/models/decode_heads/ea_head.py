@@ -4,32 +4,41 @@ Paper: "Beyond Self-attention: External Attention using Two Linear Layers for Vi
 Tasks" (arXiv 2105.02358), Section 3.1 and its experiments on semantic segmentation.
 """
 
+import inspect
 from collections.abc import Mapping
+from typing import Any
 
 from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
-from ...arguments import check_arguments, explain_arguments
+from ...arguments import check_argument, check_choice, check_names, explain_arguments
 from ...checkpoints.eanet import convert_head
-from ...errors import UserError
 from ..blocks.external_attention_block import ExternalAttentionBlock
 from ..blocks.self_attention_block import SelfAttentionBlock
+from ..layers.state_dict import convert_entries
+
+ATTENTION_BLOCKS = {
+    'external': ExternalAttentionBlock,
+    'self': SelfAttentionBlock,
+    None: None,
+}
 
 
 @explain_arguments
 class EAHead(BaseDecodeHead):
     """3x3 conv-norm-ReLU, attention block, 3x3 conv-norm-ReLU, 1x1 conv to classes.
 
-    The second convolution halves the channels; dropout, on channels, comes after it.
-    ``load_state_dict`` takes the published names: those of a head, those below
-    ``decode_head.`` or, of a whole EANet, the head's part. A whole EANet with its
-    backbone loads by :func:`mmgroupmix.checkpoints.convert_eanet`.
+    The second convolution halves the channels and is followed by dropout of channels.
+    ``load_state_dict`` takes the published names: those of a head, the same with the
+    prefix ``decode_head.``, or those of a whole EANet, of which the head is loaded. For a
+    whole EANet with its backbone, see :func:`mmgroupmix.checkpoints.convert_eanet`.
 
     Args:
         in_channels (int): Channels of the backbone's map.
-        channels (int): Channels of the attention block. Defaults to 512.
-        num_classes (int): Classes.
+        channels (int): Channels of the attention block, an even number.
+            Defaults to 512.
+        num_classes (int): Number of classes.
         attention (str, optional): ``'external'``; or its ablations, ``'self'`` for
             self-attention and None for no block at all. Defaults to 'external'.
         num_memories (int, optional): Entries S of the memories; for external attention
@@ -39,9 +48,9 @@ class EAHead(BaseDecodeHead):
             self-attention.
         tied (bool): Use the keys' memory for the values too; for external attention
             only. Defaults to False.
-        norm_cfg (dict, optional): The norms; None for none.
+        norm_cfg (dict, optional): Config of the norms; None for no norms.
             Defaults to ``dict(type='BN')``.
-        **arguments: Those of mmsegmentation's ``BaseDecodeHead``: ``in_index``,
+        **arguments: Arguments of mmsegmentation's ``BaseDecodeHead``: ``in_index``,
             ``dropout_ratio`` (0.1), ``align_corners``, ``loss_decode``, ...
 
     Raises:
@@ -59,14 +68,12 @@ class EAHead(BaseDecodeHead):
         norm: str | None = None,
         tied: bool = False,
         norm_cfg: Mapping | None = dict(type='BN'),
-        **arguments,
+        **arguments: Any,
     ):
-        check_arguments('EAHead', arguments, EAHead, BaseDecodeHead)
-        if type(channels) is not int or channels < 2 or channels % 2:
-            raise UserError(
-                f'EAHead: channels={channels!r}, expected an even number: the last '
-                "convolution has half of them. The paper's is 512."
-            )
+        own, inherited = inspect.signature(EAHead), inspect.signature(BaseDecodeHead)
+        check_names('EAHead', arguments, (*own.parameters, *inherited.parameters))
+        # The last convolution has half of the channels.
+        check_argument(channels % 2 == 0, 'EAHead: channels', channels, 'an even number')
         super().__init__(
             in_channels,
             channels // 2,
@@ -74,19 +81,17 @@ class EAHead(BaseDecodeHead):
             norm_cfg=norm_cfg,
             **arguments,
         )
+        check_choice(
+            'EAHead: input_transform', self.input_transform, ('resize_concat', None)
+        )
         given = dict(num_memories=num_memories, norm=norm, tied=tied or None)
         given = {key: value for key, value in given.items() if value is not None}
-        if self.input_transform == 'multiple_select':
-            raise UserError(
-                "EAHead: input_transform='multiple_select' gives several maps, "
-                "expected one: 'resize_concat', or None with one in_index."
-            )
         self.conv_in = self.build_conv(self.in_channels, channels)
         self.attention_block = build_attention(attention, channels, norm_cfg, given)
         self.conv_out = self.build_conv(channels, channels // 2)
 
     def build_conv(self, in_channels: int, out_channels: int) -> nn.Module:
-        """3x3 convolution, norm, ReLU."""
+        """Build a 3x3 convolution with norm and ReLU."""
         return ConvModule(
             in_channels,
             out_channels,
@@ -101,8 +106,8 @@ class EAHead(BaseDecodeHead):
         """Classify every pixel.
 
         Args:
-            inputs (tuple[Tensor]): Maps of the backbone; that of ``in_index`` is taken,
-                (B, in_channels, H, W).
+            inputs (tuple[Tensor]): Maps of the backbone, of which the head takes the one
+                at ``in_index``, (B, in_channels, H, W).
 
         Returns:
             Tensor: Logits, (B, num_classes, H, W).
@@ -111,48 +116,32 @@ class EAHead(BaseDecodeHead):
         x = self.conv_out(self.attention_block(x))  # (B, channels / 2, H, W)
         return self.cls_seg(x)
 
-    def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):
-        # Called by torch's and by mmengine's load_state_dict alike.
-        given = {
-            key[len(prefix) :]: state_dict.pop(key)
-            for key in list(state_dict)
-            if key.startswith(prefix)
-        }
-        if given:
-            ours = convert_head(given)
-            state_dict.update((prefix + key, value) for key, value in ours.items())
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        convert_entries(state_dict, prefix, convert_head)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
 
 def build_attention(
     attention: str | None, channels: int, norm_cfg: Mapping | None, given: Mapping
 ) -> nn.Module:
-    """The block between the two convolutions, (B, C, H, W) to (B, C, H, W).
+    """Build the block between the two convolutions, (B, C, H, W) to (B, C, H, W).
 
     Args:
         attention (str, optional): 'external', 'self' or None.
         channels (int): Channels C.
-        norm_cfg (dict, optional): The norm of the block.
-        given (Mapping): What a person gave of ``num_memories``, ``norm`` and ``tied``.
+        norm_cfg (dict, optional): Config of the block's norm.
+        given (Mapping): Those of ``num_memories``, ``norm`` and ``tied`` that were given.
 
     Raises:
-        UserError: If there is no such attention or it does not take what is given.
+        UserError: If there is no such attention or it does not take what was given.
     """
-    blocks = {
-        'external': (ExternalAttentionBlock, ('num_memories', 'norm', 'tied')),
-        'self': (SelfAttentionBlock, ('norm',)),
-        None: (None, ()),
-    }
-    if attention not in blocks:
-        raise UserError(
-            f"EAHead: attention={attention!r}, expected 'external', 'self' or None "
-            '(no attention).'
+    check_choice('EAHead: attention', attention, ATTENTION_BLOCKS)
+    block = ATTENTION_BLOCKS[attention]
+    known = inspect.signature(block).parameters if block else ()
+    for key, value in given.items():
+        check_argument(
+            key in known, f'EAHead: {key}', value, f'none with attention={attention!r}'
         )
-    block, takes = blocks[attention]
-    for key in given:
-        if key not in takes:
-            raise UserError(
-                f'EAHead: {key}={given[key]!r} has no meaning with '
-                f"attention={attention!r}. Leave it out, or set attention='external'."
-            )
     return block(channels, norm_cfg=norm_cfg, **given) if block else nn.Identity()

@@ -1,4 +1,4 @@
-"""The activation that a config chooses."""
+"""Activations built from a config."""
 
 from collections.abc import Mapping
 
@@ -12,13 +12,14 @@ def build_activation(act_cfg: Mapping) -> nn.Module:
     """Build the activation of ``act_cfg``.
 
     Args:
-        act_cfg (dict): As mmcv's ``build_activation_layer`` takes it.
+        act_cfg (dict): Config of the activation, as mmcv's ``build_activation_layer``
+            takes it.
 
     Returns:
         nn.Module: The activation.
 
     Raises:
-        UserError: If mmcv knows no such activation.
+        UserError: If mmcv has no such activation.
     """
     try:
         return build_activation_layer(dict(act_cfg))

@@ -1,4 +1,4 @@
-"""Activation checkpointing that leaves batch norm statistics as they would be without."""
+"""Activation checkpointing that updates batch norm statistics only once per batch."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -9,32 +9,36 @@ from torch.utils.checkpoint import checkpoint
 
 
 def checkpoint_block(module: nn.Module, x: Tensor) -> Tensor:
-    """``module(x)``, keeping nothing but x for the backward pass.
+    """Compute ``module(x)`` and keep only x for the backward pass.
 
-    PyTorch runs the module a second time in the backward pass, and batch norms in it
-    would count the batch twice in their running statistics: the second run leaves them.
+    PyTorch runs the module a second time in the backward pass. Its batch norms would then
+    count the batch twice in their running statistics; here, the second run leaves the
+    statistics alone.
     """
     return checkpoint(
         module,
         x,
         use_reentrant=False,
-        context_fn=lambda: (nullcontext(), frozen_statistics(module)),
+        context_fn=lambda: (nullcontext(), freeze_statistics(module)),
     )
 
 
 @contextmanager
-def frozen_statistics(module: nn.Module) -> Iterator[None]:
-    """Normalise by the batch, but leave the running statistics as they are."""
+def freeze_statistics(module: nn.Module) -> Iterator[None]:
+    """Context manager: batch norms use the batch, but do not update their statistics."""
     norms = [
-        (m, m.momentum, m.num_batches_tracked.clone())
+        m
         for m in module.modules()
         if isinstance(m, _BatchNorm) and m.track_running_stats and m.training
     ]
-    for norm, _, _ in norms:
+    momenta = [norm.momentum for norm in norms]
+    counters = [norm.get_buffer('num_batches_tracked') for norm in norms]
+    counts = [counter.clone() for counter in counters]
+    for norm in norms:
         norm.momentum = 0.0
     try:
         yield
     finally:
-        for norm, momentum, count in norms:
+        for norm, momentum, counter, count in zip(norms, momenta, counters, counts):
             norm.momentum = momentum
-            norm.num_batches_tracked.copy_(count)
+            counter.copy_(count)

@@ -1,18 +1,19 @@
-"""The one layout of every backbone: (B, H, W, C), dense, channels last in memory.
+"""Views between the two layouts: tokens (B, H, W, C) and maps (B, C, H, W).
 
-Linear layers and norms over channels read it as it is. A convolution sees the same
-memory as a (B, C, H, W) tensor in PyTorch's channels-last format, which is the format
-that its fast kernels want, on CPU and GPU: the two functions here are views.
+Every backbone keeps its tokens as dense (B, H, W, C) tensors. Linear layers and norms
+over channels read them as they are. To a convolution, the same memory is a (B, C, H, W)
+tensor in PyTorch's channels-last format, for which the fast kernels on CPU and GPU are
+written. Neither function copies anything.
 """
 
 from torch import Tensor
 
 
 def to_map(tokens: Tensor) -> Tensor:
-    """(B, H, W, C) tokens as a (B, C, H, W) map, channels last in memory: a view."""
+    """View (B, H, W, C) tokens as a (B, C, H, W) map in channels-last format."""
     return tokens.permute(0, 3, 1, 2)
 
 
 def to_tokens(feature_map: Tensor) -> Tensor:
-    """(B, C, H, W) map as (B, H, W, C) tokens: a view."""
+    """View a (B, C, H, W) map as (B, H, W, C) tokens."""
     return feature_map.permute(0, 2, 3, 1)

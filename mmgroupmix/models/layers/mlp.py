@@ -8,12 +8,12 @@ from .activation import build_activation
 
 
 class Mlp(nn.Module):
-    """The channel MLP: linear, activation, linear.
+    """Channel MLP: linear layer, activation, linear layer.
 
     Args:
         dim (int): Channels C of input and output.
         hidden_dim (int): Channels between the two linear layers.
-        act_cfg (dict): The activation. Defaults to ``dict(type='GELU')``.
+        act_cfg (dict): Config of the activation. Defaults to ``dict(type='GELU')``.
     """
 
     def __init__(self, dim: int, hidden_dim: int, act_cfg: Mapping = dict(type='GELU')):

@@ -1,44 +1,70 @@
-"""The norms that a config chooses, on tokens and on maps."""
+"""Norms built from a config, applied to tokens, and folded into convolutions."""
 
 from collections.abc import Mapping
 
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from ...arguments import check_argument
 from ...errors import UserError
 from .layout import to_map, to_tokens
-
-_EXAMPLES = "dict(type='GN', num_groups=1), dict(type='LN') or dict(type='BN')"
-_BATCH_NORM = "a batch norm: dict(type='BN'), or dict(type='SyncBN')"
 
 
 def build_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
     """Build the norm of ``norm_cfg``.
 
     Args:
-        norm_cfg (dict, optional): As mmcv's ``build_norm_layer`` takes it. A group norm
-            with one group has statistics over tokens and channels (the MetaFormer
-            paper's "modified layer norm"), a layer norm over the channels of each token.
-            None for no norm.
+        norm_cfg (dict, optional): Config of the norm, as mmcv's ``build_norm_layer``
+            takes it. A group norm with one group has statistics over tokens and channels
+            (the MetaFormer paper's "modified layer norm"), a layer norm over the channels
+            of each token. None for no norm.
         channels (int): Channels of the input.
 
     Returns:
-        nn.Module: The norm; :func:`norm_tokens` applies it.
+        nn.Module: The norm, for :func:`apply_norm`.
 
     Raises:
-        UserError: If mmcv knows no such norm.
+        UserError: If mmcv has no such norm.
     """
     if norm_cfg is None:
         return nn.Identity()
-    return _build_norm(norm_cfg, channels, f'{_EXAMPLES}, or None for no norm')
+    try:
+        return build_norm_layer(dict(norm_cfg), channels)[1]
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"norm_cfg={norm_cfg!r}, expected a norm of mmcv: dict(type='GN', "
+            "num_groups=1), dict(type='LN'), dict(type='BN'), dict(type='SyncBN'), ... "
+            f'({error})'
+        ) from error
 
 
-def norm_tokens(norm: nn.Module, x: Tensor) -> Tensor:
+def build_batch_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
+    """Build the batch norm of ``norm_cfg``.
+
+    Args:
+        norm_cfg (dict): Config of the batch norm, as :func:`build_norm` takes it.
+        channels (int): Channels of the input.
+
+    Returns:
+        nn.Module: The batch norm.
+
+    Raises:
+        UserError: If it is not a batch norm. Published weights have the statistics of
+            one, and folding needs them.
+    """
+    norm = build_norm(norm_cfg, channels)
+    expected = f"a batch norm, 'BN' or 'SyncBN', not a norm of type {type(norm).__name__}"
+    check_argument(isinstance(norm, _BatchNorm), 'norm_cfg', norm_cfg, expected)
+    return norm
+
+
+def apply_norm(norm: nn.Module, x: Tensor) -> Tensor:
     """Apply a norm to tokens.
 
     Args:
-        norm (nn.Module): What :func:`build_norm` built.
+        norm (nn.Module): A norm that :func:`build_norm` has built.
         x (Tensor): Tokens, (B, H, W, C).
 
     Returns:
@@ -50,32 +76,17 @@ def norm_tokens(norm: nn.Module, x: Tensor) -> Tensor:
     return to_tokens(norm(to_map(x)))
 
 
-def build_batch_norm(norm_cfg: Mapping, channels: int) -> nn.Module:
-    """Build the batch norm of ``norm_cfg``.
+def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
+    """Fold a batch norm in eval mode into the convolution before it.
 
     Args:
-        norm_cfg (dict): As mmcv's ``build_norm_layer`` takes it.
-        channels (int): Channels of the input.
+        conv (nn.Conv2d): The convolution.
+        norm (nn.Module): The norm after it.
 
     Returns:
-        nn.Module: The norm.
-
-    Raises:
-        UserError: If it is no batch norm: published weights hold the statistics of one,
-            and folding needs them.
+        tuple[nn.Conv2d, nn.Module]: The folded convolution and an identity; the two
+        arguments if the norm is not a batch norm.
     """
-    norm = _build_norm(norm_cfg, channels, _BATCH_NORM)
     if not isinstance(norm, _BatchNorm):
-        raise UserError(
-            f'norm_cfg={norm_cfg!r} is a {type(norm).__name__}, expected {_BATCH_NORM}.'
-        )
-    return norm
-
-
-def _build_norm(norm_cfg: Mapping, channels: int, expected: str) -> nn.Module:
-    try:
-        return build_norm_layer(dict(norm_cfg), channels)[1]
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f'norm_cfg={norm_cfg!r}, expected {expected}. ({error})'
-        ) from error
+        return conv, norm
+    return fuse_conv_bn_eval(conv, norm), nn.Identity()

@@ -1,10 +1,11 @@
-"""How blocks and stages learn where a token is."""
+"""Position encodings: convolutional, learnt, sinusoidal."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
+from .separable_conv import build_depthwise_conv
 
 
 class ConvPositionEncoding(nn.Module):
@@ -29,22 +30,61 @@ class ConvPositionEncoding(nn.Module):
         return encoding if self.fused else x + encoding
 
     def fuse(self) -> None:
-        """Fold the identity into the kernel's centre: the outputs stay the same."""
-        centre = self.conv.kernel_size[0] // 2
-        self.conv.weight.data[:, :, centre, centre] += 1
-        self.fused = True
+        """Fold the identity into the centre of the kernel; the outputs stay the same."""
+        if not self.fused:
+            centre = self.conv.kernel_size[0] // 2
+            self.conv.weight.data[:, :, centre, centre] += 1
+            self.fused = True
+
+
+class HeadwiseConv2d(nn.Module):
+    """Depthwise convolution with bias in which two heads have kernels of their own.
+
+    The relative position encoding of "Co-Scale Conv-Attentional Image Transformers"
+    (arXiv 2104.06399), Section 3.2, as GroupMixFormer uses it: q times this, of v.
+
+    Args:
+        head_dim (int): Channels Ch of a head.
+        kernel_sizes (tuple[int, int]): Odd kernel sides, one per head.
+    """
+
+    def __init__(self, head_dim: int, kernel_sizes: tuple[int, int]):
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d(head_dim, head_dim, k, padding=k // 2, groups=head_dim)
+            for k in kernel_sizes
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
+        # One convolution is faster than two: the kernels are small, the map is not.
+        weight, bias = self.merge_kernels()
+        padding = weight.shape[-1] // 2
+        return F.conv2d(image, weight, bias, padding=padding, groups=len(weight))
+
+    def merge_kernels(self) -> tuple[Tensor, Tensor]:
+        """(2 Ch, 1, K, K) kernels, zeros around the smaller ones, and (2 Ch,) bias."""
+        weights, biases = zip(*(conv.parameters() for conv in self.convs))
+        side = max(weight.shape[-1] for weight in weights)
+        margins = [(side - weight.shape[-1]) // 2 for weight in weights]
+        padded = [F.pad(weight, [m] * 4) for weight, m in zip(weights, margins)]
+        return torch.cat(padded), torch.cat(biases)
+
+    def merge(self) -> nn.Conv2d:
+        """Build one convolution that computes the same, for inference."""
+        return build_depthwise_conv(*self.merge_kernels())
 
 
 class PositionEmbedding(nn.Module):
     """Tokens plus a learnt vector for every place, resampled to maps of any size.
 
     Source: the hybrid stages of "MetaFormer Is Actually What You Need for Vision"
-    (arXiv 2111.11418), whose attention has no other notion of place; resampled as
-    "An Image is Worth 16x16 Words" (arXiv 2010.11929), Section 3.2, does.
+    (arXiv 2111.11418), whose attention has no other notion of place; resampled as in
+    "An Image is Worth 16x16 Words" (arXiv 2010.11929), Section 3.2.
 
     Args:
         dim (int): Channels C.
-        size (tuple[int, int]): Height and width of the map that it is learnt on.
+        size (tuple[int, int]): Height and width of the map on which it is learnt.
     """
 
     def __init__(self, dim: int, size: tuple[int, int]):
@@ -53,44 +93,46 @@ class PositionEmbedding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        embedding = self.embedding
-        if embedding.shape[1:3] != x.shape[1:3]:
-            embedding = to_tokens(
-                F.interpolate(
-                    to_map(embedding), x.shape[1:3], mode='bicubic', align_corners=False
-                )
-            )
-        return x + embedding
+        size = x.shape[1:3]
+        if self.embedding.shape[1:3] == size:
+            return x + self.embedding
+        resampled = F.interpolate(
+            to_map(self.embedding), size, mode='bicubic', align_corners=False
+        )
+        return x + to_tokens(resampled)
 
 
 class SinusoidPosition(nn.Module):
-    """Tokens plus fixed sines and cosines of their place in the sequence.
+    """Tokens plus fixed sines and cosines of their position in the sequence.
 
     Source: "Attention Is All You Need" (arXiv 1706.03762), Section 3.5, as T2T-ViT
     (arXiv 2101.11986) uses it.
 
     Args:
         dim (int): Channels C.
-        num_positions (int): Positions that are kept ready; those of longer sequences are
-            computed when they come.
+        num_positions (int): Positions that are computed in advance; those of longer
+            sequences are computed when needed.
     """
+
+    table: Tensor
 
     def __init__(self, dim: int, num_positions: int):
         super().__init__()
-        self.register_buffer(
-            'table', sinusoid_table(num_positions, dim), persistent=False
-        )
+        table = build_sinusoid_table(num_positions, dim)
+        self.register_buffer('table', table, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, N, C)."""
         num_positions, dim = x.shape[1:]
         if num_positions <= len(self.table):
             return x + self.table[:num_positions]
-        return x + sinusoid_table(num_positions, dim).to(self.table)
+        return x + build_sinusoid_table(num_positions, dim).to(self.table)
 
 
-def sinusoid_table(num_positions: int, dim: int) -> Tensor:
-    """Sines on even and cosines on odd channels (arXiv 1706.03762, Section 3.5).
+def build_sinusoid_table(num_positions: int, dim: int) -> Tensor:
+    """Build a table of sines on even channels and cosines on odd ones.
+
+    Source: "Attention Is All You Need" (arXiv 1706.03762), Section 3.5.
 
     Args:
         num_positions (int): Positions p, from 0.

@@ -1,4 +1,4 @@
-"""Where half precision is too little: sums over thousands of tokens, scores unscaled."""
+"""Float32 where half precision is not enough, also under autocast."""
 
 from contextlib import AbstractContextManager, nullcontext
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 
-def at_least_float32(x: Tensor) -> Tensor:
-    """x in float32, or as it is if that is more."""
+def promote_to_float32(x: Tensor) -> Tensor:
+    """Convert half precision to float32; float32 and float64 stay as they are."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-def without_autocast(x: Tensor) -> AbstractContextManager:
-    """Within it, operations on x's device keep the precision of their inputs."""
-    # PyTorch has no autocast for tensors without data, on which operations are counted.
+def disable_autocast(x: Tensor) -> AbstractContextManager:
+    """Context manager: operations on x's device keep the precision of their inputs."""
+    # PyTorch has no autocast for meta tensors, with which operations are counted.
     if x.is_meta:
         return nullcontext()
     return torch.autocast(x.device.type, enabled=False)

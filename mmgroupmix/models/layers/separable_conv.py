@@ -1,14 +1,17 @@
-"""Depthwise separable convolution: the aggregators' and embeddings' convolution."""
+"""Depthwise separable convolutions of GroupMixFormer's embeddings and aggregators."""
 
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .layout import to_map, to_tokens
 
 
 class SeparableConv2d(nn.Module):
-    """A depthwise k x k convolution, then a pointwise one, both without bias.
+    """A depthwise convolution, then a pointwise one, both without bias.
 
     Args:
-        in_channels (int): Channels of the input.
-        out_channels (int): Channels of the output.
+        in_channels (int): Channels C of the input.
+        out_channels (int): Channels C' of the output.
         kernel_size (int): Odd side of the depthwise kernel. Defaults to 3.
         stride (int): Stride of the depthwise convolution. Defaults to 1.
     """
@@ -32,3 +35,71 @@ class SeparableConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
         return self.pointwise(self.depthwise(x))
+
+
+class SharedSeparableConv2d(nn.Module):
+    """One separable convolution that serves q, k and v, which are adjacent channels.
+
+    Args:
+        dim (int): Channels c of each of the three.
+        kernel_size (int): Odd side of the depthwise kernel.
+    """
+
+    def __init__(self, dim: int, kernel_size: int):
+        super().__init__()
+        self.depthwise: nn.Conv2d = SharedDepthwiseConv2d(
+            dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
+        )
+        self.pointwise = nn.Conv2d(dim, dim, 1, bias=False)
+
+    def forward(self, qkv: Tensor) -> Tensor:
+        """(B, H, W, 3c) to (B, HW, 3, c)."""
+        tokens = to_tokens(self.depthwise(to_map(qkv)))  # (B, H, W, 3c)
+        tokens = tokens.flatten(1, 2).unflatten(-1, (3, -1))  # (B, HW, 3, c)
+        return to_tokens(self.pointwise(to_map(tokens)))
+
+    def fuse(self) -> None:
+        """Repeat the depthwise kernel once and for all, for inference."""
+        if isinstance(self.depthwise, SharedDepthwiseConv2d):
+            self.depthwise = build_depthwise_conv(self.depthwise.repeat_kernel())
+
+
+class SharedDepthwiseConv2d(nn.Conv2d):
+    """A depthwise convolution whose kernels serve q, k and v: (B, 3c, H, W) as input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3c, H, W) to (B, 3c, H, W)."""
+        # In training, repeating a small kernel is cheaper than rearranging the map.
+        weight = self.repeat_kernel()
+        return F.conv2d(x, weight, padding=self.padding, groups=len(weight))
+
+    def repeat_kernel(self) -> Tensor:
+        """(3c, 1, K, K): the kernels for q, for k and for v."""
+        return self.weight.repeat(3, 1, 1, 1)
+
+
+def build_depthwise_conv(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
+    """Build a depthwise convolution of stride 1 that keeps the size of the map.
+
+    Args:
+        weight (Tensor): Kernels, (C, 1, K, K) with an odd K.
+        bias (Tensor, optional): (C,). Defaults to None.
+
+    Returns:
+        nn.Conv2d: The convolution, whose parameters take no gradients.
+    """
+    channels, _, side, _ = weight.shape
+    # On the meta device nothing is initialised, and no random number is drawn.
+    conv = nn.Conv2d(
+        channels,
+        channels,
+        side,
+        padding=side // 2,
+        groups=channels,
+        bias=bias is not None,
+        device='meta',
+    )
+    conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    if bias is not None:
+        conv.bias = nn.Parameter(bias.detach(), requires_grad=False)
+    return conv

@@ -1,3 +1,5 @@
+"""Token mixers, registered in ``TOKEN_MIXERS``."""
+
 from .depthwise_conv import DepthwiseConv
 from .external_attention import ExternalAttention
 from .group_mix_attention import GroupMixAttention

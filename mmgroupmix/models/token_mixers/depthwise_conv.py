@@ -1,7 +1,7 @@
 """Mixing by a depthwise convolution, an ablation of the MetaFormer paper.
 
 Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Table 5:
-pooling with weights that are learnt, K x K of them a channel.
+pooling with learnt weights, K x K of them per channel.
 """
 
 from torch import Tensor, nn
@@ -20,17 +20,12 @@ class DepthwiseConv(nn.Module):
         kernel_size (int): Odd side K of the kernel. Defaults to 3.
 
     Raises:
-        UserError: If ``kernel_size`` is no positive odd number.
+        UserError: If ``kernel_size`` is not a positive odd number.
     """
 
     def __init__(self, dim: int, kernel_size: int = 3):
         super().__init__()
-        check_odd(
-            'DepthwiseConv',
-            'kernel_size',
-            kernel_size,
-            'an even kernel would change the size of the map',
-        )
+        check_odd('DepthwiseConv: kernel_size', kernel_size)
         self.conv = nn.Conv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
         )

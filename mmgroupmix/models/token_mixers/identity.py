@@ -1,7 +1,7 @@
 """No token mixing at all, an ablation of the MetaFormer paper.
 
-Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Table 5: with
-it a backbone mixes tokens in its embeddings alone, and still learns.
+Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Table 5: such
+a backbone mixes tokens in its patch embeddings alone, and still learns.
 """
 
 from torch import Tensor, nn
@@ -14,12 +14,12 @@ class Identity(nn.Module):
     """Returns its input (Table 5).
 
     Args:
-        dim (int): Channels C: any, for there is nothing to learn.
+        dim (int): Channels C; unused, as there are no weights.
     """
 
     def __init__(self, dim: int):
         super().__init__()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, ..., C) tokens, as they are."""
+        """Return the (B, ..., C) tokens."""
         return x

@@ -1,8 +1,8 @@
 """Pooling, the token mixer of PoolFormer.
 
 Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Section 3.2,
-Equation 4: every token becomes the mean of its K x K neighbourhood, minus itself. It has
-no parameters: what it cannot do, the block around it does.
+Equation 4: every token becomes the mean of its K x K neighbourhood minus itself. There
+are no parameters; what pooling cannot do is left to the block around it.
 """
 
 from torch import Tensor, nn
@@ -17,21 +17,16 @@ class Pooling(nn.Module):
     """Average pooling of stride 1, minus the input (Section 3.2, Equation 4).
 
     Args:
-        dim (int): Channels C: any, for there is nothing to learn.
+        dim (int): Channels C; unused, as there are no weights.
         pool_size (int): Odd side K of the neighbourhood. Defaults to 3.
 
     Raises:
-        UserError: If ``pool_size`` is no positive odd number.
+        UserError: If ``pool_size`` is not a positive odd number.
     """
 
     def __init__(self, dim: int, pool_size: int = 3):
         super().__init__()
-        check_odd(
-            'Pooling',
-            'pool_size',
-            pool_size,
-            'a neighbourhood needs a token in its middle',
-        )
+        check_odd('Pooling: pool_size', pool_size)
         # The equation's 1 / K^2 holds inside the map. At its border, zeros from outside
         # would darken the mean: only tokens that exist are counted.
         self.pool = nn.AvgPool2d(
@@ -47,5 +42,5 @@ class Pooling(nn.Module):
         Returns:
             Tensor: Mixed tokens, (B, H, W, C).
         """
-        # The block around the mixer adds its input again: hence the subtraction.
+        # The block around the mixer adds the input again; hence the subtraction.
         return to_tokens(self.pool(to_map(x))) - x

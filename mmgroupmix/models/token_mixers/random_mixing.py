@@ -1,36 +1,36 @@
 """Mixing by one fixed random matrix, an ablation of the MetaFormer paper.
 
 Paper: "MetaFormer Is Actually What You Need for Vision" (arXiv 2111.11418), Table 5:
-X' = W X for tokens X (N x C), where W (N x N) stays as it was drawn.
+X' = W X for tokens X (N x C), where W (N x N) is random and never trained.
 """
 
 import torch
 from torch import Tensor, nn
 
 from ...registry import TOKEN_MIXERS
-from .num_tokens import check_num_tokens, check_num_tokens_argument
+from .token_matrix import check_num_tokens, mix_by_matrix
 
 
 @TOKEN_MIXERS.register_module()
 class RandomMixing(nn.Module):
-    """A random mean over all tokens, the same one for every image (Table 5).
+    """Random weighted means over all tokens, the same ones for every image (Table 5).
 
-    A row of W is the softmax of N uniform random numbers from 0 to 1.
+    A row of W is the softmax of N uniform random numbers between 0 and 1.
 
     Args:
-        dim (int): Channels C: any, for there is nothing to learn.
-        num_tokens (int): Tokens N of the maps to come, H * W of this stage. Only their
-            number is checked: it cannot tell 14 x 14 from 7 x 28.
+        dim (int): Channels C; unused, as W is shared by all channels.
+        num_tokens (int): Number of tokens N = H * W of this stage. A map of the same
+            number of tokens but another shape is not noticed.
 
     Raises:
-        UserError: If ``num_tokens`` is no positive number or, in the forward pass, not
-            the number of tokens given.
+        UserError: If ``num_tokens`` is not a positive integer.
     """
+
+    random_matrix: Tensor
 
     def __init__(self, dim: int, num_tokens: int):
         super().__init__()
-        check_num_tokens_argument('RandomMixing', num_tokens)
-        self.num_tokens = num_tokens
+        num_tokens = check_num_tokens('RandomMixing', num_tokens)
         # A buffer: a checkpoint is worthless without the matrix it was trained with.
         matrix = torch.rand(num_tokens, num_tokens).softmax(dim=-1)
         self.register_buffer('random_matrix', matrix)
@@ -47,6 +47,4 @@ class RandomMixing(nn.Module):
         Raises:
             UserError: If there are not ``num_tokens`` tokens.
         """
-        check_num_tokens('RandomMixing', self.num_tokens, x.shape[1:-1])
-        mixed = self.random_matrix @ x.flatten(1, -2)  # (B, N, C)
-        return mixed.reshape(x.shape)
+        return mix_by_matrix('RandomMixing', self.random_matrix, x)

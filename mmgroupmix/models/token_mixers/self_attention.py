@@ -1,13 +1,13 @@
 """Multi-head self-attention over all tokens.
 
 Paper: "Attention Is All You Need" (arXiv 1706.03762), Section 3.2, Equation 1. The
-MetaFormer paper (arXiv 2111.11418, Table 5) puts it into its last one or two stages.
+MetaFormer paper (arXiv 2111.11418, Table 5) uses it in its last one or two stages.
 """
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...errors import UserError
+from ...arguments import check_divisor
 from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
 
@@ -25,17 +25,12 @@ class SelfAttention(nn.Module):
         qkv_bias (bool): Give q, k and v a bias. Defaults to False.
 
     Raises:
-        UserError: If ``dim`` is no multiple of ``head_dim``.
+        UserError: If ``dim`` is not a multiple of ``head_dim``.
     """
 
     def __init__(self, dim: int, head_dim: int = 32, qkv_bias: bool = False):
         super().__init__()
-        if type(head_dim) is not int or head_dim < 1 or dim % head_dim:
-            raise UserError(
-                f'SelfAttention: dim={dim} and head_dim={head_dim!r}, expected dim to be '
-                'a multiple of head_dim: heads are of one width. Set a head_dim that '
-                f'divides {dim}.'
-            )
+        check_divisor('SelfAttention: head_dim', head_dim, dim)
         self.head_dim = head_dim
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
-from .num_tokens import check_num_tokens, check_num_tokens_argument
+from .token_matrix import check_num_tokens, mix_by_matrix
 
 
 @TOKEN_MIXERS.register_module()
@@ -16,19 +16,17 @@ class SpatialFC(nn.Module):
     """A linear layer over tokens without bias, shared by all channels (Table 5).
 
     Args:
-        dim (int): Channels C: any, for they share the weights.
-        num_tokens (int): Tokens N of the maps to come, H * W of this stage. Only their
-            number is checked: it cannot tell 14 x 14 from 7 x 28.
+        dim (int): Channels C; unused, as W is shared by all channels.
+        num_tokens (int): Number of tokens N = H * W of this stage. A map of the same
+            number of tokens but another shape is not noticed.
 
     Raises:
-        UserError: If ``num_tokens`` is no positive number or, in the forward pass, not
-            the number of tokens given.
+        UserError: If ``num_tokens`` is not a positive integer.
     """
 
     def __init__(self, dim: int, num_tokens: int):
         super().__init__()
-        check_num_tokens_argument('SpatialFC', num_tokens)
-        self.num_tokens = num_tokens
+        num_tokens = check_num_tokens('SpatialFC', num_tokens)
         self.fc = nn.Linear(num_tokens, num_tokens, bias=False)
         self.apply(initialize)
 
@@ -44,6 +42,4 @@ class SpatialFC(nn.Module):
         Raises:
             UserError: If there are not ``num_tokens`` tokens.
         """
-        check_num_tokens('SpatialFC', self.num_tokens, x.shape[1:-1])
-        mixed = self.fc(x.flatten(1, -2).mT)  # (B, C, N)
-        return mixed.mT.reshape(x.shape).contiguous()
+        return mix_by_matrix('SpatialFC', self.fc.weight, x)

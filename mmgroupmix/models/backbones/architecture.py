@@ -1,0 +1,158 @@
+"""Sizes and other arguments of the backbones: completed, checked."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmengine.logging import print_log
+
+from ...arguments import (
+    check_argument,
+    check_call,
+    check_int,
+    check_number,
+    check_sequence,
+)
+from ..token_mixers.build import resolve_token_mixer
+
+NUM_STAGES = 4
+#: Addresses under which OpenMMLab's loaders find the weights of other models.
+MODEL_ZOO_PREFIXES = (
+    'open-mmlab://',
+    'torchvision://',
+    'mmcls://',
+    'modelzoo://',
+    'jhu://',
+)
+
+
+@dataclass(frozen=True)
+class StageSizes:
+    """Sizes of the four stages of a MetaFormer.
+
+    Attributes:
+        embed_dims (Sequence[int]): Channels, one number per stage.
+        depths (Sequence[int]): Blocks, one number per stage.
+        mlp_ratios (Sequence[float]): Hidden channels of the MLPs in units of channels,
+            one number per stage; 0 for no MLP.
+        layer_scale (float): Initial value of the layer scale; 0 for none.
+        drop_path_rate (float): Stochastic depth of the last block.
+    """
+
+    embed_dims: Sequence[int]
+    depths: Sequence[int]
+    mlp_ratios: Sequence[float]
+    layer_scale: float = 0.0
+    drop_path_rate: float = 0.0
+
+
+def resolve_stage_sizes(owner: str, arch: Mapping, **overrides: object) -> StageSizes:
+    """Complete the sizes of an architecture.
+
+    Args:
+        owner (str): Name of the backbone, for messages.
+        arch (dict): Values of :class:`StageSizes`.
+        **overrides: Values to use instead, unless None. ``mlp_ratios`` may be one number
+            for all stages.
+
+    Returns:
+        StageSizes: The sizes.
+
+    Raises:
+        UserError: If a value is missing, unknown or out of range.
+    """
+    values = {**arch, **{k: v for k, v in overrides.items() if v is not None}}
+    if isinstance(values.get('mlp_ratios'), (int, float)):
+        values['mlp_ratios'] = (values['mlp_ratios'],) * NUM_STAGES
+    check_call(f'{owner}: arch', StageSizes, (), values)
+    sizes = StageSizes(**values)
+    for key in ('embed_dims', 'depths', 'mlp_ratios'):
+        name, numbers = f'{owner}: {key}', values[key]
+        check_sequence(name, numbers, NUM_STAGES, 'one per stage')
+        for stage, number in enumerate(numbers):
+            if key == 'mlp_ratios':
+                check_number(f'{name}[{stage}]', number, 0)
+            else:
+                check_int(f'{name}[{stage}]', number, 1)
+    is_number = isinstance(sizes.layer_scale, (int, float))
+    name = f'{owner}: layer_scale'
+    check_argument(is_number, name, sizes.layer_scale, 'a number, 0 for none')
+    return sizes
+
+
+def check_training_arguments(
+    owner: str,
+    in_channels: object,
+    drop_path_rate: object,
+    frozen_stages: object,
+    parts: tuple[str, str] = ('the stem', 'stages'),
+    num_parts: int = NUM_STAGES,
+) -> None:
+    """Check arguments that all backbones have.
+
+    ``parts`` are what 0 freezes and what larger numbers count, up to ``num_parts``.
+    """
+    check_int(f'{owner}: in_channels', in_channels, 1)
+    check_number(f'{owner}: drop_path_rate', drop_path_rate, 0, below=1)
+    hint = f'-1 freezes nothing, 0 {parts[0]}, n also the first n {parts[1]}.'
+    check_int(f'{owner}: frozen_stages', frozen_stages, -1, hint, maximum=num_parts)
+
+
+def check_out_indices(owner: str, out_indices: object) -> tuple[int, ...]:
+    """Check which stages a backbone returns: ascending indices from 0 to 3."""
+    indices = tuple(out_indices) if isinstance(out_indices, (tuple, list)) else ()
+    is_ascending = list(indices) == sorted(set(indices) & set(range(NUM_STAGES)))
+    expected = 'ascending stage indices from 0 to 3, such as (0, 1, 2, 3)'
+    name = f'{owner}: out_indices'
+    check_argument(indices != () and is_ascending, name, out_indices, expected)
+    return indices
+
+
+def resolve_init_cfg(
+    owner: str, init_cfg: dict | list[dict] | None, pretrained: str | None
+) -> dict | list[dict] | None:
+    """Combine ``init_cfg`` with ``pretrained``, which a config may have inherited."""
+    if pretrained is None:
+        return init_cfg
+    if pretrained.startswith(MODEL_ZOO_PREFIXES):
+        print_log(
+            f'model.pretrained={pretrained!r} belongs to another backbone and is '
+            f'ignored: {owner} starts from {init_cfg or "random weights"}. Set '
+            'model.pretrained=None.',
+            logger='current',
+            level=logging.WARNING,
+        )
+        return init_cfg
+    expected = f'None, as both pretrained and init_cfg={init_cfg} are given'
+    check_argument(init_cfg is None, f'{owner}: pretrained', pretrained, expected)
+    return dict(type='Pretrained', checkpoint=pretrained)
+
+
+def resolve_token_mixers(owner: str, token_mixers: Any) -> list[dict]:
+    """Complete ``token_mixers``, one for all stages or one per stage, to four configs."""
+    if not isinstance(token_mixers, (tuple, list)):
+        token_mixers = [token_mixers] * NUM_STAGES
+    check_sequence(f'{owner}: token_mixers', token_mixers, NUM_STAGES, 'one per stage')
+    return [resolve_token_mixer(owner, token_mixer) for token_mixer in token_mixers]
+
+
+def resolve_position_embeddings(
+    owner: str, sizes: Sequence[tuple[int, int] | None] | None
+) -> Sequence[tuple[int, int] | None]:
+    """Complete ``position_embeddings`` to a (height, width) or None per stage."""
+    if sizes is None:
+        return (None,) * NUM_STAGES
+    name = f'{owner}: position_embeddings'
+    check_sequence(name, sizes, NUM_STAGES, 'one per stage: None or (height, width)')
+    for stage, size in enumerate(sizes):
+        if size is not None:
+            check_size(f'{name}[{stage}]', size, 1)
+    return sizes
+
+
+def check_size(name: str, size: Sequence[int], minimum: int) -> None:
+    """Check a (height, width) in pixels or tokens."""
+    check_sequence(name, size, 2, '(height, width)')
+    for side in size:
+        check_int(name, side, minimum)
