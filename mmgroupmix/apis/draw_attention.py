@@ -46,7 +46,7 @@ def draw_attention(args: argparse.Namespace) -> None:
     inferencer.show_progress = False  # pointless for one image; mmpretrain ignores it
     with record_attention(inferencer.model) as record:
         inferencer(str(args.image))
-    if record.num_passes > 1:
+    if record.attention is None or record.num_passes > 1:
         raise UserError(
             f'{args.config} predicts {record.num_passes} windows or views of the image, '
             "of which only one would be drawn. Set model.test_cfg.mode to 'whole', or "

@@ -72,7 +72,7 @@ def infer(args: argparse.Namespace) -> int:
         args.config, args.checkpoint, args.device, args.cfg_options
     )
     backbone = getattr(inferencer.model, 'backbone', None)
-    if hasattr(backbone, 'fuse'):
+    if backbone is not None and hasattr(backbone, 'fuse'):
         backbone.fuse()
     try:
         # Not earlier: a command that fails before removes nothing.

@@ -75,7 +75,7 @@ def check_sizes(cfg: Config, loaders: Sequence[str]) -> None:
         UserError: Naming the value, its place and what is allowed.
     """
     model = cfg.get('model') or {}
-    found = []
+    found: list[tuple] = []
     for name in (*loaders, 'data_preprocessor', 'tta_pipeline', 'custom_hooks'):
         found += iter_sizes(cfg.get(name), name)
     found += iter_sizes(model.get('data_preprocessor'), 'model.data_preprocessor')

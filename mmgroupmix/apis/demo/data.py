@@ -1,6 +1,7 @@
 """The mini data set in place of a config's data sets, with the config's pipelines."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def use_mini_data(cfg: Config, task: Task) -> str:
     for name, loader in loaders.items():
         split = 'train' if name.startswith('train') else 'val'
         loader['dataset'] = replace_leaf_datasets(
-            loader['dataset'], lambda leaf, split=split: mini_dataset(leaf, split)
+            loader['dataset'], partial(mini_dataset, split=split)
         )
     if cfg.get('tta_pipeline'):
         cfg.tta_pipeline = _adapt_pipeline(cfg.tta_pipeline, task)

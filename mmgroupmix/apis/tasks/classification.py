@@ -60,8 +60,6 @@ class ClassificationWriter:
 class ImageClassification(Task):
     """Image classification."""
 
-    result_writer = ClassificationWriter
-
     def mini_dataset(self, original: Mapping, split: str) -> dict:
         """The config of a mini ImageNet."""
         return dict(type='mmpretrain.ImageNet', split=split)
@@ -136,6 +134,7 @@ CLASSIFICATION = ImageClassification(
     visualization_hook='mmpretrain.VisualizationHook',
     tta_model=dict(type='mmpretrain.AverageClsScoreTTA'),
     can_draw_tta=False,
+    result_writer=ClassificationWriter,
     demo=DemoSettings(
         layout='imagenet',
         write_data=write_mini_imagenet,

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...errors import UserError
 from ...mini_data import DET_CLASSES, write_mini_coco
@@ -110,8 +111,6 @@ def coco_category_ids() -> list[int]:
 class ObjectDetection(Task):
     """Object detection and instance segmentation."""
 
-    result_writer = DetectionWriter
-
     def mini_dataset(self, original: Mapping, split: str) -> dict:
         """The config of a mini COCO."""
         kept = {
@@ -139,7 +138,7 @@ class ObjectDetection(Task):
         """The mini data set has boxes and masks, but not semantic label maps."""
         return type_name(transform) != 'LoadAnnotations' or not transform.get('with_seg')
 
-    def probe(self, model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+    def probe(self, model: Any, images: Tensor) -> tuple[Tensor, ...]:
         """Run backbone and neck: heads need more than images."""
         return model.extract_feat(images)
 
@@ -207,6 +206,7 @@ DETECTION = ObjectDetection(
         'flip',
         'flip_direction',
     ),
+    result_writer=DetectionWriter,
     demo=DemoSettings(
         layout='coco',
         write_data=write_mini_coco,

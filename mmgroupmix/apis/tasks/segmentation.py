@@ -96,8 +96,6 @@ class SegmentationWriter:
 class SemanticSegmentation(Task):
     """Semantic segmentation."""
 
-    result_writer = SegmentationWriter
-
     def mini_dataset(self, original: Mapping, split: str) -> dict:
         """The config of a mini ADE20K.
 
@@ -186,6 +184,7 @@ SEGMENTATION = SemanticSegmentation(
     head_keys=('decode_head',),
     visualizer='mmseg.SegLocalVisualizer',
     visualization_hook='mmseg.SegVisualizationHook',
+    result_writer=SegmentationWriter,
     demo=DemoSettings(
         layout='ade20k',
         write_data=write_mini_ade20k,

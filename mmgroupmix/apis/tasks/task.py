@@ -4,14 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..inference.sources import Frame, Source
 
@@ -80,6 +80,8 @@ class Task(ABC):
             this order.
         visualizer (str): Type of the toolbox's visualiser.
         visualization_hook (str): Type of the toolbox's hook that draws predictions.
+        result_writer (Callable): Builds what writes the predictions of
+            ``tools/infer.py``, from a folder and the inferencer.
         demo (DemoSettings): The size of a demo.
         tta_model (dict, optional): Test-time augmentation for configs without one.
         tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
@@ -91,13 +93,11 @@ class Task(ABC):
     head_keys: tuple[str, ...]
     visualizer: str
     visualization_hook: str
+    result_writer: Callable[[Path, BaseInferencer], ResultWriter]
     demo: DemoSettings
     tta_model: Mapping | None = None
     tta_meta_keys: tuple[str, ...] | None = None
     can_draw_tta: bool = True
-
-    #: Writes what ``tools/infer.py`` predicts: called with a folder and the inferencer.
-    result_writer: ClassVar[Callable[[Path, BaseInferencer], ResultWriter]]
 
     def num_outputs(self, model: Mapping) -> int | None:
         """The number of classes that the heads of a model config predict.
@@ -135,7 +135,7 @@ class Task(ABC):
         """Whether the mini data set has what a transform loads."""
         return True
 
-    def probe(self, model: nn.Module, images: Tensor) -> Any:
+    def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""
         return model(images)
 
