@@ -45,7 +45,7 @@ CHANGES = dict(
     **{EXTERNAL_ATTENTION: set()},
 )
 
-# One step, then the validation; the data sets have one image each.
+# One step, then the validation; the datasets have one image each.
 ONE_EPOCH = ['train_cfg.max_epochs=1']
 ONE_ITERATION = ['train_cfg.max_iters=1', 'train_cfg.val_interval=1']
 LENGTHS = dict(

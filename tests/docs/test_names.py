@@ -1,7 +1,10 @@
 """Configs, commands, options and registered names that the documentation mentions."""
 
 import re
+import runpy
 import shlex
+import sys
+from functools import cache, partial
 from importlib import import_module
 
 import pytest
@@ -29,7 +32,7 @@ EXPERIMENTS = {
     for path in CONFIGS.rglob('*.py')
     if '_base_' not in path.parts
 }
-# Experiments end with their data set; files that a reader writes do not.
+# Experiments end with their dataset; files that a reader writes do not.
 EXPERIMENT = re.compile(r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc)[\w*]*\.py')
 # These belong to the reader or to a toolbox, or stand for such files.
 NOT_OURS = re.compile('mmdetection/|mmsegmentation/|METHOD_')
@@ -75,31 +78,34 @@ def commands():
                     yield path.name, words
 
 
-def help_of(script, capsys):
-    """What a command prints for --help; None if it is not one of ours."""
-    name = script.removeprefix('mmgroupmix/')
-    if name in SCRIPTS:
-        module = SCRIPTS[name].partition(':')[0]
-    elif name.startswith('tools/'):
-        assert (REPOSITORY / name).is_file(), script
-        text = (REPOSITORY / name).read_text()
-        found = re.search(r'from (mmgroupmix\.apis\.\w+) import main', text)
-        if not found:  # a script with options of its own
-            return text
-        module = found[1]
-    else:
-        assert not name.startswith('mmgroupmix-'), script
-        return None
-    with pytest.raises(SystemExit):
-        import_module(module).main(['--help'])
-    return capsys.readouterr().out
+@pytest.fixture
+def help_of(capsys, monkeypatch):
+    """A function: what a command prints for --help, None if it is not one of ours."""
+    monkeypatch.syspath_prepend(REPOSITORY / 'tools')  # as for a script that is started
+    monkeypatch.setattr(sys, 'argv', ['', '--help'])
+
+    @cache
+    def help_of(script):
+        name = script.removeprefix('mmgroupmix/')
+        if name in SCRIPTS:
+            main = import_module(SCRIPTS[name].partition(':')[0]).main
+        elif name.startswith('tools/'):
+            main = partial(runpy.run_path, str(REPOSITORY / name), run_name='__main__')
+        else:
+            assert not name.startswith('mmgroupmix-'), script
+            return None
+        with pytest.raises(SystemExit):
+            main()
+        return capsys.readouterr().out
+
+    return help_of
 
 
-def test_the_scripts_and_options_of_every_command_exist(capsys):
+def test_the_scripts_and_options_of_every_command_exist(help_of):
     num_checked = 0
     for page, words in commands():
         script = next((w for w in words if re.search(r'tools/|mmgroupmix-', w)), None)
-        text = script and help_of(script, capsys)
+        text = script and help_of(script)
         if not text:
             continue
         options = [w for w in words[words.index(script) :] if w.startswith('--')]
@@ -139,7 +145,7 @@ def test_the_installed_commands_of_the_readme_are_those_of_the_package():
         ('inference', ['tools/infer.py']),
     ],
 )
-def test_the_tables_of_options_are_complete(page, scripts, capsys):
+def test_the_tables_of_options_are_complete(page, scripts, help_of):
     text = read_page(page)
     listed = {
         option
@@ -148,7 +154,7 @@ def test_the_tables_of_options_are_complete(page, scripts, capsys):
         for row in table[1:]
         for option in re.findall(r'--[\w-]+', row[0])
     }
-    helps = ''.join(help_of(script, capsys) for script in scripts)
+    helps = ''.join(help_of(script) for script in scripts)
     accepted = set(re.findall(r'^ +(?:-h, )?(--[\w-]+)', helps, re.MULTILINE))
     assert listed == accepted - {'--help'}
 

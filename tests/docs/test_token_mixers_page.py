@@ -1,9 +1,7 @@
 """The page on token mixers: its code runs as a reader would run it."""
 
 import inspect
-import os
 import re
-import subprocess
 import sys
 
 import pytest
@@ -14,6 +12,7 @@ from mmgroupmix.errors import CheckpointError
 from mmgroupmix.models import MetaFormer, token_mixers
 from mmgroupmix.registry import MODELS, TOKEN_MIXERS
 
+from ..commands import run_tool
 from .pages import REPOSITORY, find_code, read_page
 
 PAGE = read_page('token_mixers')
@@ -48,22 +47,15 @@ def test_the_mixer_is_shorter_than_thirty_lines():
 
 @pytest.mark.slow
 def test_the_config_of_the_page_trains_with_the_mixer_of_the_page(folder):
-    result = subprocess.run(
-        [
-            sys.executable,
-            'mmgroupmix/tools/train.py',
-            'modulation_s12.py',
-            '--demo',
-            '--cfg-options',
-            'train_cfg.max_epochs=1',
-            'train_dataloader.num_batch_per_epoch=2',
-            'val_dataloader.num_batch_per_epoch=2',
-        ],
+    result = run_tool(
+        'train.py',
+        'modulation_s12.py',
+        '--demo',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'train_dataloader.num_batch_per_epoch=2',
+        'val_dataloader.num_batch_per_epoch=2',
         cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=500,
-        env={'OMP_NUM_THREADS': '1', **os.environ},
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert 'top1' in result.stdout
@@ -85,7 +77,7 @@ def test_detection_and_segmentation_start_from_weights_with_the_same_mixers(in_f
 
     classifier_cfg.token_mixers = 'Pooling'
     torch.save(MODELS.build(classifier_cfg).state_dict(), 'trained.pth')
-    (message,) = re.findall('^. `(It is .*?)`', PAGE, re.MULTILINE)
+    (message,) = re.findall('^. `(It belongs .*?)`', PAGE, re.MULTILINE)
     with pytest.raises(CheckpointError, match=message):
         MODELS.build(backbone_cfg).init_weights()
 
