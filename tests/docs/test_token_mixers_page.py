@@ -7,16 +7,20 @@ import sys
 import pytest
 import torch
 from mmengine.config import Config
+from torch import nn
 
-from mmgroupmix.errors import CheckpointError
-from mmgroupmix.models import MetaFormer, token_mixers
+from mmgroupmix.errors import CheckpointError, UserError
+from mmgroupmix.models import MetaFormer, MetaFormerBlock, PoolFormer, token_mixers
 from mmgroupmix.registry import MODELS, TOKEN_MIXERS
 
 from ..commands import run_tool
-from .pages import REPOSITORY, find_code, read_page
+from .pages import REPOSITORY, find_code, find_tables, read_page
 
 PAGE = read_page('token_mixers')
 MIXER, CONFIG, IN_PYTHON, DENSE_CONFIG, _, CHECK = find_code(PAGE)
+UNKNOWN, RETURNS_MAP, TAKES_TOKENS, OTHER_WEIGHTS = (
+    re.escape(row[0].strip('`')) for row in find_tables(PAGE)[-1][1:]
+)
 
 
 @pytest.fixture(scope='module')
@@ -77,8 +81,7 @@ def test_detection_and_segmentation_start_from_weights_with_the_same_mixers(in_f
 
     classifier_cfg.token_mixers = 'Pooling'
     torch.save(MODELS.build(classifier_cfg).state_dict(), 'trained.pth')
-    (message,) = re.findall('^. `(It belongs .*?)`', PAGE, re.MULTILINE)
-    with pytest.raises(CheckpointError, match=message):
+    with pytest.raises(CheckpointError, match=OTHER_WEIGHTS):
         MODELS.build(backbone_cfg).init_weights()
 
 
@@ -101,6 +104,25 @@ def test_the_check_of_the_page_finds_a_mixer_that_mixes_the_batch(in_folder):
     variables['modulation'].ConvModulation.forward = mixing
     with pytest.raises(AssertionError):
         exec(CHECK, variables)
+
+
+@pytest.mark.smoke
+def test_a_mixer_that_is_not_registered_is_named():
+    with pytest.raises(UserError, match=UNKNOWN):
+        PoolFormer('s12', token_mixers='ConvModulation')
+
+
+@pytest.mark.smoke
+def test_a_mixer_that_returns_a_map_or_convolves_tokens_is_reported():
+    class ConvModulation(nn.Identity):
+        def forward(self, x):
+            return x.permute(0, 3, 1, 2)
+
+    tokens = torch.zeros(16, 14, 14, 64)
+    with pytest.raises(UserError, match=RETURNS_MAP):
+        MetaFormerBlock(64, ConvModulation())(tokens)
+    with pytest.raises(RuntimeError, match=TAKES_TOKENS):
+        MetaFormerBlock(64, nn.Conv2d(64, 64, 3))(tokens)
 
 
 @pytest.mark.smoke
