@@ -46,7 +46,7 @@ _IN_EXTRACTOR = {
 def convert_eanet(
     state_dict: Mapping[str, object], tied: bool = False
 ) -> dict[str, Tensor]:
-    """Translate a whole published EANet to mmsegmentation's names.
+    """Translate a complete published EANet to mmsegmentation's names.
 
     ::
 
@@ -64,14 +64,14 @@ def convert_eanet(
         ``decode_head.*`` (an EAHead).
 
     Raises:
-        CheckpointError: If it is not a whole EANet.
+        CheckpointError: If it is not a complete EANet.
     """
     tensors = unwrap(state_dict)
     required = (*(f'{_EXTRACTOR}{index}.' for index in _IN_EXTRACTOR), *dict(_IN_HEAD))
     missing = [p for p in required if not any(key.startswith(p) for key in tensors)]
     if missing:
         raise CheckpointError(
-            'This state dict is not a whole EANet: it has nothing below '
+            'This state dict is not a complete EANet: it has nothing below '
             f'{", ".join(missing)}; its names are {", ".join(list(tensors)[:3])}, .... '
             'Download the file again; a head alone loads with EAHead.load_state_dict.'
         )
@@ -102,7 +102,7 @@ def convert_head(given: Mapping[str, object]) -> dict[str, Tensor]:
     The block converts its own names when it is loaded.
 
     Args:
-        given (Mapping): Names to tensors of a head or of a whole model, published or
+        given (Mapping): Names to tensors of a head or of a complete model, published or
             ours.
 
     Returns:

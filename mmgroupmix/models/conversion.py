@@ -1,4 +1,4 @@
-"""Conversion of whole published checkpoints to the names of this package."""
+"""Conversion of complete published checkpoints to the names of this package."""
 
 from collections.abc import Mapping
 from typing import Any

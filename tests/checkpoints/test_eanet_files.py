@@ -1,4 +1,4 @@
-"""Conversion of whole EANet files and of the ResNets that its configs start from."""
+"""Conversion of complete EANet files and of the ResNets that its configs start from."""
 
 import pytest
 import timm
@@ -23,7 +23,7 @@ def create_wide_stem_resnet(depth):
 
 
 def create_published_eanet(num_classes=21):
-    """Names and shapes of a whole published EANet."""
+    """Names and shapes of a complete published EANet."""
     file = {}
     for key, value in create_wide_stem_resnet(101).items():
         part, _, rest = key.partition('.')

@@ -5,7 +5,7 @@
     python tests/compat/compile_mmcv_operators.py onedl_mmcv-2.3.6 OUTPUT_FOLDER
     MMCV_COMPILED_EXT=... pytest tests/compat -m compiled
 
-The third command prints the value for the fourth. It takes minutes, where a whole mmcv
+The third command prints the value for the fourth. It takes minutes, where a complete mmcv
 takes half an hour, requires a C++20 compiler but no CUDA, and downloads nothing. It also
 works with the sources of `mmcv` 2.1.0 and 2.2.0, and with the site-packages folder of an
 `onedl-mmcv`, which contains its sources.
@@ -27,7 +27,7 @@ from pathlib import Path
 from setuptools import setup
 from torch.utils.cpp_extension import BuildExtension, CppExtension
 
-MODULE = '_ext'  # as in mmcv, so that the module of a whole mmcv can replace it
+MODULE = '_ext'  # as in mmcv, so that the module of a complete mmcv can replace it
 SOURCES = [
     'pytorch/nms.cpp',
     'pytorch/cpu/nms.cpp',

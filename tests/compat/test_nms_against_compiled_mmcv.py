@@ -17,10 +17,10 @@ pytestmark = pytest.mark.compiled
 def random_boxes(kind, number, generator):
     """(N, 4) corners: of scattered objects, clusters of guesses or whole pixels."""
 
-    def normal():
+    def draw_normal():
         return torch.randn(number, 2, generator=generator)
 
-    def whole(low, high):
+    def draw_integers(low, high):
         size = (number, 2)
         return torch.randint(low, high, size, generator=generator).float()
 
@@ -32,12 +32,12 @@ def random_boxes(kind, number, generator):
         members = torch.randint(0, groups, (number,), generator=generator)
         centers = 1000 * torch.rand(groups, 2, generator=generator)
         sizes = 10 + 100 * torch.rand(groups, 2, generator=generator)
-        starts = centers[members] + 5 * normal()
-        extents = sizes[members] * (0.2 * normal()).exp()
+        starts = centers[members] + 5 * draw_normal()
+        extents = sizes[members] * (0.2 * draw_normal()).exp()
     elif kind == 'whole pixels':  # many equal boxes, many IoUs equal to the threshold
-        starts, extents = whole(0, 40), whole(1, 12)
+        starts, extents = draw_integers(0, 40), draw_integers(1, 12)
     else:  # degenerate: no area, or corners in the wrong order
-        starts, extents = whole(0, 20), whole(-3, 6)
+        starts, extents = draw_integers(0, 20), draw_integers(-3, 6)
     return torch.cat([starts, starts + extents], dim=1)
 
 
