@@ -1,10 +1,21 @@
-"""Fixtures of the whole suite."""
+"""Fixtures and settings of the whole suite."""
+
+import os
 
 import pytest
 import torch
 from mmengine.registry import DefaultScope
 
 from .goldens import Golden
+
+
+def pytest_configure(config):
+    """Divide the cores among the test processes, so that their threads do not compete."""
+    if not hasattr(config, 'workerinput'):
+        return
+    threads = max((os.cpu_count() or 1) // config.workerinput['workercount'], 1)
+    torch.set_num_threads(threads)
+    os.environ.setdefault('OMP_NUM_THREADS', str(threads))
 
 
 def pytest_collection_modifyitems(items):
@@ -16,7 +27,7 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
-def no_scope_is_left_behind():
+def restore_default_scopes():
     """A runner in a test sets the scope in which the following tests would look up."""
     before = dict(DefaultScope._instance_dict)
     yield

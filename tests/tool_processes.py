@@ -7,6 +7,7 @@ about the scripts themselves start them as a user does (``run_script`` of ``comm
 """
 
 import functools
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -71,8 +72,17 @@ def _run(command, arguments, cwd, outputs):
     for descriptor, path in zip((1, 2), outputs):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     os.chdir(cwd)
+    # Garbage collections need not visit everything that the server has imported.
+    gc.freeze()
     import torch
+    from yapf.yapflib import yapf_api
 
     torch.set_num_threads(1)
+    # Formatting a printed config takes a second and has tests of its own.
+    yapf_api.FormatCode = _keep_format
     sys.argv = [f'{command}.py', *arguments]
     sys.exit(import_module(f'mmgroupmix.apis.{command}').main(arguments))
+
+
+def _keep_format(text, **_):
+    return text, False
