@@ -1,6 +1,7 @@
-"""What `pip install` puts on a machine."""
+"""The wheel, the editable install, the pinned versions and the Makefile."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,60 +14,74 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
+SOURCES = (
+    'mmgroupmix',
+    'configs',
+    'tools',
+    'pyproject.toml',
+    'setup.py',
+    'LICENSE',
+    'NOTICE',
+    'README.md',
+    'model-index.yml',
+)
 TOOLBOXES = ('onedl-', 'mmcv', 'mmengine', 'mmdet', 'mmseg', 'mmpretrain')
 PINNED = dict(onedl='requirements.txt', classic='requirements-classic.txt')
 
 
-@pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('wheel')
-    source = folder / 'source'
-    source.mkdir()
-    for name in (
-        'mmgroupmix',
-        'configs',
-        'tools',
-        'setup.py',
-        'setup.cfg',
-        'README.md',
-        'requirements.txt',
-        'MANIFEST.in',
-        'model-index.yml',
-    ):
-        (source / name).symlink_to(REPOSITORY / name)
+def run_pip(*arguments):
+    """pip without a network: the build tools are those of this environment."""
     subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'pip',
-            'wheel',
-            '--no-deps',
-            '--no-build-isolation',
-            '-q',
-            '-w',
-            folder,
-            source,
-        ],
+        [sys.executable, '-m', 'pip', *map(str, arguments)],
         check=True,
         capture_output=True,
         text=True,
     )
+
+
+@pytest.fixture(scope='module')
+def source(tmp_path_factory):
+    """The files that a build reads, in a folder that it may write to."""
+    folder = tmp_path_factory.mktemp('source')
+    for name in SOURCES:
+        if (REPOSITORY / name).is_dir():
+            ignore = shutil.ignore_patterns('__pycache__', '.mim')
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=ignore)
+        else:
+            shutil.copy(REPOSITORY / name, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def wheel(source, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('wheel')
+    options = ['--no-deps', '--no-build-isolation', '--wheel-dir', folder]
+    run_pip('wheel', *options, source)
     return zipfile.ZipFile(next(folder.glob('*.whl')))
 
 
-def required(wheel):
-    """What the wheel asks for: requirements, those of extras with their marker."""
-    metadata = next(n for n in wheel.namelist() if n.endswith('METADATA'))
-    return [
-        line.partition(':')[2].strip()
-        for line in wheel.read(metadata).decode().splitlines()
-        if line.startswith('Requires-Dist')
-    ]
+@pytest.fixture(scope='module')
+def editable_install(source, tmp_path_factory):
+    """A folder in place of site-packages, with an editable install of ``source``."""
+    folder = tmp_path_factory.mktemp('editable')
+    options = ['--no-deps', '--no-build-isolation', '--target', folder]
+    run_pip('install', *options, '--editable', source)
+    return folder
+
+
+def read_metadata(wheel, name):
+    """The text of a file of the wheel's metadata folder."""
+    path = next(n for n in wheel.namelist() if n.endswith(f'.dist-info/{name}'))
+    return wheel.read(path).decode()
+
+
+def read_requirements(wheel):
+    """The wheel's requirements; those of an extra carry it as a marker."""
+    return re.findall(r'^Requires-Dist: (.*)$', read_metadata(wheel, 'METADATA'), re.M)
 
 
 @pytest.mark.slow
 def test_configs_tools_and_model_index_are_reachable_from_the_package(wheel):
-    names = set(wheel.namelist())
     expected = [
         path.relative_to(REPOSITORY)
         for folder in ('configs', 'tools')
@@ -74,14 +89,65 @@ def test_configs_tools_and_model_index_are_reachable_from_the_package(wheel):
     ]
     assert len(expected) > 10
     for path in [*expected, 'model-index.yml']:
-        assert f'mmgroupmix/.mim/{path}' in names
+        assert f'mmgroupmix/.mim/{path}' in wheel.namelist()
 
 
 @pytest.mark.slow
-def test_no_required_distribution_fights_with_an_mmcv_that_is_there(wheel):
-    always = [r for r in required(wheel) if 'extra ==' not in r]
+def test_the_wheel_holds_every_module_and_the_marker_of_a_typed_package(wheel):
+    modules = [p.relative_to(REPOSITORY) for p in REPOSITORY.glob('mmgroupmix/**/*.py')]
+    modules = [path for path in modules if '.mim' not in path.parts]
+    assert len(modules) > 50
+    assert {*map(str, modules), 'mmgroupmix/py.typed'} <= set(wheel.namelist())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['LICENSE', 'NOTICE'])
+def test_the_wheel_carries_licence_and_notice(name, wheel):
+    assert read_metadata(wheel, f'licenses/{name}') == (REPOSITORY / name).read_text()
+    assert 'License-Expression: Apache-2.0\n' in read_metadata(wheel, 'METADATA')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('command', ['train', 'test', 'infer'])
+def test_the_wheel_installs_a_console_script_per_command(command, wheel):
+    scripts = read_metadata(wheel, 'entry_points.txt').splitlines()
+    assert f'mmgroupmix-{command} = mmgroupmix.apis.{command}:main' in scripts
+
+
+@pytest.mark.slow
+def test_no_requirement_replaces_an_installed_toolbox_or_opencv(wheel):
+    always = [r for r in read_requirements(wheel) if 'extra ==' not in r]
     assert 'torch>=2.4' in always
     assert not [r for r in always if r.startswith((*TOOLBOXES, 'opencv'))]
+
+
+@pytest.mark.slow
+def test_an_editable_install_puts_a_path_and_no_import_hook(source, editable_install):
+    (path_file,) = editable_install.glob('*.pth')
+    assert path_file.read_text().strip() == str(source)
+    assert not list(editable_install.glob('*finder*'))
+
+
+@pytest.mark.slow
+def test_an_editable_install_links_configs_tools_and_model_index(
+    source, editable_install
+):
+    for name in ('configs', 'tools', 'model-index.yml'):
+        link = source / 'mmgroupmix' / '.mim' / name
+        assert link.is_symlink()
+        assert link.samefile(source / name)
+
+
+@pytest.mark.slow
+def test_an_installed_console_script_starts_its_command(source, editable_install):
+    shown = subprocess.run(
+        [sys.executable, editable_install / 'bin' / 'mmgroupmix-infer', '--help'],
+        env=dict(os.environ, PYTHONPATH=str(source)),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert shown.startswith('usage: mmgroupmix-infer')
 
 
 @pytest.mark.smoke
@@ -96,13 +162,13 @@ def test_the_model_index_names_every_config():
     }
 
 
-def pins(name):
+def read_pins(name):
     """The pinned versions of a requirements file and of those that it includes."""
     found = {}
     for line in (REPOSITORY / name).read_text().splitlines():
         line = line.strip()
         if line.startswith('-r '):
-            more = pins(line.removeprefix('-r '))
+            more = read_pins(line.removeprefix('-r '))
         elif line and not line.startswith('#'):
             distribution, equals, version = line.partition('==')
             assert equals and version, line
@@ -115,16 +181,16 @@ def pins(name):
 
 
 @pytest.mark.smoke
-def test_the_pinned_files_are_exact_and_have_one_opencv():
+def test_every_version_is_pinned_and_the_only_opencv_is_headless():
     for name in PINNED.values():
-        assert [n for n in pins(name) if n.startswith('opencv')] == [
+        assert [n for n in read_pins(name) if n.startswith('opencv')] == [
             'opencv-python-headless'
         ]
 
 
 @pytest.mark.smoke
-def test_the_pinned_families_stand_on_the_same_and_share_no_toolbox():
-    onedl, classic = (pins(name) for name in PINNED.values())
+def test_the_pinned_families_agree_on_all_that_they_share_and_share_no_toolbox():
+    onedl, classic = (read_pins(name) for name in PINNED.values())
     shared = onedl.keys() & classic.keys()
     assert {n: onedl[n] for n in shared} == {n: classic[n] for n in shared}
     assert 'torch' in shared
@@ -133,16 +199,40 @@ def test_the_pinned_families_stand_on_the_same_and_share_no_toolbox():
     assert len([n for n in classic if n.startswith(TOOLBOXES)]) == 5
 
 
+@pytest.mark.smoke
+def test_pre_commit_and_make_lint_run_the_same_ruff():
+    hooks = yaml.safe_load((REPOSITORY / '.pre-commit-config.yaml').read_text())
+    (ruff,) = (repo for repo in hooks['repos'] if 'ruff' in repo['repo'])
+    assert ruff['rev'] == f'v{read_pins("requirements.txt")["ruff"]}'
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize('family', PINNED)
-def test_the_pinned_versions_are_of_those_that_the_extra_asks_for(family, wheel):
-    pinned = pins(PINNED[family])
-    asked = [Requirement(r) for r in required(wheel) if f'extra == "{family}"' in r]
-    assert len(asked) >= 5
-    for requirement in asked:
+@pytest.mark.parametrize('extra, minimum', [('onedl', 5), ('classic', 5), ('dev', 2)])
+def test_the_pinned_versions_satisfy_the_extra(extra, minimum, wheel):
+    pinned = read_pins(PINNED.get(extra, 'requirements.txt'))
+    requirements = [
+        Requirement(text)
+        for text in read_requirements(wheel)
+        if f'extra == "{extra}"' in text and not text.startswith('mmgroupmix')
+    ]
+    assert len(requirements) >= minimum
+    for requirement in requirements:
         assert requirement.specifier.contains(
             pinned[canonicalize_name(requirement.name)]
         ), requirement
+
+
+def list_commands(*arguments):
+    """The commands that make would run for a target in a new environment."""
+    return subprocess.run(
+        ['make', '--dry-run', 'VENV=new', *arguments],
+        cwd=REPOSITORY,
+        # Not the whole environment: it may hold the options of a make that runs this.
+        env=dict(PATH=os.environ['PATH']),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
 
 
 @pytest.mark.smoke
@@ -156,14 +246,14 @@ def test_the_pinned_versions_are_of_those_that_the_extra_asks_for(family, wheel)
     ],
 )
 def test_make_gives_each_family_an_environment_of_its_own(options, environment, file):
-    told = subprocess.run(
-        ['make', '--dry-run', 'test', 'VENV=new', *options],
-        cwd=REPOSITORY,
-        # Not the environment, with the options of a make that runs this.
-        env=dict(PATH=os.environ['PATH']),
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    assert f'{environment}/bin/pip install --no-deps -r {file}\n' in told
-    assert f'{environment}/bin/python -m pytest tests\n' in told
+    commands = list_commands('test', *options)
+    assert f'{environment}/bin/pip install --no-deps -r {file}\n' in commands
+    assert f'{environment}/bin/python -m pytest tests ' in commands
+
+
+@pytest.mark.smoke
+@pytest.mark.skipif(not shutil.which('make'), reason='make is not installed')
+def test_make_lint_checks_rules_format_and_types():
+    commands = list_commands('lint')
+    for command in ('ruff check', 'ruff format --check', 'mypy'):
+        assert f'new/bin/{command}\n' in commands
