@@ -127,3 +127,33 @@ def test_a_classifier_trained_by_this_package_loads_for_dense_prediction():
     backbone.load_state_dict({'state_dict': trained})
     key = 'stages.3.blocks.1.mlp.fc2.weight'
     assert torch.equal(backbone.state_dict()[key], weights[key])
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    """Two files of a small PoolFormer, with different weights."""
+    paths = [tmp_path / 'first.pth', tmp_path / 'last.pth']
+    for value, path in enumerate(paths):
+        state_dict = PoolFormer(SMALL).state_dict()
+        torch.save({k: torch.full_like(v, value) for k, v in state_dict.items()}, path)
+    return paths
+
+
+@pytest.mark.smoke
+def test_of_several_pretrained_files_the_last_one_counts(two_files):
+    cfgs = [dict(type='Pretrained', checkpoint=str(path)) for path in two_files]
+    backbone = PoolFormer(
+        SMALL, init_cfg=[*cfgs, dict(type='TruncNormal', layer='Conv2d')]
+    )
+    backbone.init_weights()
+    assert all((value == 1).all() for value in backbone.state_dict().values())
+
+
+@pytest.mark.smoke
+def test_weights_are_initialized_only_once(two_files):
+    cfg = dict(type='Pretrained', checkpoint=str(two_files[0]))
+    backbone = PoolFormer(SMALL, init_cfg=cfg)
+    backbone.init_weights()
+    torch.nn.init.constant_(backbone.stem.weight, 7)
+    backbone.init_weights()
+    assert (backbone.stem.weight == 7).all()
