@@ -23,10 +23,10 @@ PAPER = (
 )
 DIFFERENCES = """
 The first row is the block of the published code, with 64 entries in each of two memories.
-No way of counting yields all four numbers of the paper. Its numbers for self-attention
-correspond to 4 x 512 x 512 weights, in units of 2^20, and these multiply-adds. Its numbers
-for external attention are closest to 2 x 512 x 512 weights of the convolutions and
-64 x 512 weights of both memories together, which are 0.557 M and 9.13 G."""
+No way of counting yields all four numbers of the paper. Those of self-attention are the
+4 x 512 x 512 weights, in units of 2^20, and the multiply-adds above. Those of external
+attention are closest to 2 x 512 x 512 weights of the convolutions and 64 x 512 weights of
+both memories together, which are 0.557 M and 9.13 G."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The ADE20K configs: the papers' recipes and sizes, on models whose parts fit."""
+"""The ADE20K configs have the papers' recipes and sizes, and their parts fit together."""
 
 import pytest
 import torch
@@ -6,14 +6,14 @@ from mmcv.cnn.bricks import DropPath
 
 from mmgroupmix.models import GroupMixFormer
 
-from .experiments import build, num_parameters, read, without_gradient
+from .experiments import build, find_unused_parameters, num_parameters, read
 
 UPERNET = [f'upernet_gmf_{arch}_ade20k' for arch in 'mtsb']
 SEM_FPN = [f'sem_fpn_gmf_{arch}_ade20k' for arch in 'tsb']
 GMF = UPERNET + SEM_FPN
-# arXiv 2111.11418, Table 4, in millions, but for S24: it prints 23.2, which cannot be.
-# S24 has 12 blocks more than S12 and 12 less than S36, so it lies halfway, at 25.1; the
-# paper's own sizes of S24 with RetinaNet and Mask R-CNN do so.
+# In millions, from arXiv 2111.11418, Table 4, except for S24, where 23.2 is a misprint:
+# S24 has 12 blocks more than S12 and 12 fewer than S36, so it lies halfway, at 25.1. The
+# paper's own sizes with RetinaNet and Mask R-CNN do.
 POOLFORMER = {
     f'sem_fpn_poolformer_{arch}_ade20k': parameters
     for arch, parameters in dict(s12=15.7, s24=25.1, s36=34.6, m36=59.8, m48=77.1).items()
@@ -23,7 +23,7 @@ RELEASE = 'https://github.com/sail-sg/poolformer/releases/download/v1.0'
 
 
 @pytest.mark.parametrize('name', COVERED)
-def test_heads_fit_the_backbone_and_predict_150_classes(name):
+def test_the_heads_fit_the_backbone_and_predict_150_classes(name):
     model = build(read(name)).eval()
     with torch.inference_mode():
         logits = model(torch.randn(1, 3, 64, 96))
@@ -38,14 +38,14 @@ def test_the_model_has_the_size_that_the_paper_states(name):
 @pytest.mark.parametrize(
     'name', ['sem_fpn_gmf_t_ade20k', 'sem_fpn_poolformer_s12_ade20k']
 )
-def test_no_parameter_is_left_without_gradient(name):
+def test_all_parameters_receive_a_gradient(name):
     model = build(read(name))
-    assert not without_gradient(model, [model(torch.randn(2, 3, 64, 64))])
+    assert not find_unused_parameters(model, [model(torch.randn(2, 3, 64, 64))])
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', GMF)
-def test_the_name_says_the_architecture_and_its_published_file(name):
+def test_the_architecture_and_its_published_weights_are_those_in_the_name(name):
     backbone = read(name).model.backbone
     letter = name.split('_gmf_')[1][0]
     assert backbone.arch == letter
@@ -64,7 +64,7 @@ def test_poolformer_starts_from_its_published_weights(name):
     )
 
 
-def test_poolformer_drops_nothing_at_random_as_in_the_published_segmentors():
+def test_poolformer_has_no_stochastic_depth_as_in_the_published_segmentors():
     blocks = [
         m
         for m in build(read('sem_fpn_poolformer_s12_ade20k'), 'meta').modules()
@@ -75,7 +75,7 @@ def test_poolformer_drops_nothing_at_random_as_in_the_published_segmentors():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', UPERNET)
-def test_upernet_has_the_recipe_of_swin(name):
+def test_upernet_is_trained_as_with_swin(name):
     cfg = read(name)
     assert cfg.train_cfg.max_iters == 160_000
     optimizer = cfg.optim_wrapper.optimizer
@@ -92,7 +92,7 @@ def test_upernet_has_the_recipe_of_swin(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', SEM_FPN)
-def test_semantic_fpn_has_the_recipe_of_pvt(name):
+def test_semantic_fpn_is_trained_as_with_pvt(name):
     cfg = read(name)
     assert cfg.train_cfg.max_iters == 80_000
     optimizer = cfg.optim_wrapper.optimizer
@@ -104,7 +104,7 @@ def test_semantic_fpn_has_the_recipe_of_pvt(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_semantic_fpn_on_poolformer_doubles_the_batch_and_halves_the_iterations(name):
+def test_semantic_fpn_with_poolformer_has_twice_the_batch_and_half_the_iterations(name):
     cfg = read(name)
     assert cfg.train_cfg.max_iters == 40_000
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 32
@@ -117,14 +117,14 @@ def test_semantic_fpn_on_poolformer_doubles_the_batch_and_halves_the_iterations(
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', GMF)
-def test_groupmixformer_trains_at_batch_16(name):
+def test_groupmixformer_is_trained_at_batch_size_16(name):
     cfg = read(name)
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 16
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', COVERED)
-def test_data_is_where_mmsegmentation_lays_it_out(name):
+def test_the_data_are_in_mmsegmentations_folder_layout(name):
     cfg = read(name)
     for loader, split in (
         (cfg.train_dataloader, 'training'),

@@ -1,4 +1,4 @@
-"""The COCO configs: the papers' recipes and sizes, on models whose parts fit."""
+"""The COCO configs have the papers' recipes and sizes, and their parts fit together."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from mmengine.optim import build_optim_wrapper
 
 from mmgroupmix.models import GroupMixFormer
 
-from .experiments import build, num_parameters, read, without_gradient
+from .experiments import build, find_unused_parameters, num_parameters, read
 
 POOLFORMER = [
     f'{method}_poolformer_{arch}_coco'
@@ -23,7 +23,7 @@ GMF_1X = 'ablations/mask_rcnn_gmf_t_1x_coco'
 GMF = [*GMF_3X, GMF_1X]
 NAMES = [*POOLFORMER, *GMF]
 COVERED = [name.rpartition('/')[2] for name in NAMES]
-# In millions: arXiv 2111.11418, Table 3; arXiv 2311.15157, object detection.
+# In millions, from arXiv 2111.11418, Table 3, and arXiv 2311.15157, object detection.
 PARAMETERS = dict(zip(POOLFORMER, (21.7, 31.1, 40.6, 31.6, 41.0, 50.5))) | dict(
     retinanet_gmf_t_coco=20.2, mask_rcnn_gmf_t_coco=30.8
 )
@@ -40,7 +40,7 @@ def predicts_masks(name):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_the_neck_gives_five_maps_and_leaves_no_parameter_without_gradient(name):
+def test_the_neck_returns_five_maps_that_depend_on_all_parameters(name):
     model = build(read(name))
     maps = model.extract_feat(torch.randn(1, 3, 64, 96))
     strides = [8, 16, 32, 64, 128] if 'retinanet' in name else [4, 8, 16, 32, 64]
@@ -48,7 +48,9 @@ def test_the_neck_gives_five_maps_and_leaves_no_parameter_without_gradient(name)
         (256, -(-64 // stride), -(-96 // stride)) for stride in strides
     ]
     heads = ('bbox_head', 'rpn_head', 'roi_head')
-    assert not [key for key in without_gradient(model, maps) if not key.startswith(heads)]
+    assert not [
+        key for key in find_unused_parameters(model, maps) if not key.startswith(heads)
+    ]
 
 
 @pytest.mark.smoke
@@ -72,11 +74,11 @@ def test_groupmixformer_starts_from_its_published_weights(name):
     assert backbone.init_cfg == dict(
         type='Pretrained', checkpoint=f'pretrained/groupmixformer_{published}.pth'
     )
-    # Two images a device are too few for the statistics of a batch.
+    # Two images per device are too few for batch statistics.
     assert backbone.norm_cfg.type == 'SyncBN'
 
 
-def test_nothing_is_dropped_at_random_as_in_poolformers_published_detectors():
+def test_poolformer_has_no_stochastic_depth_as_in_the_published_detectors():
     for name in (POOLFORMER[0], POOLFORMER[-1]):
         blocks = [
             m for m in build(read(name), 'meta').modules() if isinstance(m, DropPath)
@@ -86,7 +88,7 @@ def test_nothing_is_dropped_at_random_as_in_poolformers_published_detectors():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_poolformers_schedule_is_mmdetections_1x_with_adamw(name):
+def test_poolformer_has_mmdetections_1x_schedule_with_adamw(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.weight_decay) == ('AdamW', 1e-4)
@@ -115,7 +117,7 @@ def check_schedule(cfg, max_epochs, milestones):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', GMF)
-def test_groupmixformers_schedule_is_the_papers(name):
+def test_groupmixformer_has_the_schedule_of_the_paper(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr) == ('AdamW', 1e-4)
@@ -127,7 +129,7 @@ def test_groupmixformers_schedule_is_the_papers(name):
 
 
 @pytest.mark.parametrize('name', ['retinanet_gmf_t_coco', 'mask_rcnn_gmf_t_coco', GMF_1X])
-def test_norms_biases_and_positions_do_not_decay(name):
+def test_norms_biases_and_positions_have_no_weight_decay(name):
     cfg = read(name)
     model = build(cfg, 'meta')
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
@@ -136,7 +138,7 @@ def test_norms_biases_and_positions_do_not_decay(name):
         names[id(p)]: group['weight_decay'] for group in groups for p in group['params']
     }
     assert decay.keys() == set(names.values())
-    # Whatever has one dimension is a bias or belongs to a norm.
+    # Parameters of one dimension are biases or belong to norms.
     free = {
         key
         for key, parameter in model.named_parameters()
@@ -152,7 +154,7 @@ def test_norms_biases_and_positions_do_not_decay(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', NAMES)
-def test_data_is_where_mmdetection_lays_it_out_at_1333_by_800(name):
+def test_the_data_are_in_mmdetections_folder_layout_at_1333x800(name):
     cfg = read(name)
     for loader, split in (
         (cfg.train_dataloader, 'train'),
@@ -178,7 +180,7 @@ def test_data_is_where_mmdetection_lays_it_out_at_1333_by_800(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', NAMES)
-def test_masks_are_loaded_and_measured_where_they_are_predicted(name):
+def test_masks_are_loaded_and_evaluated_if_they_are_predicted(name):
     cfg = read(name)
     masks = predicts_masks(name)
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):

@@ -1,4 +1,4 @@
-"""The EAMLP configs: sizes and mixes of the paper, on models whose parts fit."""
+"""The EAMLP configs have the paper's sizes and variants, and their parts fit together."""
 
 import pytest
 import torch
@@ -6,9 +6,9 @@ from mmengine.optim import build_optim_wrapper
 
 from mmgroupmix.models import EAMLP
 
-from .experiments import build, num_parameters, read, without_gradient
+from .experiments import build, find_unused_parameters, num_parameters, read
 
-# Parameters in millions, as the paper counts them, with the fixed positions.
+# Parameters in millions, as counted in the paper, including the fixed positions.
 EAMLPS = dict(
     eamlp_7_in1k=6.1,
     eamlp_14_in1k=29.9,
@@ -17,7 +17,7 @@ EAMLPS = dict(
     eamlp_bn_7_in1k=6.1,
 )
 TRANSFORMERS = dict(t2t_vit_7_ea_t2t_in1k='7', t2t_vit_14_ea_t2t_in1k='14')
-# (heads, S) as the paper counts them, after the expansion.
+# (heads, S) as counted in the paper, after the expansion.
 HEADS = dict(
     t2t_vit_7_mea_h1_s256_in1k=(1, 256),
     t2t_vit_7_mea_h4_s256_in1k=(4, 256),
@@ -33,7 +33,7 @@ EVERY = [*EAMLPS, *ABLATIONS]
 
 
 @pytest.mark.parametrize('name', EAMLPS)
-def test_the_model_has_the_papers_size(name):
+def test_the_model_has_the_size_that_the_paper_states(name):
     cfg = read(name)
     width = EAMLP.arch_settings[cfg.model.backbone.arch]['embed_dims']
     positions = (1 + 14 * 14) * width  # at 224 pixels
@@ -41,16 +41,16 @@ def test_the_model_has_the_papers_size(name):
 
 
 @pytest.mark.parametrize('name', EVERY)
-def test_it_predicts_1000_classes_and_leaves_no_parameter_without_gradient(name):
+def test_it_predicts_1000_classes_and_all_parameters_receive_a_gradient(name):
     model = build(read(name))
     logits = model(torch.randn(2, 3, 64, 64), mode='tensor')
     assert logits.shape == (2, 1000)
-    assert not without_gradient(model, [logits])
+    assert not find_unused_parameters(model, [logits])
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', HEADS)
-def test_the_blocks_have_the_papers_heads_and_memories_on_performer_tokens(name):
+def test_the_blocks_have_the_heads_and_memories_of_the_paper_on_performer_tokens(name):
     cfg = read(f'ablations/{name}')
     assert cfg.model.backbone.t2t == 'performer'
     for block in build(cfg, 'meta').backbone.blocks:
@@ -61,7 +61,7 @@ def test_the_blocks_have_the_papers_heads_and_memories_on_performer_tokens(name)
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', TRANSFORMERS)
-def test_the_blocks_are_transformers_on_tokens_by_external_attention(name):
+def test_the_blocks_are_transformers_on_tokens_of_external_attention(name):
     backbone = build(read(f'ablations/{name}'), 'meta').backbone
     assert (backbone.arch, backbone.t2t) == (TRANSFORMERS[name], 'external_attention')
     assert {type(b.token_mixer).__name__ for b in backbone.blocks} == {'SelfAttention'}
@@ -69,7 +69,7 @@ def test_the_blocks_are_transformers_on_tokens_by_external_attention(name):
 
 
 @pytest.mark.smoke
-def test_batch_norm_is_before_the_mlps_alone():
+def test_batch_norm_precedes_the_mlps_only():
     block = build(read('eamlp_bn_7_in1k'), 'meta').backbone.blocks[0]
     assert (type(block.norm1).__name__, type(block.norm2).__name__) == (
         'LayerNorm',
@@ -82,14 +82,14 @@ def test_batch_norm_is_before_the_mlps_alone():
 def test_the_schedule_is_that_of_t2t_vit(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
-    # arXiv 2101.11986 with its published commands, at batch 512.
-    rate, decay = {'7': (1e-3, 0.03), '14': (5e-4, 0.05), '19': (5e-4, 0.065)}[
+    # From the published commands of arXiv 2101.11986, at batch size 512.
+    lr, weight_decay = {'7': (1e-3, 0.03), '14': (5e-4, 0.05), '19': (5e-4, 0.065)}[
         cfg.model.backbone.arch
     ]
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == (
         'AdamW',
-        rate,
-        decay,
+        lr,
+        weight_decay,
     )
     assert cfg.train_cfg.max_epochs == 310
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 512
@@ -98,7 +98,7 @@ def test_the_schedule_is_that_of_t2t_vit(name):
 
 
 @pytest.mark.smoke
-def test_384_pixels_start_from_the_weights_of_224():
+def test_training_at_384_pixels_starts_from_the_weights_of_224_pixels():
     cfg = read('eamlp_7_in1k_384')
     (crop,) = (s for s in cfg.train_pipeline if s.type == 'RandomResizedCrop')
     assert crop.scale == 384

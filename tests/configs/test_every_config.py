@@ -1,4 +1,4 @@
-"""What holds for every config, whatever its task."""
+"""Properties of all configs, whatever their task."""
 
 import ast
 from importlib import import_module
@@ -10,12 +10,13 @@ import yaml
 from .experiments import CONFIGS, REPOSITORY, num_parameters, read
 
 FILES = sorted(CONFIGS.rglob('*.py'))
+MODELS = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())['Models']
 EXPERIMENTS = [path for path in FILES if '_base_' not in path.parts]
 
 
 @pytest.mark.smoke
-def test_every_experiment_has_its_recipe_checked():
-    # Each test_..._configs.py lists the experiments that it is about.
+def test_the_recipe_of_every_experiment_is_checked():
+    # Each test_..._configs.py lists the experiments that it checks.
     covered = {
         name
         for path in Path(__file__).parent.glob('test_*_configs.py')
@@ -26,7 +27,7 @@ def test_every_experiment_has_its_recipe_checked():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=[path.stem for path in EXPERIMENTS])
-def test_an_experiment_is_short_and_says_in_one_line_what_it_is(path):
+def test_an_experiment_is_short_and_has_a_docstring_of_one_line(path):
     text = path.read_text()
     assert '\n' not in ast.get_docstring(ast.parse(text))
     assert len(text.splitlines()) <= 40
@@ -34,13 +35,13 @@ def test_an_experiment_is_short_and_says_in_one_line_what_it_is(path):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('path', FILES, ids=[path.stem for path in FILES])
-def test_a_config_inherits_from_no_other_package(path):
+def test_no_config_inherits_from_another_package(path):
     assert '::' not in path.read_text()
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('path', EXPERIMENTS, ids=[path.stem for path in EXPERIMENTS])
-def test_a_config_registers_the_package_and_checks_and_draws(path):
+def test_an_experiment_registers_the_package_and_its_hooks_and_keeps_the_best(path):
     cfg = read(path.relative_to(CONFIGS).with_suffix(''))
     assert cfg.custom_imports.imports == ['mmgroupmix']
     assert {hook.type for hook in cfg.custom_hooks} == {
@@ -56,7 +57,14 @@ def test_a_config_registers_the_package_and_checks_and_draws(path):
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 
 
-def test_the_model_index_counts_the_parameters_of_every_model():
-    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
-    stated = {model['Name']: model['Metadata']['Parameters'] for model in index['Models']}
-    assert stated == {name: num_parameters(read(name)) for name in stated}
+@pytest.mark.parametrize('model', MODELS, ids=[model['Name'] for model in MODELS])
+def test_the_model_index_states_config_and_parameters_of_a_model(model):
+    name = model['Name']
+    assert model['Config'] == f'configs/{name}.py'
+    assert model['Metadata']['Parameters'] == num_parameters(read(name))
+
+
+@pytest.mark.smoke
+def test_the_model_index_lists_every_experiment_except_ablations():
+    listed = [model['Name'] for model in MODELS]
+    assert sorted(listed) == sorted(path.stem for path in CONFIGS.glob('*.py'))

@@ -1,26 +1,26 @@
-"""The ImageNet configs: the paper's recipe and sizes, on models whose parts fit."""
+"""The ImageNet configs have the paper's recipe and sizes, and their parts fit."""
 
 import pytest
 import torch
 from mmengine.optim import build_optim_wrapper
 
-from .experiments import build, num_parameters, read, without_gradient
+from .experiments import build, find_unused_parameters, num_parameters, read
 
 POOLFORMER = [f'poolformer_{arch}_in1k' for arch in ('s12', 's24', 's36', 'm36', 'm48')]
 COVERED = POOLFORMER
-# In millions, from the published files; arXiv 2111.11418, Table 1, leaves the vectors of
-# layer scale out.
+# In millions, from the published files. arXiv 2111.11418, Table 1, does not count the
+# vectors of layer scale.
 PARAMETERS = dict(zip(POOLFORMER, (11.9, 21.4, 30.9, 56.2, 73.5)))
 TABLE_1 = dict(zip(POOLFORMER, (11.9, 21.4, 30.8, 56.1, 73.4)))
 
 
-def resize_of(loader):
+def find_resize(loader):
     (step,) = (s for s in loader.dataset.pipeline if s.type == 'ResizeEdge')
     return step
 
 
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_the_model_has_the_published_size_and_without_layer_scale_the_papers(name):
+def test_the_model_has_the_published_size_and_that_of_the_paper_without_layer_scale(name):
     cfg = read(name)
     assert round(num_parameters(cfg) / 1e6, 1) == PARAMETERS[name]
     cfg.model.backbone.layer_scale = 0
@@ -28,16 +28,16 @@ def test_the_model_has_the_published_size_and_without_layer_scale_the_papers(nam
 
 
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_it_predicts_1000_classes_and_leaves_no_parameter_without_gradient(name):
+def test_it_predicts_1000_classes_and_all_parameters_receive_a_gradient(name):
     model = build(read(name))
     logits = model(torch.randn(2, 3, 64, 64), mode='tensor')
     assert logits.shape == (2, 1000)
-    assert not without_gradient(model, [logits])
+    assert not find_unused_parameters(model, [logits])
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_the_backbone_is_the_one_in_the_name_from_random_weights(name):
+def test_the_backbone_is_the_one_in_the_name_and_starts_from_random_weights(name):
     backbone = read(name).model.backbone
     assert (backbone.type, backbone.arch) == ('mmgroupmix.PoolFormer', name.split('_')[1])
     assert not backbone.get('init_cfg')
@@ -95,10 +95,10 @@ def test_the_augmentation_is_that_of_deit(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_the_small_models_are_tested_on_a_crop_of_90_percent_the_others_on_95(name):
+def test_small_models_are_tested_on_crops_of_90_percent_and_others_of_95(name):
     cfg = read(name)
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
-        resize = resize_of(loader)
+        resize = find_resize(loader)
         assert (resize.scale, resize.edge, resize.interpolation) == (
             236 if '_m' in name else 248,
             'short',
@@ -109,7 +109,7 @@ def test_the_small_models_are_tested_on_a_crop_of_90_percent_the_others_on_95(na
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_data_is_where_mmpretrain_lays_it_out(name):
+def test_the_data_are_in_mmpretrains_folder_layout(name):
     cfg = read(name)
     for loader, split in ((cfg.train_dataloader, 'train'), (cfg.val_dataloader, 'val')):
         data = loader.dataset

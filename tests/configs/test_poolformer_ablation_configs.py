@@ -1,4 +1,4 @@
-"""The ablations of the MetaFormer paper: Table 5, each one change to PoolFormer-S12."""
+"""The ablations of the MetaFormer paper (Table 5), each with one change to S12."""
 
 import pytest
 import torch
@@ -6,9 +6,9 @@ import torch
 from .experiments import build, num_parameters, read
 
 S12 = 'poolformer_s12_in1k'
-# What changes in the backbone, and the parameters in millions (arXiv 2111.11418,
-# Table 5). The frozen matrices of 'random', 21 million more, are not among them. The
-# paper gives none for 'no_layer_scale', which is smaller by two vectors a block.
+# The arguments of the backbone that change, and the parameters in millions (arXiv
+# 2111.11418, Table 5), without the 21 million of the frozen matrices of 'random'. For
+# 'no_layer_scale', which is smaller by two vectors per block, the paper gives no number.
 TABLE = dict(
     identity=({'token_mixers'}, 11.9),
     random=({'token_mixers'}, 11.9),
@@ -30,7 +30,7 @@ TABLE = dict(
     ppff=({'token_mixers'}, 12.2),
 )
 COVERED = [f'poolformer_s12_{name}_in1k' for name in TABLE]
-# As the published code has it: these are tested on a crop of 0.95.
+# Tested on a crop of 0.95, as in the published code.
 LARGE_CROP = ('pppa', 'ppaa', 'ppff')
 MIXERS = dict(
     identity=['Identity'] * 4,
@@ -43,18 +43,18 @@ MIXERS = dict(
 )
 
 
-def ablation(name):
+def read_ablation(name):
     return read(f'ablations/poolformer_s12_{name}_in1k')
 
 
-def blocks_of(backbone):
+def list_blocks(backbone):
     return [block for stage in backbone.stages for block in stage.blocks]
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', TABLE)
 def test_nothing_else_differs_from_the_baseline(name):
-    cfg, baseline = ablation(name), read(S12)
+    cfg, baseline = read_ablation(name), read(S12)
     ours, theirs = cfg.model.pop('backbone'), baseline.model.pop('backbone')
     assert {
         key for key in ours if key not in theirs or ours[key] != theirs[key]
@@ -70,12 +70,12 @@ def test_nothing_else_differs_from_the_baseline(name):
 
 @pytest.mark.parametrize('name', TABLE)
 def test_the_model_has_the_size_that_the_paper_states(name):
-    assert round(num_parameters(ablation(name)) / 1e6, 1) == TABLE[name][1]
+    assert round(num_parameters(read_ablation(name)) / 1e6, 1) == TABLE[name][1]
 
 
 @pytest.mark.parametrize('name', TABLE)
 def test_it_classifies_an_image_of_224_pixels(name):
-    model = build(ablation(name)).eval()
+    model = build(read_ablation(name)).eval()
     with torch.inference_mode():
         logits = model(torch.randn(1, 3, 224, 224), mode='tensor')
     assert logits.shape == (1, 1000)
@@ -85,7 +85,7 @@ def test_it_classifies_an_image_of_224_pixels(name):
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', MIXERS)
 def test_the_mixers_are_those_in_the_name(name):
-    backbone = build(ablation(name), 'meta').backbone
+    backbone = build(read_ablation(name), 'meta').backbone
     assert [
         type(stage.blocks[0].token_mixer).__name__ for stage in backbone.stages
     ] == MIXERS[name]
@@ -93,9 +93,9 @@ def test_the_mixers_are_those_in_the_name(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('size', [5, 7, 9])
-def test_the_pool_has_the_size_in_the_name(size):
-    backbone = build(ablation(f'pool{size}'), 'meta').backbone
-    assert {b.token_mixer.pool.kernel_size for b in blocks_of(backbone)} == {size}
+def test_the_pooling_window_has_the_size_in_the_name(size):
+    backbone = build(read_ablation(f'pool{size}'), 'meta').backbone
+    assert {b.token_mixer.pool.kernel_size for b in list_blocks(backbone)} == {size}
 
 
 @pytest.mark.smoke
@@ -111,8 +111,8 @@ def test_the_pool_has_the_size_in_the_name(size):
     ],
 )
 def test_the_norms_are_those_of_the_published_model(name, norm, eps):
-    backbone = build(ablation(name), 'meta').backbone
-    norms = [n for b in blocks_of(backbone) for n in (b.norm1, b.norm2)]
+    backbone = build(read_ablation(name), 'meta').backbone
+    norms = [n for b in list_blocks(backbone) for n in (b.norm1, b.norm2)]
     norms.append(backbone.final_norm)
     assert {(type(n).__name__, getattr(n, 'eps', None)) for n in norms} == {(norm, eps)}
 
@@ -126,7 +126,7 @@ def test_the_norms_are_those_of_the_published_model(name, norm, eps):
     ],
 )
 def test_the_first_stage_with_attention_learns_positions(name, shapes):
-    backbone = build(ablation(name), 'meta').backbone
+    backbone = build(read_ablation(name), 'meta').backbone
     embeddings = [
         getattr(stage.position_embedding, 'embedding', None) for stage in backbone.stages
     ]
@@ -134,22 +134,24 @@ def test_the_first_stage_with_attention_learns_positions(name, shapes):
 
 
 @pytest.mark.smoke
-def test_frozen_random_matrices_have_21_million_entries():
-    backbone = build(ablation('random'), 'meta').backbone
+def test_the_frozen_random_matrices_have_21_million_entries():
+    backbone = build(read_ablation('random'), 'meta').backbone
     assert round(sum(b.numel() for b in backbone.buffers()) / 1e6) == 21
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name, activation', [('relu', 'ReLU'), ('silu', 'SiLU')])
 def test_the_activation_is_the_one_in_the_name(name, activation):
-    backbone = build(ablation(name), 'meta').backbone
-    assert {type(block.mlp.act).__name__ for block in blocks_of(backbone)} == {activation}
+    backbone = build(read_ablation(name), 'meta').backbone
+    assert {type(block.mlp.act).__name__ for block in list_blocks(backbone)} == {
+        activation
+    }
 
 
 @pytest.mark.smoke
-def test_what_the_name_says_is_missing_is_missing():
+def test_parts_that_the_name_excludes_are_missing():
     def blocks(name):
-        return blocks_of(build(ablation(name), 'meta').backbone)
+        return list_blocks(build(read_ablation(name), 'meta').backbone)
 
     assert not any(block.residual for block in blocks('no_residual'))
     assert not any(block.mlp for block in blocks('no_mlp'))

@@ -75,8 +75,8 @@ def test_there_are_as_many_colours_as_classes_and_all_are_distinct():
 
 
 def test_a_class_has_the_same_colour_in_every_layout():
-    def colors(layout):
-        metainfo = mini_metainfo(layout)
+    def colors(layout, num_classes=None):
+        metainfo = mini_metainfo(layout, num_classes)
         return dict(zip(metainfo['classes'], metainfo['palette']))
 
     detection = colors('coco')
@@ -86,6 +86,8 @@ def test_a_class_has_the_same_colour_in_every_layout():
     assert next(iter(segmentation)) == 'background'
     assert segmentation.items() - detection.items() == {('background', (80, 80, 80))}
     assert detection.items() <= segmentation.items()
+    for layout, all_colors in (('coco', detection), ('ade20k', segmentation)):
+        assert list(colors(layout, 4).items()) == list(all_colors.items())[:4]
 
 
 def test_detection_names_the_outputs_that_no_digit_uses():
