@@ -99,9 +99,10 @@ def test_batch_norms_load_with_their_statistics(with_batch_norms):
     backbone.load_state_dict(with_batch_norms)
     ours = convert_state_dict(with_batch_norms, arch='7')
     assert set(ours) == set(backbone.state_dict())
-    key = 'blocks.6.norm2.running_var'
-    assert torch.equal(backbone.state_dict()[key], with_batch_norms[key])
-    assert torch.equal(ours[key], with_batch_norms[key])
+    for kind in ('running_mean', 'running_var', 'num_batches_tracked'):
+        key = f'blocks.6.norm2.{kind}'
+        assert torch.equal(backbone.state_dict()[key], with_batch_norms[key]), key
+        assert torch.equal(ours[key], with_batch_norms[key]), key
 
 
 @pytest.mark.smoke
