@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmgroupmix.checkpoints import CheckpointError
+from mmgroupmix.checkpoints.poolformer import convert
 from mmgroupmix.models import PoolFormer, convert_state_dict
 
 LAST = dict(out_indices=(3,), final_norm=True)
@@ -42,6 +43,23 @@ def test_hybrid_models_load_with_attention_and_position_embedding(published):
     assert torch.equal(last.blocks[1].token_mixer.qkv.weight, qkv)
     with pytest.raises(CheckpointError, match='Unexpected.*stages.3'):
         PoolFormer('s12', **LAST).load_state_dict(hybrid)
+
+
+@pytest.mark.smoke
+def test_position_embeddings_in_every_stage_give_eleven_published_entries():
+    published = [
+        *('network.0.pos_embed', 'network.1.0.norm1.weight', 'network.2.proj.bias'),
+        *('network.3.pos_embed', 'network.4.0.norm1.weight', 'network.5.proj.bias'),
+        *('network.6.pos_embed', 'network.7.0.norm1.weight', 'network.8.proj.bias'),
+        *('network.9.pos_embed', 'network.10.0.norm1.weight'),
+    ]
+    values = {key: torch.full((1, 1, 1, 1), float(i)) for i, key in enumerate(published)}
+    places = {key: value.item() for key, value in convert(values).items()}
+    for stage in range(4):
+        assert places[f'stages.{stage}.position_embedding.embedding'] == 3 * stage
+        assert places[f'stages.{stage}.blocks.0.norm1.weight'] == 3 * stage + 1
+    for stage in range(1, 4):
+        assert places[f'stages.{stage}.embedding.bias'] == 3 * stage - 1
 
 
 @pytest.mark.smoke
