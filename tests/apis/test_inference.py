@@ -23,7 +23,8 @@ from ..commands import (
 )
 
 
-def predict_by_test_loop(task, workspace, out):
+def predict_by_test_loop(task, workspace, out, *options):
+    """Let the toolbox's own loop predict the first images of the validation set."""
     result = run_tool(
         'test.py',
         shipped_config(CONFIGS[task]),
@@ -34,37 +35,36 @@ def predict_by_test_loop(task, workspace, out):
         '--work-dir',
         f'loop_{task}',
         '--cfg-options',
-        'model.test_cfg.score_thr=0.0' if task == 'det' else 'log_level=INFO',
+        *options,
         cwd=workspace,
     )
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+def read_predictions(path):
+    """What a test loop dumped, with the paths of the images."""
+    with path.open('rb') as file:
+        predictions = pickle.load(file)
+    return predictions, [path.parent / one['img_path'] for one in predictions]
+
+
 def test_detections_are_those_of_the_test_loop_as_coco_results(det_run, workspace):
     pycocotools = pytest.importorskip('pycocotools.coco')
-    result = infer(
-        'det',
-        workspace,
-        mini_images('det', workspace),
-        '--out-dir',
-        'infer_det',
-        '--batch-size',
-        3,
-    )
+    options = ['model.test_cfg.score_thr=0.0', 'test_dataloader.num_batch_per_epoch=7']
+    predict_by_test_loop('det', workspace, 'loop.pkl', *options)
+    expected, paths = read_predictions(workspace / 'loop.pkl')
+    result = infer('det', workspace, *paths, '--out-dir', 'infer_det', '--batch-size', 3)
     assert result.returncode == 0, result.stderr[-3000:]
     out = workspace / 'infer_det'
     coco = pycocotools.COCO(out / 'images.json')
     results = coco.loadRes(str(out / 'predictions.json'))
-    predict_by_test_loop('det', workspace, 'loop.pkl')
-    with open(workspace / 'loop.pkl', 'rb') as file:
-        expected = pickle.load(file)
-    assert len(coco.getImgIds()) == len(expected) == 24
-    assert len(list((out / 'overlays').iterdir())) == 24
+    assert len(coco.getImgIds()) == len(expected) == 7
+    assert len(list((out / 'overlays').iterdir())) == 7
     for one in expected:
         # COCO names its files by the ids of the images.
         assert int(Path(one['img_path']).stem) == one['img_id']
         image = coco.imgs[one['img_id']]
-        with Image.open(one['img_path']) as picture:
+        with Image.open(workspace / one['img_path']) as picture:
             assert (image['width'], image['height']) == picture.size
         found = results.imgToAnns[one['img_id']]
         instances = one['pred_instances']
@@ -193,20 +193,16 @@ def test_boxes_below_the_threshold_are_not_drawn(gmf_run, workspace):
 
 
 def test_label_maps_are_those_of_the_test_loop_with_the_palette(seg_run, workspace):
-    result = infer(
-        'seg',
-        workspace,
-        mini_images('seg', workspace) / '*.jpg',
-        '--out-dir',
-        'infer_seg',
-        '--batch-size',
-        4,
+    predict_by_test_loop(
+        'seg', workspace, 'loop_maps', 'test_dataloader.num_batch_per_epoch=9'
     )
+    names = sorted(path.stem for path in (workspace / 'loop_maps').iterdir())
+    images = [mini_images('seg', workspace) / f'{name}.jpg' for name in names]
+    result = infer('seg', workspace, *images, '--out-dir', 'infer_seg', '--batch-size', 4)
     assert result.returncode == 0, result.stderr[-3000:]
-    predict_by_test_loop('seg', workspace, 'loop_maps')
     content = read_json(workspace / 'infer_seg' / 'predictions.json')
     maps = sorted((workspace / 'infer_seg' / 'label_maps').iterdir())
-    assert len(maps) == len(content['images']) == 24
+    assert len(maps) == len(content['images']) == 9
     meta = mini_metainfo('ade20k')
     assert content['classes'] == list(meta['classes'])
     for path in maps:
@@ -226,24 +222,17 @@ def test_label_maps_are_those_of_the_test_loop_with_the_palette(seg_run, workspa
 
 
 def test_the_five_best_classes_have_the_scores_of_the_test_loop(cls_run, workspace):
-    result = infer(
-        'cls',
-        workspace,
-        mini_images('cls', workspace),
-        '--out-dir',
-        'infer_cls',
-        '--batch-size',
-        8,
+    predict_by_test_loop(
+        'cls', workspace, 'loop_cls.pkl', 'test_dataloader.num_batch_per_epoch=2'
     )
+    predictions, paths = read_predictions(workspace / 'loop_cls.pkl')
+    result = infer('cls', workspace, *paths, '--out-dir', 'infer_cls', '--batch-size', 8)
     assert result.returncode == 0, result.stderr[-3000:]
-    predict_by_test_loop('cls', workspace, 'loop_cls.pkl')
-    with open(workspace / 'loop_cls.pkl', 'rb') as file:
-        expected = {
-            Path(one['img_path']).name: one['pred_score'].numpy()
-            for one in pickle.load(file)
-        }
+    expected = {
+        path.name: one['pred_score'].numpy() for path, one in zip(paths, predictions)
+    }
     content = read_json(workspace / 'infer_cls' / 'predictions.json')
-    assert len(content) == len(expected) == 100
+    assert len(content) == len(expected) == 32
     for entry in content:
         scores = expected[Path(entry['file_name']).name]
         found = {best['label']: best['score'] for best in entry['predictions']}
