@@ -1,6 +1,6 @@
-"""EAMLP written naively from the paper and the facts of its code, in float64.
+"""EAMLP, written naively from the paper and the details of its code, in float64.
 
-One loop a window, one a head, no layout: slow, and nothing shared with the package. It
+Loops over windows and heads, no layout: slow, and without any code of the package. It
 takes the weights under their published names.
 """
 
@@ -10,7 +10,10 @@ import torch
 
 
 def eamlp(image, published, heads):
-    """The class token (B, C) and the logits; image: (B, 3, H, W), heads: before x 4."""
+    """Compute the class token, (B, C), and the logits of images, (B, 3, H, W).
+
+    ``heads`` is their number before the expansion by 4.
+    """
     weights = {key: value.double() for key, value in published.items()}
     tokens = tokens_to_token(image.double(), weights)
     batch, count, dim = tokens.shape
@@ -33,7 +36,7 @@ def tokens_to_token(image, weights):
 
 
 def soft_split(image, side, stride, padding):
-    """All windows of the padded map, from the top left, as tokens; and their grid."""
+    """Return all windows of the padded map, row by row, as tokens; and their grid."""
     batch, channels, height, width = image.shape
     padded = image.new_zeros(batch, channels, height + 2 * padding, width + 2 * padding)
     padded[:, :, padding : padding + height, padding : padding + width] = image
@@ -78,7 +81,7 @@ def mlp(x, weights, name):
 
 
 def norm(x, weights, name):
-    """Layer norm; batch norm in eval mode where the weights have its statistics."""
+    """Layer norm; batch norm in eval mode if the weights have statistics."""
     if f'{name}.running_mean' in weights:
         mean, variance = weights[f'{name}.running_mean'], weights[f'{name}.running_var']
     else:

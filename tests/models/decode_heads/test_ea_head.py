@@ -1,4 +1,4 @@
-"""EANet's head: its parts, published names, and mmsegmentation around it."""
+"""EANet's head: its parts, published files, its use in mmsegmentation."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-def tiny(**arguments):
+def build_tiny(**arguments):
     return EAHead(12, 8, **dict(dict(num_classes=5), **arguments))
 
 
@@ -64,8 +64,8 @@ def conv_norm_relu(x, weights, name):
     )
 
 
-def published_logits(x, weights):
-    """The head on the published names, each part as the paper's text has it."""
+def compute_logits(x, weights):
+    """Compute the head with the published names, each part as in the paper."""
     x = conv_norm_relu(x, weights, 'fc0')
     tokens = F.conv2d(x, weights['linu.conv1.weight'], weights['linu.conv1.bias'])
     tokens = tokens.flatten(2).mT  # (B, N, 512)
@@ -97,7 +97,7 @@ def test_with_published_weights_it_computes_what_the_paper_describes(loaded, pub
     maps = [torch.randn(1, 2048, 4, 6)]
     with torch.inference_mode():
         logits = loaded(maps)
-        expected = published_logits(maps[0], published)
+        expected = compute_logits(maps[0], published)
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
 
 
@@ -134,8 +134,8 @@ def test_published_names_load_below_a_segmentor(load, loaded, published):
 
 
 @pytest.mark.smoke
-def test_its_own_state_loads_and_a_part_of_it_does_not():
-    head, other = tiny(), tiny()
+def test_its_own_state_dict_loads_and_a_part_of_it_does_not():
+    head, other = build_tiny(), build_tiny()
     other.load_state_dict(head.state_dict())
     assert torch.equal(other.conv_seg.weight, head.conv_seg.weight)
     state = head.state_dict()
@@ -145,11 +145,11 @@ def test_its_own_state_loads_and_a_part_of_it_does_not():
 
 
 @pytest.mark.smoke
-def test_a_segmentor_without_anything_for_it_may_load_the_rest():
+def test_a_segmentor_may_load_a_file_without_the_head():
     segmentor = torch.nn.Module()
-    segmentor.decode_head = tiny()
-    told = segmentor.load_state_dict({}, strict=False)
-    assert 'decode_head.conv_seg.weight' in told.missing_keys
+    segmentor.decode_head = build_tiny()
+    result = segmentor.load_state_dict({}, strict=False)
+    assert 'decode_head.conv_seg.weight' in result.missing_keys
 
 
 @pytest.mark.smoke
@@ -165,7 +165,7 @@ def test_a_segmentor_without_anything_for_it_may_load_the_rest():
     ],
 )
 def test_it_trains_on_the_map_of_in_index_with_gradients_for_every_weight(arguments):
-    head = tiny(in_index=1, **arguments)
+    head = build_tiny(in_index=1, **arguments)
     sample = SegDataSample()
     sample.gt_sem_seg = PixelData(data=torch.randint(5, (1, 16, 16)))
     maps = (torch.randn(2, 3, 8, 8), torch.randn(2, 12, 4, 4))
@@ -175,53 +175,73 @@ def test_it_trains_on_the_map_of_in_index_with_gradients_for_every_weight(argume
 
 
 @pytest.mark.smoke
-def test_the_paper_s_ablations_change_the_block_alone():
+def test_the_ablations_of_the_paper_change_only_the_block():
     def parts(**arguments):
-        state = tiny(**arguments).state_dict()
+        state = build_tiny(**arguments).state_dict()
         return {key for key in state if not key.startswith('attention_block.')}
 
     assert parts() == parts(attention=None) == parts(attention='self')
-    assert not any('attention_block' in key for key in tiny(attention=None).state_dict())
+    assert not any(
+        'attention_block' in key for key in build_tiny(attention=None).state_dict()
+    )
+
+
+@pytest.mark.smoke
+def test_options_reach_the_block_and_the_convolutions():
+    norm_cfg = dict(type='GN', num_groups=2)
+    head = build_tiny(num_memories=3, tied=True, norm='softmax', norm_cfg=norm_cfg)
+    attention = head.attention_block.attention
+    assert attention.memory_key.shape == (3, 8)
+    assert attention.memory_value is None
+    assert attention.norm == 'softmax'
+    norms = (head.conv_in.norm, head.attention_block.norm, head.conv_out.norm)
+    assert {type(norm).__name__ for norm in norms} == {'GroupNorm'}
 
 
 @pytest.mark.smoke
 def test_dropout_is_on_channels_before_the_classifier():
-    head = tiny()
+    head = build_tiny()
     assert (type(head.dropout).__name__, head.dropout.p) == ('Dropout2d', 0.1)
     assert head.conv_seg.in_channels == 4
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    'arguments, told',
+    'arguments, message',
     [
         (dict(num_memorys=3), "no argument 'num_memorys' .did you mean 'num_memories'"),
         (dict(drop_out_ratio=0.1), "did you mean 'dropout_ratio'"),
     ],
 )
-def test_mistyped_arguments_are_named(arguments, told):
-    with pytest.raises(UnknownArgumentError, match=told):
-        tiny(**arguments)
+def test_mistyped_arguments_are_named(arguments, message):
+    with pytest.raises(UnknownArgumentError, match=message):
+        build_tiny(**arguments)
     with pytest.raises(UnknownArgumentError, match="missing.*'num_classes'"):
         EAHead(12)
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    'arguments, told',
+    'arguments, message',
     [
         (
             dict(attention='externl'),
             "attention='externl', expected 'external', 'self' or",
         ),
-        (dict(attention='self', num_memories=4), 'num_memories=4 has no meaning'),
-        (dict(attention=None, norm='double'), "norm='double' has no meaning"),
+        (
+            dict(attention='self', num_memories=4),
+            "num_memories=4, expected none with attention='self'",
+        ),
+        (
+            dict(attention=None, norm='double'),
+            "norm='double', expected none with attention=None",
+        ),
         (dict(channels=7), 'channels=7, expected an even number'),
         (dict(norm='dubble'), "norm='dubble'"),
     ],
 )
-def test_impossible_arguments_are_named(arguments, told):
-    with pytest.raises(UserError, match=told):
+def test_impossible_arguments_are_named(arguments, message):
+    with pytest.raises(UserError, match=message):
         EAHead(**dict(dict(in_channels=12, channels=8, num_classes=5), **arguments))
 
 
@@ -274,7 +294,10 @@ def test_several_maps_are_concatenated_or_refused():
     )
     logits = head((torch.randn(2, 4, 8, 8), torch.randn(2, 8, 4, 4)))
     assert logits.shape == (2, 3, 8, 8)
-    with pytest.raises(UserError, match="'multiple_select' gives several maps"):
+    with pytest.raises(
+        UserError,
+        match="input_transform='multiple_select', expected 'resize_concat' or None",
+    ):
         EAHead(
             [4, 8], 8, num_classes=3, in_index=[0, 1], input_transform='multiple_select'
         )

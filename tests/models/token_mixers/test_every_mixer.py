@@ -1,4 +1,4 @@
-"""What holds for every token mixer."""
+"""Properties of every token mixer."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_the_package_exports_every_registered_mixer():
 
 @pytest.mark.smoke
 @every_mixer
-def test_an_odd_map_keeps_its_shape(name):
+def test_a_map_with_odd_sides_keeps_its_shape(name):
     output = build(name)(random_tokens())
     assert output.shape == (2, HEIGHT, WIDTH, DIM)
 
@@ -63,7 +63,7 @@ def test_dense_tokens_stay_dense(name):
 
 @pytest.mark.smoke
 @every_mixer
-def test_an_image_gives_the_same_alone_and_in_a_batch(name):
+def test_an_image_has_the_same_output_alone_and_in_a_batch(name):
     mixer, tokens = build(name).eval(), random_tokens(batch=3)
     torch.testing.assert_close(
         mixer(tokens)[1:2], mixer(tokens[1:2]), rtol=1e-5, atol=1e-6
@@ -86,7 +86,7 @@ def test_gradients_reach_every_parameter_and_the_input(name):
 
 @pytest.mark.smoke
 @every_mixer
-def test_a_map_that_is_not_dense_gives_the_same_values(name):
+def test_a_map_with_other_strides_gives_the_same_values(name):
     mixer, tokens = build(name).eval(), random_tokens()
     strided = tokens.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
     assert not strided.is_contiguous()
@@ -95,7 +95,7 @@ def test_a_map_that_is_not_dense_gives_the_same_values(name):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', ON_TOKENS)
-def test_tokens_in_a_row_give_what_tokens_in_a_map_give(name):
+def test_a_sequence_of_tokens_gives_the_same_as_their_map(name):
     mixer, tokens = build(name), random_tokens()
     output = mixer(tokens.flatten(1, 2))
     assert output.shape == (2, HEIGHT * WIDTH, DIM)

@@ -13,7 +13,7 @@ from mmgroupmix.models.token_mixers import ExternalAttention
 from ...goldens import Golden
 
 
-def double_normalized(scores):
+def normalize_doubly(scores):
     """Section 3.2, entry by entry: (N, S) to (N, S) in float64."""
     scores = scores.double().tolist()
     columns = [sum(map(math.exp, column)) for column in zip(*scores)]
@@ -25,19 +25,19 @@ def double_normalized(scores):
     return torch.tensor(rows, dtype=torch.double)
 
 
-def external_attention(tokens, memory_key, memory_value):
+def attend_externally(tokens, memory_key, memory_value):
     """Section 3.1 with double normalisation, (N, d) to (N, d) in float64."""
     scores = tokens.double() @ memory_key.double().T
-    return double_normalized(scores) @ memory_value.double()
+    return normalize_doubly(scores) @ memory_value.double()
 
 
 @pytest.mark.smoke
-def test_the_published_block_is_reproduced_around_it():
+def test_a_block_around_it_reproduces_the_published_block():
     golden = Golden('external_attention_512')
     weights = golden.state_dict()
     mixer = ExternalAttention(512, tied=True)
-    # In the published code, on a CPU, Mk and Mv are views of one storage: what a file
-    # holds of Mv (linear_1) is read last and becomes Mk (linear_0) too.
+    # In the published code on a CPU, Mk and Mv are views of one storage: the values of Mv
+    # (linear_1) in a file are read last and become those of Mk (linear_0) too.
     mixer.load_state_dict({'memory_key': weights['linear_1.weight'].squeeze(-1).T})
     image = torch.from_numpy(golden.fill.golden_input(16, 24, 512))
     x = F.conv2d(image, weights['conv1.weight'], weights['conv1.bias'])
@@ -55,13 +55,13 @@ def test_the_published_block_is_reproduced_around_it():
 
 
 @pytest.mark.smoke
-def test_equals_the_formulas_written_out():
+def test_it_computes_the_formulas_of_the_paper():
     mixer = ExternalAttention(8, num_memories=3).double()
     torch.nn.init.normal_(mixer.memory_value)
     tokens = torch.randn(2, 2, 5, 8, dtype=torch.double)
     output = mixer(tokens).detach()
     for image, mixed in zip(tokens, output):
-        expected = external_attention(
+        expected = attend_externally(
             image.flatten(0, 1), mixer.memory_key.detach(), mixer.memory_value.detach()
         )
         torch.testing.assert_close(mixed.flatten(0, 1), expected)
@@ -89,12 +89,12 @@ def test_tied_memories_are_one_parameter_for_key_and_value():
     assert list(mixer.state_dict()) == ['memory_key']
     memory = mixer.memory_key.detach()
     tokens = torch.randn(1, 10, 8, dtype=torch.double)
-    expected = external_attention(tokens[0], memory, memory)
+    expected = attend_externally(tokens[0], memory, memory)
     torch.testing.assert_close(mixer(tokens)[0].detach(), expected)
 
 
 @pytest.mark.smoke
-def test_memories_start_equal_and_apart():
+def test_memories_start_equal_but_are_two_parameters():
     mixer = ExternalAttention(512, num_memories=64)
     assert torch.equal(mixer.memory_key, mixer.memory_value)
     assert mixer.memory_key.data_ptr() != mixer.memory_value.data_ptr()
@@ -115,7 +115,7 @@ def test_double_normalisation_is_a_softmax_over_tokens_then_rows_of_sum_one():
     attention = double_normalize(scores)
     for given, normalized in zip(scores.flatten(0, 1), attention.flatten(0, 1)):
         torch.testing.assert_close(
-            normalized, double_normalized(given), rtol=1e-6, atol=1e-9
+            normalized, normalize_doubly(given), rtol=1e-6, atol=1e-9
         )
 
 
@@ -129,7 +129,7 @@ def test_double_normalisation_of_many_tokens_does_not_underflow(dtype, tolerance
     torch.manual_seed(0)
     scores = (4 * torch.randn(128 * 128, 4)).to(dtype)
     attention = double_normalize(scores)
-    expected = double_normalized(scores)
+    expected = normalize_doubly(scores)
     assert attention.dtype == dtype
     assert (attention.double() - expected).norm() / expected.norm() < tolerance
 
@@ -148,7 +148,7 @@ def test_autocast_stays_near_float32_on_16384_tokens():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    'arguments, told',
+    'arguments, message',
     [
         (dict(norm='dubble'), "norm='dubble', expected 'double'.*'softmax'"),
         (dict(norm=None), 'norm=None'),
@@ -156,6 +156,6 @@ def test_autocast_stays_near_float32_on_16384_tokens():
         (dict(num_memories=6.4), 'ExternalAttention: num_memories=6.4'),
     ],
 )
-def test_impossible_arguments_are_named(arguments, told):
-    with pytest.raises(UserError, match=told):
+def test_impossible_arguments_are_named(arguments, message):
+    with pytest.raises(UserError, match=message):
         ExternalAttention(8, **arguments)

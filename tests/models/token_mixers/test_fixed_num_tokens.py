@@ -1,4 +1,4 @@
-"""The mixers with a matrix over tokens: RandomMixing and SpatialFC."""
+"""Mixers with a matrix over tokens: RandomMixing and SpatialFC."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from mmgroupmix.models.token_mixers import RandomMixing, SpatialFC
 both = pytest.mark.parametrize('mixer', [RandomMixing, SpatialFC])
 
 
-def mixed_token_by_token(matrix, tokens):
+def mix_token_by_token(matrix, tokens):
     """X' = W X as a sum over tokens, (N, N) and (B, N, C) to (B, N, C)."""
     rows = [sum(weight * tokens[:, n] for n, weight in enumerate(row)) for row in matrix]
     return torch.stack(rows, dim=1)
@@ -19,7 +19,7 @@ def mixed_token_by_token(matrix, tokens):
 def test_random_mixing_is_its_matrix_times_the_tokens():
     mixer = RandomMixing(4, 6).double()
     tokens = torch.randn(2, 6, 4, dtype=torch.double)
-    expected = mixed_token_by_token(mixer.random_matrix, tokens)
+    expected = mix_token_by_token(mixer.random_matrix, tokens)
     torch.testing.assert_close(mixer(tokens), expected)
     on_map = mixer(tokens.unflatten(1, (2, 3)))
     torch.testing.assert_close(on_map, expected.unflatten(1, (2, 3)))
@@ -29,7 +29,7 @@ def test_random_mixing_is_its_matrix_times_the_tokens():
 def test_spatial_fc_is_its_weight_times_the_tokens():
     mixer = SpatialFC(4, 6).double()
     tokens = torch.randn(2, 6, 4, dtype=torch.double)
-    expected = mixed_token_by_token(mixer.fc.weight.detach(), tokens)
+    expected = mix_token_by_token(mixer.fc.weight.detach(), tokens)
     torch.testing.assert_close(mixer(tokens).detach(), expected)
     on_map = mixer(tokens.unflatten(1, (2, 3))).detach()
     torch.testing.assert_close(on_map, expected.unflatten(1, (2, 3)))
@@ -61,28 +61,29 @@ def test_the_random_matrix_is_saved_and_not_trained():
 
 
 @pytest.mark.smoke
-def test_another_random_matrix_is_taken_over_from_a_checkpoint():
+def test_a_checkpoint_brings_its_random_matrix():
     saved, mixer = RandomMixing(4, 6), RandomMixing(4, 6)
     tokens = torch.randn(1, 2, 3, 4)
-    assert not torch.equal(mixer(tokens), saved(tokens))
+    assert not torch.allclose(mixer(tokens), saved(tokens))
     mixer.load_state_dict(saved.state_dict())
-    assert torch.equal(mixer(tokens), saved(tokens))
+    assert torch.equal(mixer.random_matrix, saved.random_matrix)
+    torch.testing.assert_close(mixer(tokens), saved(tokens))
 
 
 @pytest.mark.smoke
 @both
-def test_a_map_of_another_size_is_told_what_to_do(mixer):
+def test_a_map_of_another_size_is_explained(mixer):
     with pytest.raises(UserError) as error:
         mixer(4, 49)(torch.randn(1, 5, 9, 4))
     message = str(error.value)
-    for told in (mixer.__name__, 'num_tokens=49', '5 x 9', 'num_tokens=45', 'Pooling'):
-        assert told in message
+    for part in (mixer.__name__, 'num_tokens=49', '5 x 9', 'num_tokens=45', 'Pooling'):
+        assert part in message
 
 
 @pytest.mark.smoke
 @both
-def test_a_row_of_another_length_is_told_its_number(mixer):
-    with pytest.raises(UserError, match=rf'{mixer.__name__} .*got 50 tokens'):
+def test_a_sequence_of_another_length_is_explained(mixer):
+    with pytest.raises(UserError, match=rf'{mixer.__name__}: .*got 50 tokens'):
         mixer(4, 49)(torch.randn(1, 50, 4))
 
 
@@ -92,3 +93,10 @@ def test_a_row_of_another_length_is_told_its_number(mixer):
 def test_an_impossible_number_of_tokens_is_refused(mixer, num_tokens):
     with pytest.raises(UserError, match=f'{mixer.__name__}: num_tokens='):
         mixer(4, num_tokens)
+
+
+@pytest.mark.smoke
+@both
+def test_another_runtime_error_is_not_taken_for_a_wrong_number(mixer):
+    with pytest.raises(RuntimeError, match='dtype|scalar type'):
+        mixer(4, 6)(torch.randn(1, 6, 4, dtype=torch.double))

@@ -37,7 +37,7 @@ def test_the_published_module_is_reproduced():
 
 
 @pytest.mark.smoke
-def test_parameters_are_as_many_as_published():
+def test_the_number_of_parameters_is_the_published_one():
     golden, mixer = load_golden()
     assert sum(p.numel() for p in mixer.parameters()) == golden.params
 
@@ -63,14 +63,14 @@ def test_every_head_is_external_attention_to_the_same_memories():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
-    'arguments, told',
+    'arguments, message',
     [
-        (dict(num_heads=5), 'dim=64 and num_heads=5'),
-        (dict(num_heads=0), 'dim=64 and num_heads=0'),
-        (dict(expansion=0), 'expansion=0'),
+        (dict(num_heads=5), 'num_heads=5, expected a divisor of dim=64'),
+        (dict(num_heads=0), 'num_heads=0, expected an integer of at least 1.*dim=64'),
+        (dict(expansion=0), 'expansion=0, expected an integer'),
         (dict(num_memories=0), 'MultiHeadExternalAttention: num_memories=0'),
     ],
 )
-def test_impossible_arguments_are_named(arguments, told):
-    with pytest.raises(UserError, match=told):
+def test_impossible_arguments_are_named(arguments, message):
+    with pytest.raises(UserError, match=message):
         MultiHeadExternalAttention(64, **arguments)

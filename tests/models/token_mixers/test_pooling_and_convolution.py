@@ -1,4 +1,4 @@
-"""The mixers that look at a neighbourhood, against loops over its tokens."""
+"""Mixers over a neighbourhood, against loops over its tokens."""
 
 import pytest
 import torch
@@ -8,8 +8,8 @@ from mmgroupmix.errors import UserError
 from mmgroupmix.models.token_mixers import DepthwiseConv, Pooling
 
 
-def neighbourhoods(height, width, side):
-    """Every token (i, j) with the (kernel position, token) pairs around it."""
+def iter_neighbourhoods(height, width, side):
+    """Yield every token (i, j) with the (kernel position, token) pairs around it."""
     reach = side // 2
     for i in range(height):
         for j in range(width):
@@ -29,7 +29,7 @@ def neighbourhoods(height, width, side):
 def test_pooling_is_the_mean_of_the_existing_neighbours_minus_the_token(pool_size):
     tokens = torch.randn(2, 4, 6, 3, dtype=torch.double)
     expected = torch.empty_like(tokens)
-    for (i, j), around in neighbourhoods(4, 6, pool_size):
+    for (i, j), around in iter_neighbourhoods(4, 6, pool_size):
         mean = sum(tokens[:, a, b] for _, (a, b) in around) / len(around)
         expected[:, i, j] = mean - tokens[:, i, j]
     torch.testing.assert_close(Pooling(3, pool_size)(tokens), expected)
@@ -37,14 +37,14 @@ def test_pooling_is_the_mean_of_the_existing_neighbours_minus_the_token(pool_siz
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('pool_size', [3, 7])
-def test_pooling_equals_timm(pool_size):
+def test_pooling_agrees_with_timm(pool_size):
     tokens = torch.randn(2, 9, 5, 8)
     expected = TimmPooling(pool_size)(tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     torch.testing.assert_close(Pooling(8, pool_size)(tokens), expected)
 
 
 @pytest.mark.smoke
-def test_pooling_leaves_nothing_of_a_constant_map():
+def test_pooling_of_a_constant_map_is_zero():
     # Counted padding would leave a frame along the border.
     output = Pooling(4, 5)(torch.full((1, 6, 7, 4), 3.0))
     torch.testing.assert_close(output, torch.zeros_like(output), rtol=0, atol=1e-6)
@@ -62,14 +62,14 @@ def test_depthwise_conv_is_a_weighted_sum_channel_by_channel(kernel_size):
     weight = mixer.conv.weight.detach()  # (C, 1, K, K)
     tokens = torch.randn(2, 4, 6, 3, dtype=torch.double)
     expected = torch.zeros_like(tokens)
-    for (i, j), around in neighbourhoods(4, 6, kernel_size):
+    for (i, j), around in iter_neighbourhoods(4, 6, kernel_size):
         for (p, q), (a, b) in around:
             expected[:, i, j] += weight[:, 0, p, q] * tokens[:, a, b]
     torch.testing.assert_close(mixer(tokens).detach(), expected)
 
 
 @pytest.mark.smoke
-def test_depthwise_conv_has_one_kernel_a_channel_and_no_bias():
+def test_depthwise_conv_has_one_kernel_per_channel_and_no_bias():
     weights = DepthwiseConv(6, 5).state_dict()
     assert {key: tuple(value.shape) for key, value in weights.items()} == {
         'conv.weight': (6, 1, 5, 5)

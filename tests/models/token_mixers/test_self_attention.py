@@ -9,7 +9,7 @@ from mmgroupmix.models.token_mixers import SelfAttention
 
 
 @pytest.mark.smoke
-def test_equals_the_formula_written_out():
+def test_it_computes_the_formula_of_the_paper():
     mixer = SelfAttention(12, head_dim=4, qkv_bias=True).double()
     tokens = torch.randn(6, 12, dtype=torch.double)
     q, k, v = (
@@ -29,7 +29,7 @@ def test_equals_the_formula_written_out():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('qkv_bias', [False, True])
-def test_equals_timm_with_the_same_weights(qkv_bias):
+def test_it_agrees_with_timm(qkv_bias):
     theirs = TimmAttention(64, qkv_bias=qkv_bias, proj_bias=True)
     mixer = SelfAttention(64, qkv_bias=qkv_bias)
     mixer.load_state_dict(theirs.state_dict())
@@ -41,5 +41,5 @@ def test_equals_timm_with_the_same_weights(qkv_bias):
 @pytest.mark.smoke
 @pytest.mark.parametrize('head_dim', [24, 0, -32, 32.0])
 def test_heads_that_do_not_divide_the_channels_are_refused(head_dim):
-    with pytest.raises(UserError, match=rf'dim=64 and head_dim={head_dim}'):
+    with pytest.raises(UserError, match=rf'head_dim={head_dim}, expected .*dim=64'):
         SelfAttention(64, head_dim=head_dim)

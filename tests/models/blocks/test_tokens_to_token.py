@@ -1,15 +1,12 @@
-"""The tokens-to-token module and the fixed positions, piece by piece."""
-
-import math
+"""The tokens-to-token module, piece by piece."""
 
 import pytest
 import torch
 
 from mmgroupmix.models.blocks.performer import TokenPerformer
 from mmgroupmix.models.blocks.tokens_to_token import SoftSplit, TokensToToken
-from mmgroupmix.models.layers.position import SinusoidPosition, sinusoid_table
 
-from .reference_eamlp import performer, sinusoids, soft_split
+from ..reference_eamlp import performer, soft_split
 
 
 @pytest.mark.smoke
@@ -19,31 +16,31 @@ def test_a_soft_split_is_every_overlapping_window(arguments):
     expected, size = soft_split(image, *arguments)
     tokens = SoftSplit(*arguments)(image)
     assert tokens.shape[1:3] == size
-    assert torch.equal(tokens.flatten(1, 2), expected)
+    assert torch.equal(tokens.flatten(1, 2), expected)  # copies, not computations
 
 
 @pytest.mark.smoke
-def test_224_pixels_become_196_tokens_of_which_widths_the_paper_states():
+def test_224_pixels_become_196_tokens_of_the_widths_in_the_paper():
     module = TokensToToken(3, 256)
     assert [encoder.norm1.normalized_shape for encoder in module.encoders] == [
         (147,),
         (576,),
     ]
     assert module.project.in_features == 576
-    assert module.num_tokens(224, 224) == 196
+    assert module.count_tokens(224, 224) == 196
     assert module(torch.randn(1, 3, 224, 224)).shape == (1, 14, 14, 256)
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('size', [(32, 32), (33, 47), (97, 61)], ids=str)
-def test_tokens_are_counted_before_they_are_made(size):
+def test_the_number_of_tokens_is_known_in_advance(size):
     module = TokensToToken(3, 8)
     _, height, width, _ = module(torch.randn(1, 3, *size)).shape
-    assert module.num_tokens(*size) == height * width
+    assert module.count_tokens(*size) == height * width
 
 
 @pytest.mark.smoke
-def test_the_performer_is_attention_by_its_kernel():
+def test_the_performer_is_attention_with_a_kernel_of_random_features():
     attention = TokenPerformer(9, dim=6).double()
     x = torch.randn(2, 3, 4, 9, dtype=torch.double)
     output = attention(x)
@@ -72,30 +69,3 @@ def test_the_performer_stays_finite_in_half_precision_on_large_tokens():
         output = attention(x)
     assert output.isfinite().all()
     torch.testing.assert_close(output.float(), expected, rtol=0.05, atol=0.5)
-
-
-@pytest.mark.smoke
-@pytest.mark.parametrize('count, dim', [(197, 256), (30, 7)])
-def test_positions_are_sines_and_cosines(count, dim):
-    torch.testing.assert_close(
-        sinusoid_table(count, dim), sinusoids(count, dim).float(), rtol=0, atol=1e-7
-    )
-
-
-@pytest.mark.smoke
-def test_positions_are_those_of_mmpretrains_t2t_vit():
-    from mmpretrain.models.backbones.t2t_vit import get_sinusoid_encoding
-
-    torch.testing.assert_close(
-        sinusoid_table(577, 384), get_sinusoid_encoding(577, 384)[0], rtol=0, atol=1e-7
-    )
-
-
-@pytest.mark.smoke
-def test_more_tokens_than_kept_positions_get_theirs_too():
-    position = SinusoidPosition(4, 3)
-    output = position(torch.zeros(1, 6, 4))
-    assert output[0, 5].tolist() == pytest.approx(
-        [math.sin(5), math.cos(5), math.sin(5 / 100), math.cos(5 / 100)]
-    )
-    assert not position.state_dict()

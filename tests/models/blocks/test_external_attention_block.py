@@ -1,4 +1,4 @@
-"""The external attention block against the published one, and what it costs."""
+"""The external attention block against the published one, and its cost."""
 
 import math
 import subprocess
@@ -15,13 +15,13 @@ from mmgroupmix.errors import UserError
 from mmgroupmix.models import ExternalAttentionBlock
 from mmgroupmix.models.blocks.self_attention_block import SelfAttentionBlock
 
-from ..goldens import Golden
+from ...goldens import Golden
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 class PublishedBlock(nn.Module):
-    """The published weights: what a file calls them, and their one storage at first."""
+    """The published block: its names, and one storage for both memories at first."""
 
     def __init__(self, channels, num_memories):
         super().__init__()
@@ -40,7 +40,7 @@ class PublishedBlock(nn.Module):
 
 
 def random_file(channels, num_memories):
-    """What a training on a GPU leaves: memories that have parted."""
+    """A file as after training on a GPU, with two different memories."""
     torch.manual_seed(0)
     file = PublishedBlock(channels, num_memories).double().state_dict()
     return {
@@ -49,7 +49,7 @@ def random_file(channels, num_memories):
     }
 
 
-def flops(block, *size):
+def count_flops(block, *size):
     with FlopCounterMode(display=False) as counter:
         block(torch.empty(size, device='meta'))
     return counter.get_total_flops()
@@ -69,8 +69,8 @@ def test_a_tied_block_agrees_with_the_published_code_on_a_cpu():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('tied', [False, True])
-def test_a_published_file_gives_what_the_published_code_makes_of_it(tied):
-    # .double() copies the weights and so parts the memories, as .cuda() does.
+def test_a_published_file_gives_the_outputs_of_the_published_code(tied):
+    # .double() copies the weights and so separates the memories, as .cuda() does.
     published = PublishedBlock(6, 4)
     published = published.eval() if tied else published.double().eval()
     block = ExternalAttentionBlock(6, num_memories=4, tied=tied)
@@ -93,7 +93,7 @@ def test_the_two_memories_of_a_file_become_key_and_value():
 
 
 @pytest.mark.smoke
-def test_its_own_state_loads_and_a_file_of_another_size_is_refused():
+def test_its_own_state_dict_loads_and_a_file_of_another_size_is_refused():
     block, other = ExternalAttentionBlock(6, 4), ExternalAttentionBlock(6, 4)
     other.load_state_dict(block.state_dict())
     assert torch.equal(other.conv1.weight, block.conv1.weight)
@@ -112,7 +112,7 @@ def test_it_has_the_parameters_of_the_published_block():
 
 
 @pytest.mark.smoke
-def test_it_starts_as_the_published_block():
+def test_it_is_initialised_like_the_published_block():
     torch.manual_seed(0)
     block = ExternalAttentionBlock(512)
     for conv in (block.conv1, block.conv2):
@@ -152,7 +152,7 @@ def test_another_norm_or_none_may_be_chosen_and_is_not_folded():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('batch, height, width', [(1, 1, 1), (2, 7, 3)])
-def test_maps_of_any_size_pass_with_gradients_for_every_weight(batch, height, width):
+def test_maps_of_any_size_give_gradients_for_every_weight(batch, height, width):
     block = ExternalAttentionBlock(8, 4).eval()
     output = block(torch.randn(batch, 8, height, width))
     assert output.shape == (batch, 8, height, width)
@@ -163,14 +163,14 @@ def test_maps_of_any_size_pass_with_gradients_for_every_weight(batch, height, wi
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('tied', [False, True])
-def test_operations_grow_with_the_pixels_as_the_formula_says(tied):
+def test_operations_grow_linearly_with_the_pixels(tied):
     channels, memories = 16, 4
     with torch.device('meta'):
         block = ExternalAttentionBlock(channels, memories, tied=tied)
     # Two convolutions and two products, each a multiplication and an addition.
     per_pixel = 2 * (2 * channels**2 + 2 * memories * channels)
-    assert flops(block, 1, channels, 8, 8) == 64 * per_pixel
-    assert flops(block, 1, channels, 8, 16) == 2 * 64 * per_pixel
+    assert count_flops(block, 1, channels, 8, 8) == 64 * per_pixel
+    assert count_flops(block, 1, channels, 8, 16) == 2 * 64 * per_pixel
 
 
 @pytest.mark.smoke
@@ -180,16 +180,19 @@ def test_self_attention_grows_with_the_square_of_the_pixels(norm):
     with torch.device('meta'):
         block = SelfAttentionBlock(channels, norm)
     convolutions, products = 2 * 4 * channels**2, 2 * 2 * channels
-    assert flops(block, 1, channels, 8, 8) == convolutions * pixels + products * pixels**2
     assert (
-        flops(block, 1, channels, 8, 16)
+        count_flops(block, 1, channels, 8, 8)
+        == convolutions * pixels + products * pixels**2
+    )
+    assert (
+        count_flops(block, 1, channels, 8, 16)
         == 2 * convolutions * pixels + 4 * products * pixels**2
     )
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('norm', ['softmax', 'double'])
-def test_self_attention_equals_the_formulas_written_out(norm):
+def test_self_attention_computes_the_formulas_of_the_paper(norm):
     block = SelfAttentionBlock(6, norm).double().eval()
     image = torch.randn(2, 6, 3, 5, dtype=torch.double)
     q, k, v = block.conv1(image).flatten(2).chunk(3, dim=1)  # (B, c, N) each
@@ -208,7 +211,7 @@ def test_an_unknown_norm_of_self_attention_is_named():
         SelfAttentionBlock(6, norm='none')
 
 
-def test_the_command_prints_costs_beside_those_of_the_paper():
+def test_the_command_prints_costs_next_to_those_of_the_paper():
     printed = subprocess.run(
         [sys.executable, REPOSITORY / 'tools' / 'attention_cost.py'],
         capture_output=True,
@@ -238,3 +241,18 @@ def test_double_normalised_self_attention_stays_finite_in_float16():
     with torch.autocast('cpu', torch.float16):
         mixed = attention(qkv)
     assert mixed.isfinite().all()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (dict(channels=0), 'channels=0, expected an integer of at least 1'),
+        (dict(channels=6, norms='LN'), "no argument 'norms' .did you mean 'norm'"),
+        ({}, "missing a required argument: 'channels'"),
+    ],
+    ids=str,
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(UserError, match=message):
+        ExternalAttentionBlock(**arguments)

@@ -1,7 +1,7 @@
-"""Group-Mix Attention written naively from the paper and the facts of its code.
+"""Group-Mix Attention, written naively from the paper and the details of its code.
 
-One loop a head, one convolution a segment, no layout: slow, and nothing shared with the
-package. It takes the weights under their published names.
+A loop over heads, one convolution per segment, no layout: slow, and without any code of
+the package. It takes the weights under their published names.
 """
 
 import torch
@@ -9,7 +9,13 @@ import torch.nn.functional as F
 
 
 def group_mix_attention(x, weights, heads=8):
-    """x: (B, N, C) tokens of an H x W map; weights: published names to tensors."""
+    """Mix tokens.
+
+    Args:
+        x (tuple): Tokens, (B, N, C), and the (H, W) of their map.
+        weights (dict[str, Tensor]): Published names to tensors.
+        heads (int): Number of heads. Defaults to 8.
+    """
     tokens, (height, width) = x
     batch, _, dim = tokens.shape
     segment = dim // 5

@@ -18,8 +18,8 @@ NANO = dict(
 )
 
 
-def randomized(module, seed=0):
-    """Weights of any size, layer scales among them, so that every part counts."""
+def randomize(module, seed=0):
+    """Give all weights, layer scales too, values that matter."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in module.state_dict().items():
@@ -79,7 +79,7 @@ def test_the_classifier_agrees_with_the_published_code(
 def test_every_architecture_agrees_with_timm(arch, size):
     import timm
 
-    theirs = randomized(timm.create_model(f'poolformer_{arch}'))
+    theirs = randomize(timm.create_model(f'poolformer_{arch}'))
     ours = PoolFormer(arch, final_norm=True).eval()
     ours.load_state_dict(theirs.state_dict())
     image = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
@@ -97,7 +97,7 @@ def test_every_architecture_agrees_with_timm(arch, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('arch', ARCHS)
-def test_parameters_are_those_of_the_paper(arch):
+def test_the_number_of_parameters_is_that_of_the_paper(arch):
     with torch.device('meta'):
         backbone = PoolFormer(arch, out_indices=(3,), final_norm=True)
     count = sum(p.numel() for p in backbone.parameters())
@@ -106,7 +106,7 @@ def test_parameters_are_those_of_the_paper(arch):
 
 
 @pytest.mark.smoke
-def test_parameters_of_s12_are_exactly_the_published_ones(poolformer_golden):
+def test_s12_has_exactly_the_published_number_of_parameters(poolformer_golden):
     with torch.device('meta'):
         backbone = PoolFormer('s12', out_indices=(3,), final_norm=True)
         head = nn.Linear(512, 1000)
@@ -115,7 +115,7 @@ def test_parameters_of_s12_are_exactly_the_published_ones(poolformer_golden):
 
 
 @pytest.mark.smoke
-def test_stochastic_depth_and_layer_scale_start_as_the_paper_trains():
+def test_stochastic_depth_and_layer_scale_are_those_of_the_paper():
     for arch, rate, scale in (
         ('s12', 0.1, 1e-5),
         ('s24', 0.1, 1e-5),
@@ -137,7 +137,7 @@ def test_stochastic_depth_and_layer_scale_start_as_the_paper_trains():
 def test_any_size_agrees_with_mmpretrains_implementation(size):
     from mmpretrain.models import PoolFormer as Theirs
 
-    theirs = randomized(
+    theirs = randomize(
         Theirs(
             dict(
                 layers=NANO['depths'],
@@ -157,7 +157,7 @@ def test_any_size_agrees_with_mmpretrains_implementation(size):
 
 @pytest.mark.smoke
 def test_out_indices_count_stages():
-    backbone = randomized(PoolFormer(NANO))
+    backbone = randomize(PoolFormer(NANO))
     image = torch.randn(1, 3, 64, 64)
     every = backbone(image)
     some = PoolFormer(NANO, out_indices=(1, 3)).eval()
@@ -168,7 +168,7 @@ def test_out_indices_count_stages():
 
 @pytest.mark.smoke
 def test_an_image_has_the_same_features_alone_and_in_a_batch():
-    backbone = randomized(PoolFormer(NANO))
+    backbone = randomize(PoolFormer(NANO))
     images = torch.randn(3, 3, 48, 40)
     together = backbone(images)
     alone = backbone(images[1:2])
@@ -181,7 +181,7 @@ def test_activation_checkpointing_gives_the_same_gradients():
     image = torch.randn(2, 3, 48, 48)
     gradients = []
     for with_cp in (False, True):
-        backbone = randomized(PoolFormer(NANO, with_cp=with_cp)).train()
+        backbone = randomize(PoolFormer(NANO, with_cp=with_cp)).train()
         sum(out.square().sum() for out in backbone(image)).backward()
         gradients.append([p.grad for p in backbone.parameters()])
     for one, other in zip(*gradients, strict=True):
@@ -208,7 +208,7 @@ def test_frozen_stages_freeze_their_output_norms_too():
 
 @pytest.mark.smoke
 def test_fusing_keeps_the_outputs():
-    backbone = randomized(PoolFormer(NANO))
+    backbone = randomize(PoolFormer(NANO))
     image = torch.randn(1, 3, 50, 64)
     with torch.inference_mode():
         for one, other in zip(backbone(image), backbone.fuse()(image)):

@@ -1,0 +1,59 @@
+"""Separable convolutions, alone and shared by q, k and v."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from mmgroupmix.models.layers.separable_conv import (
+    SharedSeparableConv2d,
+    build_depthwise_conv,
+)
+
+
+def convolve_separately(conv, qkv):
+    """The depthwise and the pointwise convolution of q, k and v, one after the other."""
+    depthwise = nn.functional.conv2d
+    maps = [part.permute(0, 3, 1, 2) for part in qkv.chunk(3, dim=-1)]
+    weight = conv.depthwise.weight
+    maps = [
+        conv.pointwise(depthwise(m, weight, padding=weight.shape[-1] // 2, groups=4))
+        for m in maps
+    ]
+    return torch.stack([m.flatten(2).mT for m in maps], dim=2)  # (B, HW, 3, c)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    'copy_module',
+    [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))],
+    ids=['deepcopy', 'pickle'],
+)
+def test_q_k_and_v_share_one_convolution_also_when_fused(copy_module):
+    conv = SharedSeparableConv2d(4, 5)
+    assert {key: len(value) for key, value in conv.state_dict().items()} == {
+        'depthwise.weight': 4,
+        'pointwise.weight': 4,
+    }
+    qkv = torch.randn(2, 6, 7, 12)
+    expected = convolve_separately(conv, qkv)
+    torch.testing.assert_close(conv(qkv), expected, rtol=1e-5, atol=1e-6)
+    for _ in range(2):  # fusing twice changes nothing
+        conv.fuse()
+    assert type(conv.depthwise) is nn.Conv2d
+    output = copy_module(conv)(qkv)
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.smoke
+def test_a_built_convolution_draws_no_random_numbers_and_keeps_dtype_and_size():
+    state = torch.random.get_rng_state()
+    weight = torch.ones(6, 1, 3, 3, dtype=torch.double)
+    conv = build_depthwise_conv(weight, torch.zeros(6, dtype=torch.double))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    output = conv(torch.ones(1, 6, 5, 4, dtype=torch.double))
+    assert output.shape == (1, 6, 5, 4)
+    assert output[0, 0, 2, 2] == 9
+    assert not any(p.requires_grad for p in conv.parameters())
