@@ -76,8 +76,8 @@ def test_coco_lists_each_image_with_its_size_and_ids_are_unique(coco):
         names = {path.name for path in (coco / f'{split}2017').iterdir()}
         assert {image['file_name'] for image in content['images']} == names
         for image in content['images']:
-            picture = cv2.imread(str(coco / f'{split}2017' / image['file_name']))
-            assert picture.shape == (image['height'], image['width'], 3)
+            stored = cv2.imread(str(coco / f'{split}2017' / image['file_name']))
+            assert stored.shape == (image['height'], image['width'], 3)
         annotation_ids = [annotation['id'] for annotation in content['annotations']]
         assert len(set(annotation_ids)) == len(annotation_ids) > 0
         image_ids += [image['id'] for image in content['images']]

@@ -9,6 +9,7 @@ from mmgroupmix.mini_data.scenes import (
     MIN_VISIBLE_SHARE,
     ONE_DIGIT,
     SEVERAL_DIGITS,
+    Composition,
     compose_scenes,
 )
 from mmgroupmix.mini_data.sources import load_sources
@@ -39,6 +40,12 @@ def test_the_sizes_of_the_images_fill_the_given_range(several_scenes):
     assert 96 <= min(sides) < 102 and 154 < max(sides) <= 160
 
 
+def test_the_limits_of_the_sizes_are_inclusive():
+    recipe = make_recipe('imagenet', num_train=10, num_val=10, min_size=40, max_size=42)
+    scenes = compose_scenes(recipe, 'train', ONE_DIGIT)
+    assert {side for scene in scenes for side in scene.image.shape[:2]} == {40, 41, 42}
+
+
 def test_there_are_one_to_three_large_digits_per_image(several_scenes):
     assert {len(scene.instances) for scene in several_scenes} == {1, 2, 3}
     heights = [relative_height(scene) for scene in several_scenes]
@@ -65,15 +72,35 @@ def test_digits_stay_mostly_visible(several_scenes):
     assert max(shares) == 1
 
 
+def measure_contrast(scene):
+    """Distance between the mean colours of the first digit and the rest, in CIELAB."""
+    lab = cv2.cvtColor(scene.image, cv2.COLOR_RGB2LAB).astype(float)
+    mask = scene.instances[0].mask
+    return np.linalg.norm(lab[mask].mean(axis=0) - lab[~mask].mean(axis=0))
+
+
 def test_digits_contrast_with_the_background(single_scenes):
-    for scene in single_scenes:
-        lab = cv2.cvtColor(scene.image, cv2.COLOR_RGB2LAB).astype(float)
-        mask = scene.instances[0].mask
-        assert np.linalg.norm(lab[mask].mean(axis=0) - lab[~mask].mean(axis=0)) > 30
+    assert min(measure_contrast(scene) for scene in single_scenes) > 30
 
 
-def test_all_classes_are_equally_frequent(several_scenes):
-    digits = [instance.digit for scene in several_scenes for instance in scene.instances]
+def test_digits_contrast_with_a_background_of_their_own_hue(replace_photographs):
+    hsv = np.full((427, 640, 3), (6 * 18, 255, 255), np.uint8)  # the hue of digit 6
+    replace_photographs(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+    recipe = make_recipe('imagenet', num_train=40, num_val=10, **SIZES)
+    contrasts = [
+        measure_contrast(scene)
+        for scene in compose_scenes(recipe, 'train', ONE_DIGIT)
+        if scene.instances[0].digit == 6
+    ]
+    assert len(contrasts) == 4 and min(contrasts) > 30
+
+
+def test_all_classes_are_equally_frequent_even_if_some_digits_do_not_fit():
+    recipe = make_recipe('coco', num_train=30, num_val=1, min_size=64, max_size=96)
+    composition = Composition(min_digits=3, max_digits=3, heights=(0.7, 0.8))
+    scenes = list(compose_scenes(recipe, 'train', composition))
+    assert min(len(scene.instances) for scene in scenes) < 3
+    digits = [instance.digit for scene in scenes for instance in scene.instances]
     counts = np.bincount(digits, minlength=10)
     assert counts.max() - counts.min() <= 1
 
