@@ -99,6 +99,13 @@ def test_conversion_gives_every_tensor_its_place(published):
 
 
 @pytest.mark.smoke
+def test_conversion_accepts_a_file_without_batch_counters(published):
+    ours = convert_state_dict(WRAPPINGS['without counters'](published))
+    names = set(GroupMixFormer('t').state_dict())
+    assert set(ours) == {k for k in names if not k.endswith('num_batches_tracked')}
+
+
+@pytest.mark.smoke
 def test_conversion_keeps_the_classifier_for_mmpretrain(published):
     ours = convert_state_dict(published, classifier=True)
     assert torch.equal(ours['head.fc.weight'], published['head.weight'])

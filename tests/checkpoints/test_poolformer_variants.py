@@ -6,6 +6,7 @@ import torch
 from mmgroupmix.checkpoints import CheckpointError
 from mmgroupmix.checkpoints.poolformer import convert
 from mmgroupmix.models import PoolFormer, convert_state_dict
+from mmgroupmix.models.backbones import pretrained
 
 LAST = dict(out_indices=(3,), final_norm=True)
 
@@ -126,6 +127,30 @@ def test_a_detector_with_three_outputs_loads_into_one_with_four():
     four.load_state_dict(three.state_dict())
     assert (four.out_norms[2].weight == 3).all() and (four.out_norms[0].weight == 1).all()
     three.load_state_dict(four.state_dict())
+
+
+@pytest.mark.smoke
+def test_a_norm_that_a_file_has_in_part_is_missing():
+    weights = PoolFormer(SMALL).state_dict()
+    del weights['out_norms.2.bias']
+    with pytest.raises(CheckpointError, match='Missing: out_norms.2.bias'):
+        PoolFormer(SMALL).load_state_dict(weights)
+
+
+@pytest.mark.smoke
+def test_the_log_names_the_parts_that_the_file_does_not_have(tmp_path, monkeypatch):
+    messages = []
+    monkeypatch.setattr(
+        pretrained, 'print_log', lambda message, **options: messages.append(message)
+    )
+    path = tmp_path / 'file.pth'
+    cfg = dict(type='Pretrained', checkpoint=str(path))
+    torch.save(PoolFormer(SMALL, out_indices=(1, 2, 3)).state_dict(), path)
+    PoolFormer(SMALL, init_cfg=cfg).init_weights()
+    PoolFormer(SMALL, out_indices=(1, 2, 3), init_cfg=cfg).init_weights()
+    first, second = messages
+    assert 'every tensor of the backbone except out_norms.0, which' in first
+    assert second.endswith('every tensor of the backbone.')
 
 
 @pytest.mark.smoke

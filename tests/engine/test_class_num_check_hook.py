@@ -69,6 +69,23 @@ def test_an_auxiliary_head_with_fewer_classes_counts():
         hook.before_train_iter(None, 0, make_seg_batch(7))
 
 
+def test_in_a_cascade_the_last_decode_head_counts():
+    heads = torch.nn.ModuleList(torch.nn.Identity() for _ in range(2))
+    for head, num_classes, ignore_index in zip(heads, (5, 11), (255, 100)):
+        head.num_classes, head.ignore_index = num_classes, ignore_index
+    hook = build_hook(decode_head=heads)
+    assert (hook.num_classes, hook.ignore_index) == (11, 100)
+
+
+def test_the_model_in_a_data_parallel_wrapper_is_checked():
+    model = torch.nn.Module()
+    model.head = torch.nn.Identity()
+    model.head.num_classes = 10
+    hook = ClassNumCheckHook()
+    hook.before_train(SimpleNamespace(model=torch.nn.DataParallel(model)))
+    assert hook.num_classes == 10
+
+
 def test_a_head_that_derives_its_targets_does_not_count():
     head = type('STDCHead', (), dict(num_classes=2))()
     hook = build_hook(
