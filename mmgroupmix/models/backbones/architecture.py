@@ -1,4 +1,4 @@
-"""Sizes and other arguments of the backbones: completed, checked."""
+"""Arguments of the backbones, completed with defaults and checked."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -68,13 +68,11 @@ def resolve_stage_sizes(owner: str, arch: Mapping, **overrides: object) -> Stage
     check_call(f'{owner}: arch', StageSizes, (), values)
     sizes = StageSizes(**values)
     for key in ('embed_dims', 'depths', 'mlp_ratios'):
-        name, numbers = f'{owner}: {key}', values[key]
-        check_sequence(name, numbers, NUM_STAGES, 'one per stage')
-        for stage, number in enumerate(numbers):
-            if key == 'mlp_ratios':
-                check_number(f'{name}[{stage}]', number, 0)
-            else:
-                check_int(f'{name}[{stage}]', number, 1)
+        check_sequence(f'{owner}: {key}', values[key], NUM_STAGES, 'one per stage')
+    for stage in range(NUM_STAGES):
+        check_int(f'{owner}: embed_dims[{stage}]', sizes.embed_dims[stage], 1)
+        check_int(f'{owner}: depths[{stage}]', sizes.depths[stage], 1)
+        check_number(f'{owner}: mlp_ratios[{stage}]', sizes.mlp_ratios[stage], 0)
     is_number = isinstance(sizes.layer_scale, (int, float))
     name = f'{owner}: layer_scale'
     check_argument(is_number, name, sizes.layer_scale, 'a number, 0 for none')

@@ -12,7 +12,7 @@ from .pretrained import PretrainedLoadingMixin
 
 
 class Backbone(PretrainedLoadingMixin, BaseModule):
-    """Base of the backbones, which load published files as they are.
+    """Base of the backbones, which load published files without conversion.
 
     Args:
         frozen_stages (int): Number of frozen parts, -1 for none.

@@ -237,8 +237,8 @@ class MetaFormer(Backbone):
         recompute = self.with_cp and self.training
         x = to_tokens(self.stem(x.contiguous(memory_format=torch.channels_last)))
         outs = []
-        for index, stage in enumerate(self.stages[: max(self.out_indices) + 1]):
-            x = stage(x, recompute)  # (B, H_i, W_i, C_i)
+        for index in range(max(self.out_indices) + 1):
+            x = self.stages[index](x, recompute)  # (B, H_i, W_i, C_i)
             if index in self.out_indices:
                 outs.append(self.finish_map(index, x))
         return tuple(outs)

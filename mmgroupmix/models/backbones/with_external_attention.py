@@ -51,7 +51,7 @@ def add_external_attention(
         **backbone_arguments: Arguments of the backbone.
 
     Returns:
-        nn.Module: The backbone. Its forward raises a UserError if there is no
+        nn.Module: The backbone. Its forward raises a UserError unless it returns a
         (B, C, H, W) map of these channels at that index.
 
     Raises:
@@ -123,9 +123,10 @@ def pass_map(
 ) -> Tensor | tuple | list:
     """Forward hook: pass one of the backbone's maps through its block."""
     block = backbone.get_submodule('external_attention')
-    # With norm_eval, the backbone's train() puts every batch norm in eval mode, for the
-    # sake of pretrained statistics. The block's norm has none, and nothing else tells it
-    # to follow the block; where it does already, this changes nothing.
+    # With norm_eval, the train() of the backbone puts all batch norms in eval mode after
+    # it has set the mode of the block, to keep pretrained statistics. The block's norm
+    # has none to keep and must follow the block. train() belongs to the backbone's class,
+    # so the mode can only be restored here; normally this changes nothing.
     block.get_submodule('norm').train(block.training)
     passed = [maps] if isinstance(maps, Tensor) else list(maps)
     try:
@@ -141,7 +142,7 @@ def pass_map(
 def explain_output(
     backbone: nn.Module, outputs: list, stage: int, error: Exception
 ) -> None:
-    """Raise a UserError if there is no map for the block among the outputs."""
+    """Raise a UserError unless the output at this index is a map for the block."""
     channels = backbone.get_parameter('external_attention.conv1.weight').shape[1]
     shapes = [
         tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__

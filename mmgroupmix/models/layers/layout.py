@@ -1,7 +1,7 @@
 """Views between the two layouts: tokens (B, H, W, C) and maps (B, C, H, W).
 
 Every backbone keeps its tokens as dense (B, H, W, C) tensors. Linear layers and norms
-over channels read them as they are. To a convolution, the same memory is a (B, C, H, W)
+over channels read them directly. To a convolution, the same memory is a (B, C, H, W)
 tensor in PyTorch's channels-last format, for which the fast kernels on CPU and GPU are
 written. Neither function copies anything.
 """

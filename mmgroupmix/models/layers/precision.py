@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def promote_to_float32(x: Tensor) -> Tensor:
-    """Convert half precision to float32; float32 and float64 stay as they are."""
+    """Convert half precision to float32; float32 and float64 stay unchanged."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

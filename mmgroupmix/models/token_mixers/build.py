@@ -13,7 +13,7 @@ def resolve_token_mixer(owner: str, token_mixer: str | Mapping | type) -> dict:
     """Complete a token mixer given by name, class or config to a config with ``type``.
 
     Raises:
-        UserError: If there is no name or class.
+        UserError: If it has neither a name nor a class.
     """
     given = token_mixer if isinstance(token_mixer, Mapping) else {'type': token_mixer}
     config = dict(given)

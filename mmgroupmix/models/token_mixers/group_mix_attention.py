@@ -3,7 +3,7 @@
 Paper: "Advancing Vision Transformers with Group-Mix Attention" (arXiv 2311.15157),
 Section 3. Attention between single tokens becomes attention between *groups* of tokens:
 q, k and v are split along channels into five segments. Four are the pre-attention
-branches: one stays as it is, three are aggregated over 3x3, 5x5 and 7x7 neighbourhoods
+branches: one stays unchanged, three are aggregated over 3x3, 5x5 and 7x7 neighbourhoods
 (the group proxies), and then attention runs over all four. The fifth is the non-attention
 branch.
 

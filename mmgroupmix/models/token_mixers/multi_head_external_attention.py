@@ -7,7 +7,7 @@ and all heads share one pair of memories:
     h_i = ExternalAttention(F_i, Mk, Mv)
     F_out = Concat(h_1, ..., h_H) W_o
 
-A head is cheap, as it has no memories of its own: so the channels are expanded first,
+A head is cheap, as the memories are shared: so the channels are expanded first,
 fourfold in the paper, and there are four times as many heads.
 """
 

@@ -104,8 +104,8 @@ def test_half_precision_costs_no_more_than_its_rounding_on_16384_tokens():
 
 @pytest.mark.smoke
 def test_small_weights_of_many_tokens_do_not_underflow_in_half_precision():
-    # Beside one token with a weight near 1, the others have 1.1e-7 each, which float16
-    # rounds to 1.2e-7: together, that would be 6 % too much.
+    # One token has a weight near 1, the others have 1.1e-7 each, which float16 would
+    # round to 1.2e-7: together, 6 % too much.
     num_tokens = 128 * 128
     branch = GroupMixAttention(40).pre_attention[0]
     k, v = torch.zeros(1, num_tokens, 8), torch.full((1, num_tokens, 8), 100.0)
