@@ -55,7 +55,7 @@ def train(tmp_path, monkeypatch):
     """Train on two samples for some iterations, validating after every second one."""
     clock, offsets = time.time, iter(range(0, 1000, 100))
 
-    def run(max_iters, **options):
+    def run(max_iters, log_interval=1, **options):
         # The log folder of a run is named after the second at which it starts.
         offset = next(offsets)
         monkeypatch.setattr(time, 'time', lambda: clock() + offset)
@@ -81,7 +81,9 @@ def train(tmp_path, monkeypatch):
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             log_processor=dict(by_epoch=False),
             default_hooks=dict(
-                logger=dict(type='LoggerHook', interval=1, log_metric_by_epoch=False),
+                logger=dict(
+                    type='LoggerHook', interval=log_interval, log_metric_by_epoch=False
+                ),
                 checkpoint=dict(type='CheckpointHook', interval=2, by_epoch=False),
             ),
             custom_hooks=[hook],
@@ -111,22 +113,23 @@ def test_after_each_validation_loss_and_metric_are_drawn(train, drawn, tmp_path)
     assert picture.read_bytes().startswith(b'\x89PNG')
 
 
-def test_a_resumed_run_continues_the_curve(train, drawn):
+def test_a_resumed_run_continues_the_curve_of_all_earlier_parts(train, drawn):
     train(2)
-    del drawn[:]
     train(4, resume=True)
+    del drawn[:]
+    train(6, resume=True)
     losses, metrics = drawn[-1]
-    assert [step for step, _ in losses] == [1, 2, 3, 4]
-    assert metrics == {'mIoU': [(2, 11.0), (4, 11.0)]}
+    assert [step for step, _ in losses] == [1, 2, 3, 4, 5, 6]
+    assert metrics == {'mIoU': [(2, 11.0), (4, 11.0), (6, 11.0)]}
 
 
 def test_a_new_run_in_the_same_folder_starts_its_own_curve(train, drawn):
     train(4)
     del drawn[:]
-    train(2)
+    train(4, log_interval=2)
     losses, metrics = drawn[-1]
-    assert [step for step, _ in losses] == [1, 2]
-    assert metrics == {'mIoU': [(2, 11.0)]}
+    assert [step for step, _ in losses] == [2, 4]
+    assert metrics == {'mIoU': [(2, 11.0), (4, 12.0)]}
 
 
 def test_without_the_local_backend_nothing_is_drawn(train, drawn, tmp_path):

@@ -41,15 +41,21 @@ def test_curves_of_an_epoch_based_run_count_iterations(tmp_path):
 
 
 def test_a_resumed_run_replaces_what_it_trained_again(tmp_path):
-    parts = [[(1, 5.0), (2, 4.0), (3, 3.0)], [(2, 1.0)]]
-    files = [
-        write_log(
-            tmp_path / f'{number}.json',
-            [dict(loss=loss, step=step) for step, loss in points],
-        )
-        for number, points in enumerate(parts)
-    ]
-    assert read_curves(files)[0] == [(1, 5.0), (2, 1.0)]
+    before = write_log(
+        tmp_path / 'before.json',
+        [
+            dict(loss=5.0, step=1),
+            dict(mIoU=10.0, step=1),
+            dict(loss=4.0, step=2),
+            dict(mIoU=20.0, step=2),
+            dict(loss=3.0, step=3),
+            dict(mIoU=30.0, step=3),
+        ],
+    )
+    resumed = write_log(tmp_path / 'resumed.json', [dict(loss=1.0, step=2)])
+    losses, metrics = read_curves([before, resumed])
+    assert losses == [(1, 5.0), (2, 1.0)]
+    assert metrics == {'mIoU': [(1, 10.0)]}
 
 
 # Keys and units as mmseg's IoUMetric, mmdet's CocoMetric and VOCMetric and mmpretrain's

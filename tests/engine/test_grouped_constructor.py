@@ -1,6 +1,7 @@
 """Parameters with equal settings share one group of the optimizer."""
 
 import pytest
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
@@ -64,3 +65,22 @@ def test_groups_differ_in_every_setting_that_a_config_can_name():
     assert len(merged.optimizer.param_groups) == 3
     parameters = [p for g in merged.optimizer.param_groups for p in g['params']]
     assert len(parameters) == len({id(p) for p in parameters}) == 8
+
+
+@pytest.mark.smoke
+def test_the_log_has_one_line_per_group_and_keeps_other_messages(monkeypatch):
+    logger = MMLogger.get_instance('grouped_constructor', log_level='INFO')
+    monkeypatch.setattr(MMLogger, 'get_current_instance', lambda: logger)
+    messages = []
+    monkeypatch.setattr(logger, 'callHandlers', lambda r: messages.append(r.getMessage()))
+    build_optim_wrapper(
+        build_model(),
+        dict(SETTINGS, constructor='mmgroupmix.GroupedOptimWrapperConstructor'),
+    )
+    logger.info('paramwise_options of another optimizer')
+    assert [m for m in messages if 'param' in m.lower()] == [
+        '2 parameters with the settings of the optimizer',
+        '4 parameters with lr=0.001, weight_decay=0',
+        '2 parameters with lr=0.01, weight_decay=0.1',
+        'paramwise_options of another optimizer',
+    ]
