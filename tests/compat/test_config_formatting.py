@@ -28,3 +28,5 @@ def test_an_unchanged_config_is_formatted_once_and_a_changed_one_again(monkeypat
     assert len(calls) == 2
     format_once()  # a second call has no further effect
     assert 'a = 2' in cfg.pretty_text and len(calls) == 2
+    cfg.a = 1  # only the last text is kept
+    assert cfg.pretty_text == plain and len(calls) == 3

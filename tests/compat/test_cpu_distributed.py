@@ -1,5 +1,6 @@
 """torchrun without an accelerator: two processes train one model."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import mmengine.device
@@ -129,6 +130,20 @@ def test_unused_parameters_are_found_if_the_config_says_so(single_process_group)
     cfg = Config(dict(find_unused_parameters=True))
     prepare_distributed(cfg, 'pytorch')
     assert cfg.model_wrapper_cfg.find_unused_parameters
+
+
+def test_the_timeout_of_the_config_is_in_seconds(on_cpu, monkeypatch):
+    for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '0')
+    calls = []
+    monkeypatch.setattr(
+        torch.distributed,
+        'init_process_group',
+        lambda backend, timeout: calls.append((backend, timeout)),
+    )
+    prepare_distributed(Config(dict(env_cfg=dict(dist_cfg=dict(timeout=90)))), 'pytorch')
+    prepare_distributed(Config({}), 'pytorch')
+    assert calls == [('gloo', timedelta(seconds=90)), ('gloo', None)]
 
 
 @pytest.mark.gpu

@@ -113,11 +113,23 @@ def test_the_heads_of_an_eamlp_are_recorded_as_maps(size, map_size):
 
 
 @pytest.mark.smoke
-def test_afterwards_the_model_has_no_hooks():
-    model = build_model(MetaFormer(SIZES, 'ExternalAttention'))
-    with record_attention(model):
-        pass
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+@pytest.mark.parametrize(
+    'build',
+    [
+        lambda: MetaFormer(SIZES, 'ExternalAttention'),
+        lambda: EAMLP(dict(embed_dims=16, depth=1, num_heads=2, mlp_ratio=1)),
+    ],
+    ids=['maps', 'tokens'],
+)
+def test_later_forward_passes_are_not_recorded(build):
+    model = build_model(build())
+    with record_attention(model) as record, torch.no_grad():
+        model.backbone(torch.randn(1, 3, 64, 64))
+    recorded = vars(record).copy()
+    assert recorded['num_passes'] == 1
+    with torch.no_grad():
+        model.backbone(torch.randn(1, 3, 64, 96))
+    assert all(getattr(record, name) is value for name, value in recorded.items())
 
 
 @pytest.mark.smoke
