@@ -68,6 +68,25 @@ def test_ade20k_and_coco_show_the_same_images(coco, ade20k, split):
     assert [a.read_bytes() for a in segmentation] == [b.read_bytes() for b in detection]
 
 
+@pytest.mark.parametrize('split', SPLITS)
+def test_the_images_on_disk_are_those_that_were_drawn(coco, imagenet, split):
+    names = [
+        f'digit_{scene.instances[0].digit}' for scene in draw_scenes('imagenet', split)
+    ]
+    drawn = {
+        imagenet / split / name / f'{name}_{number:06d}.JPEG': scene
+        for number, (name, scene) in enumerate(
+            zip(names, draw_scenes('imagenet', split)), start=1
+        )
+    }
+    paths = sorted((coco / f'{split}2017').iterdir())
+    drawn.update(zip(paths, draw_scenes('coco', split)))
+    for path, scene in drawn.items():
+        image = cv2.imread(str(path))[:, :, ::-1]
+        # JPEG at quality 95 changes these images by 1 to 3 of 255.
+        assert np.abs(image.astype(int) - scene.image).mean() < 3
+
+
 def test_coco_lists_each_image_with_its_size_and_ids_are_unique(coco):
     image_ids = []
     for split in SPLITS:

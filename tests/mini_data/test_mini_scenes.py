@@ -176,6 +176,18 @@ def test_each_split_shows_its_own_handwriting(tmp_path, different_sources):
     assert min(ratios['train']) > 0.7 > 0.6 > max(ratios['val'])
 
 
+def test_backgrounds_are_crops_of_which_some_are_mirrored(replace_photographs):
+    # A photograph that gets brighter from left to right.
+    gradient = np.tile(np.linspace(0, 255, 640)[:, None], (427, 1, 3))
+    replace_photographs(gradient)
+    recipe = make_recipe('imagenet', num_train=12, num_val=10, **SIZES)
+    slopes = []
+    for scene in compose_scenes(recipe, 'train', ONE_DIGIT):
+        left, right = scene.image[:, 0].min(), scene.image[:, -1].min()
+        slopes.append(int(right) - int(left))
+    assert min(slopes) < 0 < max(slopes)
+
+
 def test_the_splits_have_different_random_streams():
     # The size of the first image is the first number of the stream.
     train, val = (draw_scenes('coco', split)[0].image.shape for split in SPLITS)
