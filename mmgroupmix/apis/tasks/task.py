@@ -46,7 +46,7 @@ class DemoSettings:
         iterations (int): Length of the training.
         log_interval (int): Iterations between two lines of the log.
         min_adaptive_lr (float): Lower bound of the learning rate of adaptive optimizers
-            (Adam and its kin): rates for fine-tuning barely move a model that starts from
+            (such as Adam): rates for fine-tuning barely move a model that starts from
             random weights and has a hundred steps.
         sgd_lr_factor (float): Factor of SGD's learning rate, which follows the batch
             size.
