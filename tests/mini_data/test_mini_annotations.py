@@ -70,17 +70,11 @@ def test_ade20k_and_coco_show_the_same_images(coco, ade20k, split):
 
 @pytest.mark.parametrize('split', SPLITS)
 def test_the_images_on_disk_are_those_that_were_drawn(coco, imagenet, split):
-    names = [
-        f'digit_{scene.instances[0].digit}' for scene in draw_scenes('imagenet', split)
-    ]
-    drawn = {
-        imagenet / split / name / f'{name}_{number:06d}.JPEG': scene
-        for number, (name, scene) in enumerate(
-            zip(names, draw_scenes('imagenet', split)), start=1
-        )
-    }
     paths = sorted((coco / f'{split}2017').iterdir())
-    drawn.update(zip(paths, draw_scenes('coco', split)))
+    drawn = dict(zip(paths, draw_scenes('coco', split)))
+    for number, scene in enumerate(draw_scenes('imagenet', split), start=1):
+        name = f'digit_{scene.instances[0].digit}'
+        drawn[imagenet / split / name / f'{name}_{number:06d}.JPEG'] = scene
     for path, scene in drawn.items():
         image = cv2.imread(str(path))[:, :, ::-1]
         # JPEG at quality 95 changes these images by 1 to 3 of 255.
