@@ -66,7 +66,7 @@ def main(work_dir, norm, lr):
             work_dir=str(work_dir),
             launcher='pytorch',
             log_level='ERROR',
-            env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=60)),
+            env_cfg=dict(dist_cfg=dict(backend='nccl', timeout=300)),
             train_dataloader=create_loader(),
             train_cfg=dict(by_epoch=True, max_epochs=1),
             val_dataloader=create_loader(),
