@@ -130,7 +130,7 @@ class GroupMixFormer(MetaFormer):
             ConvNormAct(first, self.norm_cfg), ConvNormAct(second, self.norm_cfg)
         )
 
-    def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
+    def build_downsample(self, index: int, in_channels: int, dim: int) -> nn.Module:
         """Build a separable convolution; stages 1 to 3 halve the resolution."""
         conv = SeparableConv2d(in_channels, dim, stride=1 if index == 0 else 2)
         return ConvNormAct(conv, self.norm_cfg)

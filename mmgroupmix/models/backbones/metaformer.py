@@ -153,8 +153,8 @@ class MetaFormer(Backbone):
             ]
             size = positions[index]
             position_embedding = PositionEmbedding(dim, size) if size else None
-            embedding = self.build_embedding(index, previous, dim)
-            self.stages.append(Stage(embedding, blocks, position_embedding))
+            downsample = self.build_downsample(index, previous, dim)
+            self.stages.append(Stage(downsample, blocks, position_embedding))
             previous = dim
         self.out_norms = nn.ModuleList(
             self.build_out_norm(dim)
@@ -195,8 +195,8 @@ class MetaFormer(Backbone):
         """Build the stem: (B, in_channels, H, W) to (B, dim, H', W'), H' about H / 4."""
         return nn.Conv2d(in_channels, dim, 7, 4, padding=2)
 
-    def build_embedding(self, index: int, in_channels: int, dim: int) -> nn.Module:
-        """Build the embedding of a stage: (B, in_channels, H, W) to (B, dim, H', W')."""
+    def build_downsample(self, index: int, in_channels: int, dim: int) -> nn.Module:
+        """Build the downsampling of a stage: (B, in_channels, H, W) to (B, dim, H', W')."""
         if index == 0:
             return nn.Identity()
         return nn.Conv2d(in_channels, dim, 3, 2, padding=1)

@@ -7,11 +7,11 @@ from ..layers.layout import to_map, to_tokens
 
 
 class Stage(nn.Module):
-    """Patch embedding, position embedding, blocks.
+    """Downsampling, position embedding, blocks.
 
     Args:
-        embedding (nn.Module): The patch embedding, which changes resolution and width:
-            (B, C, H, W) to (B, C', H', W').
+        downsample (nn.Module): Changes resolution and width: (B, C, H, W) to
+            (B, C', H', W'). State dicts name it ``embedding``.
         blocks (list[nn.Module]): Blocks, each (B, H, W, C') to (B, H, W, C').
         position_embedding (nn.Module, optional): Applied to the tokens before the
             blocks. Defaults to None.
@@ -19,21 +19,26 @@ class Stage(nn.Module):
 
     def __init__(
         self,
-        embedding: nn.Module,
+        downsample: nn.Module,
         blocks: list[nn.Module],
         position_embedding: nn.Module | None = None,
     ):
         super().__init__()
-        self.embedding = embedding
+        self.add_module('embedding', downsample)
         self.position_embedding = position_embedding or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
+
+    @property
+    def downsample(self) -> nn.Module:
+        """The module that changes resolution and width."""
+        return self.get_submodule('embedding')
 
     def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
         """(B, H, W, C) tokens to (B, H', W', C') tokens.
 
         With ``recompute``, blocks run again in the backward pass, see ``with_cp``.
         """
-        x = self.position_embedding(to_tokens(self.embedding(to_map(x))))
+        x = self.position_embedding(to_tokens(self.downsample(to_map(x))))
         for block in self.blocks:
             x = checkpoint_block(block, x) if recompute else block(x)
         return x

@@ -162,7 +162,7 @@ def test_a_position_embedding_is_added_at_the_start_of_its_stage():
     stage = backbone.stages[3]
     nn.init.normal_(stage.position_embedding.embedding)
     x = torch.randn(1, 24, 4, 6)
-    embedded = stage.embedding(x).permute(0, 2, 3, 1)
+    embedded = stage.downsample(x).permute(0, 2, 3, 1)
     expected = stage.blocks[0](embedded + stage.position_embedding.embedding)
     torch.testing.assert_close(stage(x.permute(0, 2, 3, 1)), expected)
 
