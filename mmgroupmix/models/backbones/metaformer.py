@@ -196,7 +196,7 @@ class MetaFormer(Backbone):
         return nn.Conv2d(in_channels, dim, 7, 4, padding=2)
 
     def build_downsample(self, index: int, in_channels: int, dim: int) -> nn.Module:
-        """Build the downsampling of a stage: (B, in_channels, H, W) to (B, dim, H', W')."""
+        """Build what opens a stage: (B, in_channels, H, W) to (B, dim, H', W')."""
         if index == 0:
             return nn.Identity()
         return nn.Conv2d(in_channels, dim, 3, 2, padding=1)

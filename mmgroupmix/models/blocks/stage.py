@@ -24,21 +24,21 @@ class Stage(nn.Module):
         position_embedding: nn.Module | None = None,
     ):
         super().__init__()
-        self.add_module('embedding', downsample)
+        self.embedding = downsample
         self.position_embedding = position_embedding or nn.Identity()
         self.blocks = nn.ModuleList(blocks)
 
     @property
     def downsample(self) -> nn.Module:
         """The module that changes resolution and width."""
-        return self.get_submodule('embedding')
+        return self.embedding
 
     def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
         """(B, H, W, C) tokens to (B, H', W', C') tokens.
 
         With ``recompute``, blocks run again in the backward pass, see ``with_cp``.
         """
-        x = self.position_embedding(to_tokens(self.downsample(to_map(x))))
+        x = self.position_embedding(to_tokens(self.embedding(to_map(x))))
         for block in self.blocks:
             x = checkpoint_block(block, x) if recompute else block(x)
         return x
