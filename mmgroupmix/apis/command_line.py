@@ -68,7 +68,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         '--demo',
         action='store_true',
-        help='check this config in minutes: mini data set, small sizes, short schedule',
+        help='check this config in minutes: mini dataset, small sizes, short schedule',
     )
     parser.add_argument(
         '--overwrite',

@@ -19,7 +19,7 @@ class FileReportingCompose(Compose):
     """A pipeline whose loading steps report the file that they failed on.
 
     Args:
-        pipeline (Compose): The data set's pipeline, whose transforms are used unchanged.
+        pipeline (Compose): The dataset's pipeline, whose transforms are used unchanged.
     """
 
     def __init__(self, pipeline: Compose):
@@ -47,7 +47,7 @@ class FileReportingCompose(Compose):
 
 
 def report_unreadable_files(runner: Runner) -> None:
-    """Let every data set that a runner builds report the file that it cannot read.
+    """Let every dataset that a runner builds report the file that it cannot read.
 
     It acts when this runner builds a data loader: the workers of an iteration-based loop
     start there, before any hook runs.
@@ -83,5 +83,5 @@ def _message(transform: str, paths: Mapping[str, str | None], error: Exception) 
     reason = ' '.join(str(error).split()) or type(error).__name__
     return (
         f'cannot read the {kind} {path or "of a sample without a path"} ({transform}: '
-        f'{reason}). Replace the file, or remove it from the data set.'
+        f'{reason}). Replace the file, or remove it from the dataset.'
     )

@@ -7,7 +7,7 @@ from ..commands import CONFIGS, SHORT, run_tool, shipped_config
 
 @pytest.fixture(scope='session')
 def workspace(tmp_path_factory):
-    """An empty folder to work in; mini data sets are made in it once."""
+    """An empty folder to work in; mini datasets are made in it once."""
     return tmp_path_factory.mktemp('workspace')
 
 

@@ -205,7 +205,7 @@ def test_the_paragraph_mentions_changes_that_are_easy_to_overlook(in_workspace):
     assert cfg.train_dataloader.dataset.times == 1
     for part in (
         'no longer accumulated',
-        'repeated data set used once',
+        'repeated dataset used once',
         'without workers',
         'checkpoints fit the length',
     ):

@@ -64,7 +64,7 @@ def test_the_attention_of_the_last_layer_is_recorded():
     )
 
 
-# Module, class and arguments; the images of the data sets are BGR.
+# Module, class and arguments; the images of the datasets are BGR.
 PREPROCESSORS = [
     ('mmengine.model', 'ImgDataPreprocessor', dict(bgr_to_rgb=True)),
     ('mmengine.model', 'ImgDataPreprocessor', dict(mean=None, std=None)),

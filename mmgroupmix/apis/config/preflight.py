@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from ...errors import UserError
 from .tree import SLIDING_WINDOW_KEYS, iter_numbers, iter_sizes, leaf_datasets, type_name
 
-#: Layout on disk and source of the data sets of this package's configs.
+#: Layout on disk and source of the datasets of this package's configs.
 KNOWN_DATASETS = dict(
     ADE20KDataset=(
         'data/ade/ADEChallengeData2016/{images,annotations}/{training,validation}/',
@@ -108,10 +108,10 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
 
 
 def dataset_paths(dataset: Mapping) -> list[str]:
-    """The local files and folders that a data set on disk reads.
+    """The local files and folders that a dataset on disk reads.
 
     Args:
-        dataset (dict): Config of a data set that is not a wrapper.
+        dataset (dict): Config of a dataset that is not a wrapper.
 
     Returns:
         list[str]: Paths.
@@ -149,6 +149,6 @@ def _missing_data_message(place: str, dataset: Mapping, missing: Sequence[str]) 
     lines += [
         f'  paths are relative to {os.getcwd()}; another place: --cfg-options '
         f'{place}.data_root=DIR',
-        '  no data at hand? --demo generates a mini data set and needs none',
+        '  no data at hand? --demo generates a mini dataset and needs none',
     ]
     return '\n'.join(lines)

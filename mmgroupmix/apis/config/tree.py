@@ -1,4 +1,4 @@
-"""Walking a toolbox's config: types, data sets, pipelines and sizes."""
+"""Walking a toolbox's config: types, datasets, pipelines and sizes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -59,7 +59,7 @@ def walk(node: Any, place: str = '') -> Iterator[tuple[str, Any]]:
 
 
 def leaf_datasets(dataset: Any, place: str = 'dataset') -> Iterator[tuple[str, Any]]:
-    """Yield the data sets on disk inside wrappers of any kind, with their places.
+    """Yield the datasets on disk inside wrappers of any kind, with their places.
 
     ``RepeatDataset``, ``ClassBalancedDataset`` and ``MultiImageMixDataset`` hold one
     under ``dataset``; ``ConcatDataset`` holds several under ``datasets``.
@@ -76,7 +76,7 @@ def leaf_datasets(dataset: Any, place: str = 'dataset') -> Iterator[tuple[str, A
 
 
 def replace_leaf_datasets(dataset: Any, replace: Callable[[Any], Any]) -> Any:
-    """Replace every data set on disk by ``replace(dataset)``, keeping the wrappers."""
+    """Replace every dataset on disk by ``replace(dataset)``, keeping the wrappers."""
     if isinstance(dataset, (list, tuple)):
         return [replace_leaf_datasets(child, replace) for child in dataset]
     inner = [key for key in ('dataset', 'datasets') if key in dataset]

@@ -1,4 +1,4 @@
-"""The mini data set in place of a config's data sets, with the config's pipelines."""
+"""The mini dataset in place of a config's datasets, with the config's pipelines."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -31,7 +31,7 @@ UNSUPPORTED_TRANSFORMS = (
 
 
 def use_mini_data(cfg: Config, task: Task) -> str:
-    """Replace the data sets and their evaluators, in place.
+    """Replace the datasets and their evaluators, in place.
 
     Args:
         cfg (Config): The config.
@@ -41,8 +41,8 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         str: The change, for the user.
 
     Raises:
-        UserError: If the config needs data of another kind than the mini data sets, or
-            the mini data set cannot be written.
+        UserError: If the config needs data of another kind than the mini datasets, or
+            the mini dataset cannot be written.
     """
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
     _check_supported(loaders, task)
@@ -69,7 +69,7 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         evaluators = as_list(cfg.get(name))
         if evaluators:
             cfg[name] = task.mini_evaluators(evaluators, cfg, root)
-    return f'{", ".join(sorted(replaced))} -> the mini data set {root}'
+    return f'{", ".join(sorted(replaced))} -> the mini dataset {root}'
 
 
 def output_names(task: Task, num_outputs: int | None) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def _write_mini_data(task: Task, num_outputs: int | None) -> Path:
         # Every rank: the first rank of another machine has another disk.
         demo.write_data(root, num_train=num_train, num_val=num_val, num_classes=classes)
     except (FileExistsError, ValueError) as error:
-        raise UserError(f'--demo cannot write its data set: {error}') from error
+        raise UserError(f'--demo cannot write its dataset: {error}') from error
     finally:
         if get_rank() == 0:
             barrier()

@@ -138,11 +138,11 @@ def _shorten(cfg: Config, task: Task, planned: int, asked: int | None) -> str:
         unrepeated = _drop_repetition(dataset)
         length = max(round(length / epoch_length), 2)
     change = shorten(cfg, planned, asked or min(length, planned), epoch_length)
-    return f'{change}, a repeated data set used once' if unrepeated else change
+    return f'{change}, a repeated dataset used once' if unrepeated else change
 
 
 def _drop_repetition(dataset: Any) -> bool:
-    """Use a repeated data set once, in place: repetition only stretches the epoch."""
+    """Use a repeated dataset once, in place: repetition only stretches the epoch."""
     repeated = False
     while isinstance(dataset, dict):
         if dataset.get('times', 1) > 1:

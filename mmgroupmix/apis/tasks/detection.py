@@ -124,7 +124,7 @@ class ObjectDetection(Task):
         )
 
     def mini_evaluators(self, evaluators: list[dict], cfg: Config, root: Path) -> dict:
-        """One CocoMetric on the mini data set's validation file."""
+        """One CocoMetric on the mini dataset's validation file."""
         original = next((one for one in evaluators if type_name(one) == 'CocoMetric'), {})
         dropped = ('type', 'ann_file', 'format_only', 'outfile_prefix', 'backend_args')
         metric = dict(
@@ -135,7 +135,7 @@ class ObjectDetection(Task):
         return metric | {k: v for k, v in original.items() if k not in dropped}
 
     def supports(self, transform: Mapping) -> bool:
-        """The mini data set has boxes and masks, but not semantic label maps."""
+        """The mini dataset has boxes and masks, but not semantic label maps."""
         return type_name(transform) != 'LoadAnnotations' or not transform.get('with_seg')
 
     def probe(self, model: Any, images: Tensor) -> tuple[Tensor, ...]:

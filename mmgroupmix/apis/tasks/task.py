@@ -34,11 +34,11 @@ class DemoSettings:
     """The size of a demo: data, images, batches, steps and learning rates.
 
     Attributes:
-        layout (str): Layout of the mini data set.
+        layout (str): Layout of the mini dataset.
         write_data (Callable): Writes it, see :mod:`mmgroupmix.mini_data`.
         num_images (tuple[int, int]): Training and validation images.
         default_classes (int): Classes if the model does not name their number.
-        max_classes (int, optional): Most classes that the mini data set can have.
+        max_classes (int, optional): Most classes that the mini dataset can have.
         side (int): Largest side of the model's input, in pixels.
         batch_size (int): Images per batch.
         full_size_batch_size (int): Images per batch if the model requires its original
@@ -113,10 +113,10 @@ class Task(ABC):
 
     @abstractmethod
     def mini_dataset(self, original: Mapping, split: str) -> dict:
-        """The config of the mini data set in place of another data set.
+        """The config of the mini dataset in place of another dataset.
 
         Args:
-            original (Mapping): Config of the data set to replace.
+            original (Mapping): Config of the dataset to replace.
             split (str): 'train' or 'val'.
 
         Returns:
@@ -124,15 +124,15 @@ class Task(ABC):
         """
 
     def adapt_pipeline(self, pipeline: list[dict]) -> list[dict]:
-        """A pipeline that works on the mini data set."""
+        """A pipeline that works on the mini dataset."""
         return pipeline
 
     def mini_evaluators(self, evaluators: list[dict], cfg: Config, root: Path) -> Any:
-        """Evaluators for the mini data set in place of others."""
+        """Evaluators for the mini dataset in place of others."""
         return evaluators
 
     def supports(self, transform: Mapping) -> bool:
-        """Whether the mini data set has what a transform loads."""
+        """Whether the mini dataset has what a transform loads."""
         return True
 
     def probe(self, model: Any, images: Tensor) -> Any:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ...errors import UserError
 from ...registry import HOOKS
 
-# It learns edges that it derives from the label map: two classes for any data set.
+# It learns edges that it derives from the label map: two classes for any dataset.
 HEADS_WITH_OWN_TARGETS = ('STDCHead',)
 
 
@@ -71,7 +71,7 @@ class ClassNumCheckHook(Hook):
         raise UserError(
             f'label {values} in {source}: the model has {num_classes} classes, so labels '
             f'must be 0 to {num_classes - 1}{ignored}. Check num_classes of the heads, '
-            'the classes of the data set and, for segmentation, reduce_zero_label.'
+            'the classes of the dataset and, for segmentation, reduce_zero_label.'
         )
 
 
