@@ -225,11 +225,6 @@ def test_every_returned_map_has_its_own_norm_and_no_other_map_has_one():
 
 
 @pytest.mark.smoke
-def test_images_may_have_other_numbers_of_channels():
-    assert len(build_metaformer(in_channels=5)(torch.randn(1, 5, 32, 32))) == 4
-
-
-@pytest.mark.smoke
 def test_linear_layers_start_from_a_truncated_normal_distribution():
     backbone = build_metaformer(arch=dict(SIZES, embed_dims=(64, 64, 64, 64)))
     linears = [m for m in backbone.modules() if isinstance(m, nn.Linear)]

@@ -84,9 +84,16 @@ def test_stochastic_depth_rises_linearly_over_all_blocks():
     backbone = GroupMixFormer(NANO, drop_path_rate=0.4)
     rates = [b.drop_path.drop_prob for stage in backbone.stages for b in stage.blocks]
     assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
-    assert GroupMixFormer('b').stages[3].blocks[-1].drop_path.drop_prob == pytest.approx(
-        0.4
-    )
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
+    'arch, rate', [('m', 0), ('t', 0.1), ('s', 0.2), ('b', 0.4), ('l', 0.5)]
+)
+def test_stochastic_depth_has_the_rates_of_the_published_training(arch, rate):
+    with torch.device('meta'):
+        last = GroupMixFormer(arch).stages[3].blocks[-1]
+    assert last.drop_path.drop_prob == pytest.approx(rate)
 
 
 @pytest.mark.smoke
