@@ -123,6 +123,6 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
             for module in list(self.modules()):
                 if module is not self and hasattr(module, 'fuse'):
                     module.fuse()
-            self.requires_grad_(False)
+            self.eval().requires_grad_(False)  # the modules that folding has built, too
             self.fused = True
         return self
