@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier
 
-from ..engine.hooks.curves import headline
+from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
     build_parser,
@@ -142,7 +142,7 @@ def preserve_file(path: Path) -> Iterator[None]:
 
 
 def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:
-    lines = ['', f'result       {headline(metrics)}']
+    lines = ['', f'result       {format_metrics(metrics)}']
     if args.out:
         lines.append(f'predictions  {args.out}')
     if args.show_dir:

@@ -10,7 +10,7 @@ from mmengine.dist import barrier
 from mmengine.runner import Runner
 
 from ..engine.hooks import CurveHook
-from ..engine.hooks.curves import headline
+from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
     build_parser,
@@ -140,7 +140,7 @@ def _summarize(runner: Runner) -> str:
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
     lines = ['']
     if curve and curve.metrics is not None:
-        lines.append(f'result       {headline(curve.metrics)}')
+        lines.append(f'result       {format_metrics(curve.metrics)}')
     note = Path(runner.work_dir) / 'last_checkpoint'
     if note.exists():
         lines.append(f'checkpoint   {_shorten_path(note.read_text().strip())}')

@@ -134,10 +134,6 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
     )
 
 
-#: The former name, for `apis/` until it uses the new one.
-headline = format_metrics
-
-
 def smooth(values: Sequence[float]) -> np.ndarray:
     """Average values over a centred window of a tenth of their number."""
     array = np.asarray(values, dtype=float)
