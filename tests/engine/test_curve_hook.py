@@ -70,7 +70,8 @@ def train(tmp_path, monkeypatch):
             LinearModel(),
             str(tmp_path),
             log_level='ERROR',
-            experiment_name=f'run_{offset}',
+            # mmengine keeps one visualiser per name, which no two tests may share.
+            experiment_name=f'{tmp_path.name}_{offset}',
             train_dataloader=loader
             | dict(sampler=dict(type='InfiniteSampler', shuffle=False)),
             train_cfg=dict(by_epoch=False, max_iters=max_iters, val_interval=2),
