@@ -1,0 +1,61 @@
+"""Parts of a demo and of a run: evaluators, short warm-ups, wrapped datasets."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mmengine.config import Config
+from mmengine.dataset import Compose
+
+from mmgroupmix.apis.demo.schedule import shorten
+from mmgroupmix.apis.tasks import DETECTION
+from mmgroupmix.apis.unreadable_files import report_unreadable_files
+from mmgroupmix.errors import UserError
+
+pytestmark = pytest.mark.smoke
+
+
+@pytest.mark.parametrize(
+    'roi_head, expected',
+    [
+        (dict(bbox_head=dict(num_classes=80)), ['bbox']),
+        (dict(bbox_head=dict(num_classes=80), mask_head={}), ['bbox', 'segm']),
+    ],
+)
+def test_a_demo_evaluates_masks_where_the_detector_predicts_them(roi_head, expected):
+    cfg = Config(dict(model=dict(roi_head=roi_head)))
+    given = [dict(type='CocoMetric', ann_file='real.json')]
+    metric = DETECTION.mini_evaluators(given, cfg, Path('mini'))
+    assert metric['metric'] == expected
+    assert metric['ann_file'] == 'mini/annotations/instances_val2017.json'
+
+
+def test_a_warm_up_that_shrinks_below_one_epoch_keeps_one():
+    cfg = Config(
+        dict(
+            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1000),
+            param_scheduler=[
+                dict(type='LinearLR', by_epoch=True, begin=0, end=5),
+                dict(type='CosineAnnealingLR', begin=5, end=1000),
+            ],
+        )
+    )
+    shorten(cfg, planned=1000, length=10, epoch_length=25)
+    warm_up, cosine = cfg.param_scheduler
+    assert (warm_up.begin, warm_up.end) == (0, 1)
+    assert (cosine.begin, cosine.end) == (1, 10)
+
+
+class LoadBrokenImage:
+    def __call__(self, data):
+        raise OSError('broken')
+
+
+def test_datasets_inside_wrappers_report_the_file_that_they_cannot_read():
+    leaf = SimpleNamespace(pipeline=Compose([LoadBrokenImage()]))
+    wrapped = SimpleNamespace(dataset=SimpleNamespace(datasets=[leaf]))
+    runner = SimpleNamespace(build_dataloader=lambda: SimpleNamespace(dataset=wrapped))
+    report_unreadable_files(runner)
+    runner.build_dataloader()
+    with pytest.raises(UserError, match='the image a.jpg .LoadBrokenImage: broken'):
+        leaf.pipeline(dict(img_path='a.jpg'))
