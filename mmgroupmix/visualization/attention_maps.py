@@ -116,11 +116,10 @@ def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
     mean, std = (getattr(data_preprocessor, name, None) for name in ('mean', 'std'))
     if mean is not None and std is not None:
         image = image * std.cpu().view(-1, 1, 1) + mean.cpu().view(-1, 1, 1)
-    # Data sets load BGR. The preprocessors of mmengine, mmdet and mmseg keep only in this
-    # private attribute whether they convert it; mmpretrain's has a public one.
-    is_rgb = getattr(data_preprocessor, '_channel_conversion', None) or getattr(
-        data_preprocessor, 'to_rgb', False
-    )
+    # Datasets load BGR. Whether it is converted, mmengine, mmdet and the maintained mmseg
+    # keep in a private attribute only, the classic mmseg and mmpretrain in public ones.
+    names = ('_channel_conversion', 'channel_conversion', 'to_rgb')
+    is_rgb = any(getattr(data_preprocessor, name, False) for name in names)
     image = image if is_rgb else image.flip(0)
     return image.clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
