@@ -162,7 +162,7 @@ def _draw_loss(axes: 'Axes', losses: Points) -> None:
     steps, values = zip(*losses)
     axes.plot(steps, values, color='tab:blue', alpha=0.35, linewidth=1, label='logged')
     if len(values) > 4:
-        axes.plot(steps, smooth(values), color='tab:blue', linewidth=2, label='smooth')
+        axes.plot(steps, smooth(values), color='tab:blue', linewidth=2, label='smoothed')
     axes.legend(frameon=False)
 
 
