@@ -71,8 +71,8 @@ def test_detections_are_those_of_the_test_loop_as_coco_results(det_run, workspac
         assert len(found) == len(instances['bboxes'])
         for entry, i in pair(found, instances):
             # Rounding may exchange boxes that an untrained model scores alike.
-            np.testing.assert_allclose(corners(entry), instances['bboxes'][i], atol=0.1)
-            np.testing.assert_allclose(entry['score'], instances['scores'][i], atol=1e-4)
+            np.testing.assert_allclose(corners(entry), instances['bboxes'][i], atol=0.01)
+            np.testing.assert_allclose(entry['score'], instances['scores'][i], atol=1e-5)
             assert entry['category_id'] - 1 == instances['labels'][i]
 
 
