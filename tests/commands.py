@@ -72,6 +72,16 @@ def run_script(script, *arguments, cwd):
     )
 
 
+def run_short_demo(task, workspace):
+    """Train the toolbox's config of a task for two steps, into ``run_<task>``."""
+    config = shipped_config(CONFIGS[task])
+    folder = f'run_{task}'
+    options = ['--demo', '--work-dir', folder, '--cfg-options', *SHORT[task]]
+    result = run_tool('train.py', config, *options, cwd=workspace)
+    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
+    return result
+
+
 def config_of_run(task):
     return Path(f'run_{task}') / CONFIGS[task].rpartition('/')[2]
 

@@ -15,7 +15,8 @@ from mmengine.runner import Runner
 from ..compat import format_once, prepare_distributed
 from ..errors import UserError
 from .config.read import read_config
-from .demo.demo import to_demo
+from .demo.schedule import planned_length
+from .demo.transform import to_demo
 from .tasks import Task, infer_task
 
 USER_ERROR_EXIT_CODE = 2
@@ -96,12 +97,14 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
         UserError: If the file or a module that it imports is missing, a demo is not
             possible, or the run would overwrite the file.
     """
-    cfg = read_config(args.config, None if args.demo else args.cfg_options)
+    cfg = read_config(args.config)
+    planned = planned_length(cfg) if args.demo else None
+    cfg.merge_from_dict(args.cfg_options)
     join_distributed_job(cfg, args.launcher, args.local_rank)
     task = infer_task(cfg)
     if args.demo:
         # Stored in the config, so that the dumped one identifies itself as a demo's.
-        cfg.demo = to_demo(cfg, task, args.cfg_options)
+        cfg.demo = to_demo(cfg, task, planned, args.cfg_options)
         if is_main_rank():
             print(f'\n{wrap(cfg.demo)}\n', flush=True)
     set_work_dir(cfg, args)

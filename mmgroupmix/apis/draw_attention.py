@@ -11,14 +11,7 @@ from .inferencer import build_inferencer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw where external attention looks in an image.
-
-    Args:
-        arguments (Sequence[str], optional): Defaults to those of the command line.
-
-    Returns:
-        int: Exit code.
-    """
+    """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
     return run_command(lambda: draw_attention(args))
 

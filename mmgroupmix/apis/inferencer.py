@@ -43,7 +43,8 @@ def build_inferencer(
     """
     if not Path(checkpoint).is_file():
         raise UserError(f'checkpoint not found: {checkpoint}')
-    cfg = read_config(config, options)
+    cfg = read_config(config)
+    cfg.merge_from_dict(dict(options or {}))
     task = infer_task(cfg)
     if not cfg.get('test_dataloader'):
         raise UserError(

@@ -30,14 +30,7 @@ FLIPS = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Evaluate a checkpoint.
-
-    Args:
-        arguments (Sequence[str], optional): Defaults to those of the command line.
-
-    Returns:
-        int: Exit code.
-    """
+    """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
     return run_command(lambda: test(args))
 

@@ -36,14 +36,7 @@ HOOKS = ('CurveHook', 'ClassNumCheckHook')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train the model of a config.
-
-    Args:
-        arguments (Sequence[str], optional): Defaults to those of the command line.
-
-    Returns:
-        int: Exit code.
-    """
+    """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
     return run_command(lambda: train(args))
 

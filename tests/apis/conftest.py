@@ -2,7 +2,7 @@
 
 import pytest
 
-from ..commands import CONFIGS, SHORT, run_tool, shipped_config
+from ..commands import run_short_demo
 
 
 @pytest.fixture(scope='session')
@@ -17,31 +17,16 @@ def in_workspace(workspace, monkeypatch):
     return workspace
 
 
-def _demo(task, workspace):
-    result = run_tool(
-        'train.py',
-        shipped_config(CONFIGS[task]),
-        '--demo',
-        '--work-dir',
-        f'run_{task}',
-        '--cfg-options',
-        *SHORT[task],
-        cwd=workspace,
-    )
-    assert result.returncode == 0, result.stdout[-2000:] + result.stderr[-4000:]
-    return result
-
-
 @pytest.fixture(scope='session')
 def seg_run(workspace):
-    return _demo('seg', workspace)
+    return run_short_demo('seg', workspace)
 
 
 @pytest.fixture(scope='session')
 def det_run(workspace):
-    return _demo('det', workspace)
+    return run_short_demo('det', workspace)
 
 
 @pytest.fixture(scope='session')
 def cls_run(workspace):
-    return _demo('cls', workspace)
+    return run_short_demo('cls', workspace)

@@ -3,8 +3,12 @@
 import pytest
 from mmengine.config import Config
 
-from mmgroupmix.apis.demo import demo
-from mmgroupmix.apis.demo.schedule import rescale_learning_rate, shorten
+from mmgroupmix.apis.demo import transform
+from mmgroupmix.apis.demo.schedule import (
+    planned_length,
+    rescale_learning_rate,
+    shorten,
+)
 from mmgroupmix.apis.tasks import DETECTION, SEGMENTATION, infer_task
 from mmgroupmix.errors import UserError
 
@@ -13,7 +17,9 @@ from ..commands import REPOSITORY, shipped_config
 
 def to_demo(cfg, options=None):
     """Turn a config into its demo as the commands do; returns the paragraph."""
-    return demo.to_demo(cfg, infer_task(cfg), options)
+    planned = planned_length(cfg)
+    cfg.merge_from_dict(options or {})
+    return transform.to_demo(cfg, infer_task(cfg), planned, options)
 
 
 def without(model, *dropped):

@@ -6,15 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
+from mmgroupmix.apis.inferencer import build_inferencer
 from mmgroupmix.mini_data import mini_metainfo
 
 from ..commands import (
     CHECKPOINTS,
     CONFIGS,
     REPOSITORY,
+    config_of_run,
     infer,
     mini_images,
     read_json,
@@ -24,7 +27,7 @@ from ..commands import (
 
 
 def predict_by_test_loop(task, workspace, out, *options):
-    """Let the toolbox's own loop predict the first images of the validation set."""
+    """Let the toolbox's own loop predict the validation set."""
     result = run_tool(
         'test.py',
         shipped_config(CONFIGS[task]),
@@ -41,25 +44,19 @@ def predict_by_test_loop(task, workspace, out, *options):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def read_predictions(path):
-    """What a test loop dumped, with the paths of the images."""
-    with path.open('rb') as file:
-        predictions = pickle.load(file)
-    return predictions, [path.parent / one['img_path'] for one in predictions]
-
-
 def test_detections_are_those_of_the_test_loop_as_coco_results(det_run, workspace):
     pycocotools = pytest.importorskip('pycocotools.coco')
-    options = ['model.test_cfg.score_thr=0.0', 'test_dataloader.num_batch_per_epoch=7']
-    predict_by_test_loop('det', workspace, 'loop.pkl', *options)
-    expected, paths = read_predictions(workspace / 'loop.pkl')
-    result = infer('det', workspace, *paths, '--out-dir', 'infer_det', '--batch-size', 3)
+    predict_by_test_loop('det', workspace, 'loop.pkl', 'model.test_cfg.score_thr=0.0')
+    with (workspace / 'loop.pkl').open('rb') as file:
+        expected = pickle.load(file)
+    images = mini_images('det', workspace)
+    result = infer('det', workspace, images, '--out-dir', 'infer_det', '--batch-size', 3)
     assert result.returncode == 0, result.stderr[-3000:]
     out = workspace / 'infer_det'
     coco = pycocotools.COCO(out / 'images.json')
     results = coco.loadRes(str(out / 'predictions.json'))
-    assert len(coco.getImgIds()) == len(expected) == 7
-    assert len(list((out / 'overlays').iterdir())) == 7
+    assert len(coco.getImgIds()) == len(expected) == 24
+    assert len(list((out / 'overlays').iterdir())) == 24
     for one in expected:
         # COCO names its files by the ids of the images.
         assert int(Path(one['img_path']).stem) == one['img_id']
@@ -193,16 +190,13 @@ def test_boxes_below_the_threshold_are_not_drawn(gmf_run, workspace):
 
 
 def test_label_maps_are_those_of_the_test_loop_with_the_palette(seg_run, workspace):
-    predict_by_test_loop(
-        'seg', workspace, 'loop_maps', 'test_dataloader.num_batch_per_epoch=9'
-    )
-    names = sorted(path.stem for path in (workspace / 'loop_maps').iterdir())
-    images = [mini_images('seg', workspace) / f'{name}.jpg' for name in names]
-    result = infer('seg', workspace, *images, '--out-dir', 'infer_seg', '--batch-size', 4)
+    predict_by_test_loop('seg', workspace, 'loop_maps', 'log_level=INFO')
+    images = mini_images('seg', workspace) / '*.jpg'
+    result = infer('seg', workspace, images, '--out-dir', 'infer_seg', '--batch-size', 4)
     assert result.returncode == 0, result.stderr[-3000:]
     content = read_json(workspace / 'infer_seg' / 'predictions.json')
     maps = sorted((workspace / 'infer_seg' / 'label_maps').iterdir())
-    assert len(maps) == len(content['images']) == 9
+    assert len(maps) == len(content['images']) == 24
     meta = mini_metainfo('ade20k')
     assert content['classes'] == list(meta['classes'])
     for path in maps:
@@ -222,17 +216,17 @@ def test_label_maps_are_those_of_the_test_loop_with_the_palette(seg_run, workspa
 
 
 def test_the_five_best_classes_have_the_scores_of_the_test_loop(cls_run, workspace):
-    predict_by_test_loop(
-        'cls', workspace, 'loop_cls.pkl', 'test_dataloader.num_batch_per_epoch=2'
-    )
-    predictions, paths = read_predictions(workspace / 'loop_cls.pkl')
-    result = infer('cls', workspace, *paths, '--out-dir', 'infer_cls', '--batch-size', 8)
+    predict_by_test_loop('cls', workspace, 'loop_cls.pkl', 'log_level=INFO')
+    with (workspace / 'loop_cls.pkl').open('rb') as file:
+        expected = {
+            Path(one['img_path']).name: one['pred_score'].numpy()
+            for one in pickle.load(file)
+        }
+    images = mini_images('cls', workspace)
+    result = infer('cls', workspace, images, '--out-dir', 'infer_cls', '--batch-size', 8)
     assert result.returncode == 0, result.stderr[-3000:]
-    expected = {
-        path.name: one['pred_score'].numpy() for path, one in zip(paths, predictions)
-    }
     content = read_json(workspace / 'infer_cls' / 'predictions.json')
-    assert len(content) == len(expected) == 32
+    assert len(content) == len(expected) == 100
     for entry in content:
         scores = expected[Path(entry['file_name']).name]
         found = {best['label']: best['score'] for best in entry['predictions']}
@@ -241,6 +235,22 @@ def test_the_five_best_classes_have_the_scores_of_the_test_loop(cls_run, workspa
             list(found.values()), np.sort(scores)[:-6:-1], atol=1e-5
         )
         np.testing.assert_allclose(list(found.values()), scores[list(found)], atol=1e-5)
+
+
+@pytest.mark.parametrize('task', ['seg', 'det', 'cls'])
+def test_the_checkpoint_is_read_from_disk_once(task, workspace, request, monkeypatch):
+    request.getfixturevalue(f'{task}_run')
+    monkeypatch.chdir(workspace)
+    reads, load = [], torch.load
+
+    def count(file, *arguments, **options):
+        reads.append(file)
+        return load(file, *arguments, **options)
+
+    monkeypatch.setattr(torch, 'load', count)
+    checkpoint = f'run_{task}/{CHECKPOINTS[task]}'
+    build_inferencer(config_of_run(task), checkpoint, 'cpu')
+    assert [str(file) for file in reads] == [checkpoint]
 
 
 def test_a_video_gives_a_video_and_predictions_with_frame_numbers(seg_run, workspace):

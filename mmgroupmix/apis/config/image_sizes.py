@@ -17,8 +17,8 @@ SMALLEST_UNLIMITED = 1e5
 def largest_train_side(loader: Mapping | None) -> float | None:
     """The largest side that a training pipeline feeds the model, in pixels.
 
-    Crops determine it, or scales if there is no crop. The short side of a scale such as
-    (2048, 512) is what counts: mini images are at most 5/3 as long as wide.
+    Crop sizes determine it, or scales where nothing is cropped. Of a scale such as
+    (2048, 512) the short side counts: mini images are at most 5/3 as long as wide.
 
     Args:
         loader (dict, optional): The config's ``train_dataloader``.

@@ -49,7 +49,7 @@ def check_mixed_precision(cfg: Config) -> None:
         cfg (Config): The config.
 
     Raises:
-        UserError: If the config asks for ``AmpOptimWrapper`` and there is no device.
+        UserError: If the config asks for ``AmpOptimWrapper`` and no device supports it.
     """
     if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
         raise UserError(

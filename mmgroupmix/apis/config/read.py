@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
@@ -10,15 +9,13 @@ from mmengine.config import Config
 from ...errors import UserError
 
 
-def read_config(path: str | Path, options: Mapping | None = None) -> Config:
+def read_config(path: str | Path) -> Config:
     """Read a config.
 
     Modules of ``custom_imports`` may lie beside the file or in the current folder.
 
     Args:
         path (str | Path): The file.
-        options (Mapping, optional): Settings that replace those of the file, by their
-            dotted names. Defaults to None.
 
     Returns:
         Config: The config.
@@ -31,7 +28,7 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
     folders = [os.path.dirname(os.path.abspath(path)), os.getcwd()]
     sys.path += [folder for folder in folders if folder not in sys.path]
     try:
-        cfg = Config.fromfile(path)
+        return Config.fromfile(path)
     except ImportError as error:
         cause: BaseException = error
         while inner := cause.__cause__ or cause.__context__:  # mmengine hides the cause
@@ -40,5 +37,3 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
             f'{path}: a module of custom_imports cannot be imported: {cause}. Your own '
             'modules may lie beside the config or in the current folder.'
         ) from error
-    cfg.merge_from_dict(dict(options or {}))
-    return cfg

@@ -31,6 +31,17 @@ def is_epoch_based(train_cfg: Mapping) -> bool:
     )
 
 
+def length_key(train_cfg: Mapping) -> str:
+    """The key of a training loop's length: 'max_epochs' or 'max_iters'."""
+    return 'max_epochs' if is_epoch_based(train_cfg) else 'max_iters'
+
+
+def planned_length(cfg: Config) -> int | None:
+    """The length of a config's training in epochs or iterations, None without one."""
+    train_cfg = cfg.get('train_cfg')
+    return train_cfg[length_key(train_cfg)] if train_cfg else None
+
+
 def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
     """Shorten the training loop, its schedulers and intervals in place.
 
@@ -44,7 +55,7 @@ def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
         str: The change, for the user.
     """
     by_epoch = is_epoch_based(cfg.train_cfg)
-    cfg.train_cfg['max_epochs' if by_epoch else 'max_iters'] = length
+    cfg.train_cfg[length_key(cfg.train_cfg)] = length
     cfg.train_cfg['val_interval'] = math.ceil(length / NUM_EVALUATIONS)
     for key in ('val_begin', 'dynamic_intervals'):
         cfg.train_cfg.pop(key, None)

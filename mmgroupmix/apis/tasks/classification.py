@@ -13,9 +13,9 @@ from mmengine.structures import BaseDataElement
 from ...mini_data import DET_CLASSES, write_mini_imagenet
 from ..config.tree import type_name
 from ..inference.json_list import JsonListWriter
-from ..inference.sources import Frame, Source
+from ..inference.sources import Frame
 from .detection import check_pickle_name
-from .task import DemoSettings, Task
+from .task import DemoSettings, ResultWriter, Task
 
 #: Classes that are written and drawn for each image.
 TOP_K = 5
@@ -25,7 +25,7 @@ MIN_DRAWN_SIDE = 320
 MAX_DRAWN_SIDE = 2000
 
 
-class ClassificationWriter:
+class ClassificationWriter(ResultWriter):
     """Writes ``predictions.json``: the five best classes of each image, the best first.
 
     Args:
@@ -34,8 +34,8 @@ class ClassificationWriter:
     """
 
     def __init__(self, folder: Path, inferencer: BaseInferencer):
+        super().__init__(JsonListWriter(folder / 'predictions.json'))
         self.classes = inferencer.classes
-        self.predictions = JsonListWriter(folder / 'predictions.json')
 
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
         """Write the best classes of an image."""
@@ -46,14 +46,6 @@ class ClassificationWriter:
             name = dict(name=self.classes[label]) if self.classes else {}
             best.append(dict(label=label, score=score, **name))
         self.predictions.add(dict(frame.describe(), predictions=best))
-
-    def close(self) -> None:
-        """Close the file."""
-        self.predictions.close()
-
-    def describe(self, sources: Sequence[Source]) -> list[str]:
-        """Lines for the summary: none."""
-        return []
 
 
 @dataclass(frozen=True)
@@ -67,7 +59,7 @@ class ImageClassification(Task):
     def adapt_pipeline(self, pipeline: list[dict]) -> list[dict]:
         """Load and resize images where a pipeline does not.
 
-        Data sets such as CIFAR provide images of one size, already in memory.
+        Datasets such as CIFAR provide images of one size, already in memory.
         """
         if any(type_name(transform).startswith('Load') for transform in pipeline):
             return pipeline

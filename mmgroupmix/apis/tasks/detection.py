@@ -19,10 +19,10 @@ from ...mini_data import DET_CLASSES, write_mini_coco
 from ..config.tree import type_name
 from ..inference.json_list import JsonListWriter
 from ..inference.sources import Frame, Source
-from .task import DemoSettings, Task
+from .task import DemoSettings, ResultWriter, Task
 
 
-class DetectionWriter:
+class DetectionWriter(ResultWriter):
     """Writes ``predictions.json``, a list of COCO results, and ``images.json``.
 
     ``pycocotools`` reads them as ``COCO('images.json').loadRes('predictions.json')``.
@@ -49,7 +49,7 @@ class DetectionWriter:
             dict(id=category_id, name=name)
             for category_id, name in zip(self.category_ids, classes)
         ]
-        self.predictions = JsonListWriter(folder / 'predictions.json')
+        super().__init__(JsonListWriter(folder / 'predictions.json'))
         self.images = JsonListWriter(
             folder / 'images.json',
             f'{{"categories": {json.dumps(categories)}, "annotations": [], "images": ',
@@ -91,7 +91,7 @@ class DetectionWriter:
 
     def close(self) -> None:
         """Close both files."""
-        self.predictions.close()
+        super().close()
         self.images.close()
 
     def describe(self, sources: Sequence[Source]) -> list[str]:

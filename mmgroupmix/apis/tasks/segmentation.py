@@ -1,7 +1,7 @@
 """Semantic segmentation, by mmsegmentation."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,14 @@ from ...errors import UserError
 from ...mini_data import SEG_CLASSES, write_mini_ade20k
 from ..config.tree import as_list, type_name, walk
 from ..inference.json_list import JsonListWriter
-from ..inference.sources import Frame, Source
-from .task import DemoSettings, Task
+from ..inference.sources import Frame
+from .task import DemoSettings, ResultWriter, Task
 
 #: A PNG with a palette holds at most as many colours.
 MAX_PALETTE_SIZE = 256
 
 
-class SegmentationWriter:
+class SegmentationWriter(ResultWriter):
     """Writes ``label_maps/NAME.png``, class indices from 0 with a palette, and a list.
 
     ``predictions.json`` has the names of the classes and, for each image, its label map
@@ -55,11 +55,8 @@ class SegmentationWriter:
         # A full palette: Pillow stores only as many bits per pixel as the palette needs.
         self.palette = np.zeros((MAX_PALETTE_SIZE, 3), np.uint8)
         self.palette[: len(self.classes)] = meta['palette']
-        self.predictions = JsonListWriter(
-            folder / 'predictions.json',
-            f'{{"classes": {json.dumps(self.classes)}, "images": ',
-            '}',
-        )
+        header = f'{{"classes": {json.dumps(self.classes)}, "images": '
+        super().__init__(JsonListWriter(folder / 'predictions.json', header, '}'))
 
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
         """Write the label map of an image."""
@@ -82,14 +79,6 @@ class SegmentationWriter:
     def _class_name(self, index: int) -> str:
         # A demo's data have fewer classes than the model has outputs; any may win.
         return self.classes[index] if index < len(self.classes) else f'class {index}'
-
-    def close(self) -> None:
-        """Close the list of predictions."""
-        self.predictions.close()
-
-    def describe(self, sources: Sequence[Source]) -> list[str]:
-        """Lines for the summary: none."""
-        return []
 
 
 @dataclass(frozen=True)

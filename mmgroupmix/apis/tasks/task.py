@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -13,20 +13,31 @@ from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from ..inference.json_list import JsonListWriter
 from ..inference.sources import Frame, Source
 
 
-class ResultWriter(Protocol):
-    """Writes predictions to files; every file is complete after each addition."""
+class ResultWriter(ABC):
+    """Writes predictions to ``predictions.json``, which is complete after each addition.
 
+    Args:
+        predictions (JsonListWriter): The open file.
+    """
+
+    def __init__(self, predictions: JsonListWriter):
+        self.predictions = predictions
+
+    @abstractmethod
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
         """Write the prediction for one image."""
 
     def close(self) -> None:
         """Close the files."""
+        self.predictions.close()
 
     def describe(self, sources: Sequence[Source]) -> list[str]:
-        """Lines for the summary at the end of a run."""
+        """Lines for the summary at the end of a run, none by default."""
+        return []
 
 
 @dataclass(frozen=True)

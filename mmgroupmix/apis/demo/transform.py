@@ -15,7 +15,7 @@ from ..config.tree import SLIDING_WINDOW_KEYS, iter_sizes, leaf_datasets, type_n
 from ..tasks import Task
 from .data import LOADERS, output_names, use_mini_data
 from .model import drop_missing_pretrained, reduce_regions, supports_size
-from .schedule import is_epoch_based, rescale_learning_rate, shorten
+from .schedule import is_epoch_based, length_key, rescale_learning_rate, shorten
 
 NUM_DRAWN_IMAGES = 6
 SEED = 0
@@ -23,25 +23,26 @@ SEED = 0
 SIZED_PARTS = (*LOADERS, 'tta_pipeline', 'data_preprocessor', 'custom_hooks')
 
 
-def to_demo(cfg: Config, task: Task, options: Mapping | None = None) -> str:
+def to_demo(
+    cfg: Config, task: Task, planned: int | None, options: Mapping | None = None
+) -> str:
     """Turn a config into its demo, in place.
 
     Args:
-        cfg (Config): Config of mmseg, mmdet or mmpretrain, as its file defines it.
+        cfg (Config): Config of mmseg, mmdet or mmpretrain, with the user's options.
         task (Task): Its task.
-        options (Mapping, optional): Settings of the command line, which take precedence
-            over the demo. Defaults to None.
+        planned (int, optional): Length of the training as the file plans it, to which
+            its schedule refers; None without a training.
+        options (Mapping, optional): The user's options, by dotted names. They are in
+            ``cfg`` already; the demo does not change them. Defaults to None.
 
     Returns:
         str: One paragraph for the user with all changes, old -> new.
 
     Raises:
-        UserError: If there is no demo for such a config.
+        UserError: If the config cannot be turned into a demo.
     """
     options = dict(options or {})
-    train_cfg = cfg.get('train_cfg')
-    planned = train_cfg[_length_key(train_cfg)] if train_cfg else None
-    cfg.merge_from_dict(options)
     changes = {'data': use_mini_data(cfg, task)}
     changes['pretrained weights'] = ', '.join(drop_missing_pretrained(cfg))
     if changes['pretrained weights']:
@@ -50,14 +51,14 @@ def to_demo(cfg: Config, task: Task, options: Mapping | None = None) -> str:
     changes['batch'] = _shrink_batch(cfg, batch_size)
     changes['regions'] = reduce_regions(cfg)
     if planned:
-        asked = options.get(f'train_cfg.{_length_key(cfg.train_cfg)}')
+        asked = options.get(f'train_cfg.{length_key(cfg.train_cfg)}')
         changes['schedule'] = _shorten(cfg, task, planned, asked)
         changes['optimizer'] = rescale_learning_rate(cfg, task)
         changes['precision'] = _use_full_precision(cfg)
     _show_progress(cfg, task)
     changes['intervals'] = 'evaluation, logging, drawing and checkpoints fit the length'
     cfg.randomness = dict(seed=SEED)
-    # Again, over the demo's changes: the user's settings take precedence.
+    # The user's options take precedence over the demo's changes.
     cfg.merge_from_dict(options)
     listed = '; '.join(f'{part}: {change}' for part, change in changes.items() if change)
     return (
@@ -65,10 +66,6 @@ def to_demo(cfg: Config, task: Task, options: Mapping | None = None) -> str:
         f'{listed}; seed {SEED}. Everything else is as in the config: the model, the '
         'steps of the pipelines, the losses, the kinds of optimizer, schedule and hooks.'
     )
-
-
-def _length_key(train_cfg: Mapping) -> str:
-    return 'max_epochs' if is_epoch_based(train_cfg) else 'max_iters'
 
 
 def _shrink_sizes(cfg: Config, task: Task) -> tuple[str, int]:
@@ -159,7 +156,7 @@ def _use_full_precision(cfg: Config) -> str:
     wrapper['type'] = 'OptimWrapper'
     for key in ('loss_scale', 'dtype', 'use_fsdp'):
         wrapper.pop(key, None)
-    return 'mixed -> float32, since there is no accelerator'
+    return 'mixed -> float32, as no accelerator is available'
 
 
 def _show_progress(cfg: Config, task: Task) -> None:
