@@ -133,6 +133,18 @@ def test_a_new_run_in_the_same_folder_starts_its_own_curve(train, drawn):
     assert metrics == {'mIoU': [(2, 11.0), (4, 12.0)]}
 
 
+def test_the_curve_follows_a_backend_with_its_own_name_and_file(train, drawn, tmp_path):
+    for max_iters, resume in ((2, False), (4, True)):
+        backend = dict(
+            type='LocalVisBackend', name='local', scalar_save_file='my_scalars.json'
+        )
+        train(max_iters, resume=resume, visualizer=dict(vis_backends=[backend]))
+    assert len(list(tmp_path.glob('*/vis_data/my_scalars.json'))) == 2
+    losses, metrics = drawn[-1]
+    assert [step for step, _ in losses] == [1, 2, 3, 4]
+    assert metrics == {'mIoU': [(2, 11.0), (4, 11.0)]}
+
+
 def test_without_the_local_backend_nothing_is_drawn(train, drawn, tmp_path):
     hook = train(2, visualizer=dict(vis_backends=[]))
     assert not drawn and hook.out_file is None

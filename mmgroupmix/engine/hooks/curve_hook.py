@@ -6,20 +6,18 @@ from pathlib import Path
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmengine.visualization import LocalVisBackend
 
 from ...registry import HOOKS
 from .curves import plot_curves
-
-# Where `LocalVisBackend` writes by default, relative to the log folder of a run.
-SCALARS_FILE = Path('vis_data', 'scalars.json')
 
 
 @HOOKS.register_module()
 class CurveHook(Hook):
     """Write ``curves.png`` into the log folder of a run after every validation.
 
-    It draws the scalars that ``LocalVisBackend`` logs to its default file; without that
-    backend it draws nothing.
+    It draws the scalars that ``LocalVisBackend`` logs; without that backend it draws
+    nothing.
 
     Attributes:
         out_file (str | None): The picture, once it has been drawn.
@@ -55,15 +53,25 @@ class CurveHook(Hook):
 
     @master_only
     def _draw(self, runner: Runner) -> None:
-        log_dir = Path(runner.log_dir)
-        scalars = log_dir / SCALARS_FILE
-        if not scalars.exists():
+        scalars = _find_scalars(runner)
+        if scalars is None or not scalars.exists():
             return
         files = [scalars]
-        if self._is_resumed:
+        log_dir = Path(runner.log_dir)
+        if self._is_resumed and scalars.is_relative_to(log_dir):
             # The curve starts with the parts that were logged before.
-            logged = sorted(Path(runner.work_dir).glob(f'*/{SCALARS_FILE.as_posix()}'))
+            name = scalars.relative_to(log_dir).as_posix()
+            logged = sorted(Path(runner.work_dir).glob(f'*/{name}'))
             files = [file for file in logged if file != scalars] + files
         out_file = str(log_dir / 'curves.png')
         if plot_curves(files, out_file):
             self.out_file = out_file
+
+
+def _find_scalars(runner: Runner) -> Path | None:
+    """The file that ``LocalVisBackend`` logs to, which a config can name and place."""
+    # mmengine publishes neither the backends of a visualiser nor this file of a backend.
+    for backend in runner.visualizer._vis_backends.values():
+        if isinstance(backend, LocalVisBackend):
+            return Path(backend._scalar_save_file)
+    return None
