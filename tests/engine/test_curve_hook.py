@@ -145,6 +145,16 @@ def test_the_curve_follows_a_backend_with_its_own_name_and_file(train, drawn, tm
     assert metrics == {'mIoU': [(2, 11.0), (4, 11.0)]}
 
 
+def test_a_log_that_all_runs_share_continues_by_itself(train, drawn, tmp_path):
+    for max_iters, resume in ((2, False), (4, True)):
+        backend = dict(type='LocalVisBackend', save_dir=str(tmp_path / 'logs' / 'shared'))
+        hook = train(max_iters, resume=resume, visualizer=dict(vis_backends=[backend]))
+    losses, metrics = drawn[-1]
+    assert [step for step, _ in losses] == [1, 2, 3, 4]
+    assert metrics == {'mIoU': [(2, 11.0), (4, 11.0)]}
+    assert hook.out_file in map(str, tmp_path.glob('*/curves.png'))
+
+
 def test_without_the_local_backend_nothing_is_drawn(train, drawn, tmp_path):
     hook = train(2, visualizer=dict(vis_backends=[]))
     assert not drawn and hook.out_file is None

@@ -58,8 +58,8 @@ class CurveHook(Hook):
             return
         files = [scalars]
         log_dir = Path(runner.log_dir)
+        # A file outside the log folder already contains the earlier parts of the run.
         if self._is_resumed and scalars.is_relative_to(log_dir):
-            # The curve starts with the parts that were logged before.
             name = scalars.relative_to(log_dir).as_posix()
             logged = sorted(Path(runner.work_dir).glob(f'*/{name}'))
             files = [file for file in logged if file != scalars] + files
@@ -70,8 +70,10 @@ class CurveHook(Hook):
 
 def _find_scalars(runner: Runner) -> Path | None:
     """The file that ``LocalVisBackend`` logs to, which a config can name and place."""
-    # mmengine publishes neither the backends of a visualiser nor this file of a backend.
+    # Both attributes are private. In public, mmengine finds a backend only by its name,
+    # which a config may choose, and does not say where a backend writes.
     for backend in runner.visualizer._vis_backends.values():
         if isinstance(backend, LocalVisBackend):
-            return Path(backend._scalar_save_file)
+            # `experiment` completes the path, which is only a name until the first use.
+            return Path(backend.experiment._scalar_save_file)
     return None
