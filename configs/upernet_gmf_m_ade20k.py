@@ -1,4 +1,4 @@
-"""UperNet with GroupMixFormer-M on ADE20K. Not in the paper. Fits a laptop."""
+"""UperNet with GroupMixFormer-M on ADE20K. Not reported in the paper."""
 
 _base_ = [
     '_base_/models/upernet_gmf.py',

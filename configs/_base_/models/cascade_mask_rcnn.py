@@ -15,20 +15,12 @@ model = dict(
         stage_loss_weights=[1, 0.5, 0.25],
         bbox_head=[
             dict(
-                type='Shared2FCBBoxHead',
-                in_channels=256,
-                fc_out_channels=1024,
-                roi_feat_size=7,
-                num_classes=80,
+                _base_.model.roi_head.bbox_head,
                 bbox_coder=dict(
-                    type='DeltaXYWHBBoxCoder',
-                    target_means=[0.0, 0.0, 0.0, 0.0],
+                    _base_.model.roi_head.bbox_head.bbox_coder,
                     target_stds=[centre, centre, size, size],
                 ),
                 reg_class_agnostic=True,
-                loss_cls=dict(
-                    type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0
-                ),
                 loss_bbox=dict(type='SmoothL1Loss', beta=1.0, loss_weight=1.0),
             )
             for centre, size in ((0.1, 0.2), (0.05, 0.1), (0.033, 0.067))
@@ -39,24 +31,14 @@ model = dict(
         rpn_proposal=dict(max_per_img=2000),
         rcnn=[
             dict(
+                _base_.model.train_cfg.rcnn,
                 assigner=dict(
-                    type='MaxIoUAssigner',
+                    _base_.model.train_cfg.rcnn.assigner,
                     pos_iou_thr=threshold,
                     neg_iou_thr=threshold,
                     min_pos_iou=threshold,
                     match_low_quality=False,
-                    ignore_iof_thr=-1,
                 ),
-                sampler=dict(
-                    type='RandomSampler',
-                    num=512,
-                    pos_fraction=0.25,
-                    neg_pos_ub=-1,
-                    add_gt_as_proposals=True,
-                ),
-                mask_size=28,
-                pos_weight=-1,
-                debug=False,
             )
             for threshold in (0.5, 0.6, 0.7)
         ],
