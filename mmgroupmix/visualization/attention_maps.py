@@ -116,8 +116,8 @@ def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
     mean, std = (getattr(data_preprocessor, name, None) for name in ('mean', 'std'))
     if mean is not None and std is not None:
         image = image * std.cpu().view(-1, 1, 1) + mean.cpu().view(-1, 1, 1)
-    # Datasets load BGR. Whether it is converted, mmengine, mmdet and the maintained mmseg
-    # keep in a private attribute only, the classic mmseg and mmpretrain in public ones.
+    # Datasets load BGR. The attribute that says whether it is converted to RGB is private
+    # in mmengine, mmdet and the maintained mmseg, public in classic mmseg and mmpretrain.
     names = ('_channel_conversion', 'channel_conversion', 'to_rgb')
     is_rgb = any(getattr(data_preprocessor, name, False) for name in names)
     image = image if is_rgb else image.flip(0)
@@ -172,7 +172,6 @@ def draw_attention_maps(
         panels += [*group, *[None] * (-len(group) % columns)]
 
     # Without pyplot, which would keep every figure and choose a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     lines = len(panels) // columns
@@ -180,7 +179,6 @@ def draw_attention_maps(
     figure = Figure(
         figsize=(1.8 * columns, (1.8 * aspect + 0.3) * lines), layout='constrained'
     )
-    FigureCanvasAgg(figure)
     for axes, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, panels):
         axes.axis('off')
         if panel:

@@ -57,11 +57,9 @@ def plot_curves(
         return False
 
     # Without pyplot, which would keep every figure and choose a display.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 6), layout='constrained')
-    FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True)
     _draw_loss(upper, losses)
     _draw_metrics(lower, metrics)
