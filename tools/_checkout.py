@@ -1,4 +1,4 @@
-"""Imported first by every tool: this checkout works uninstalled, before another copy."""
+"""Puts this checkout first on the import path, so that the tools need no installation."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Count parameters and multiply-adds of external attention and of self-attention.
 
 By default for a feature map of 1 x 512 x 128 x 128, as in the paper of external attention
@@ -7,7 +6,7 @@ By default for a feature map of 1 x 512 x 128 x 128, as in the paper of external
 
 import argparse
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Compare the inference time of a backbone with that of a timm model.
 
 The two models run alternately in one process, and the median ratio of their times is
@@ -9,7 +8,7 @@ import argparse
 import statistics
 import time
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 import timm
 import torch
 from torch import nn

@@ -6,7 +6,7 @@ maps of all heads of the last block, for each row.
 
 import sys
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 
 from mmgroupmix.apis.draw_attention import main
 

@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
-"""Predict images and videos with a model of mmdet, mmseg or mmpretrain, and draw them."""
+"""Draw what a model of mmdet, mmseg or mmpretrain predicts for images and videos."""
 
 import sys
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 
 from mmgroupmix.apis.infer import main
 

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 """Write one of the generated mini datasets."""
 
 import argparse
 from inspect import signature
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 
 from mmgroupmix import mini_data
 from mmgroupmix.mini_data.manifest import read_manifest

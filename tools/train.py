@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 """Train a model of mmdet, mmseg or mmpretrain; ``--help`` lists the options."""
 
 import sys
 
-import _checkout  # noqa: F401  this checkout, before another installed copy
+import _checkout  # noqa: F401  prefer this checkout to an installed copy
 
 from mmgroupmix.apis.train import main
 
