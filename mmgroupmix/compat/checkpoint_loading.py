@@ -75,7 +75,7 @@ _get_history_buffer_statistic.__qualname__ = 'getattr'
 
 @lru_cache(maxsize=1)
 def _list_numpy_globals() -> list[Callable]:
-    """The globals that pickled arrays and scalars of numpy 1 and numpy 2 refer to."""
+    """List the globals to which pickled arrays and scalars of numpy 1 and 2 refer."""
     multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
     functions = [
         _rename(function, f'{package}.multiarray', name)

@@ -16,9 +16,9 @@ def format_once() -> None:
     from yapf.yapflib import yapf_api
 
     original = yapf_api.FormatCode
-    formatted: dict[str, Any] = {}
     if hasattr(original, '__wrapped__'):
         return
+    formatted: dict[str, Any] = {}
 
     @functools.wraps(original)
     def format_code(text: str, **options: Any) -> Any:

@@ -24,7 +24,7 @@ STAND_IN_FOR = 'mmcv._ext'
 
 
 def install_stand_in() -> None:
-    """Make ``import mmcv._ext`` find the stand-in if there is no other module."""
+    """Let ``import mmcv._ext`` fall back to the stand-in if mmcv has no such module."""
     if not any(isinstance(finder, _LastResortFinder) for finder in sys.meta_path):
         sys.meta_path.append(_LastResortFinder())
 

@@ -1,4 +1,4 @@
-"""Explanations for when mmdet, mmseg or mmpretrain is missing or cannot be imported.
+"""Error messages for when mmdet, mmseg or mmpretrain is missing or fails to import.
 
 Reason: each toolbox is published twice, by OpenMMLab and by its new maintainers, as
 different distributions of the same modules; and the usual import failures on a new

@@ -5,11 +5,11 @@ import math
 import cv2
 import numpy as np
 
-# Grey value from which a pixel belongs to the digit, and the range of grey values over
-# which its edge fades. The edge is soft, as through a lens, but the mask is exact.
+# The lowest grey value of a pixel of the digit, and the range of grey values over which
+# its edge fades. The edge is soft, as through a lens, but the mask is exact.
 INK_THRESHOLD = 0.5
 EDGE_WIDTH = 0.12
-# Connected parts below this share of the digit's area are an artefact of the threshold.
+# Connected parts below this share of the digit's area are artefacts of the threshold.
 MIN_SPECK_SHARE = 0.05
 MARGIN = 2  # pixels around the 8x8, within which interpolated strokes can fade out
 

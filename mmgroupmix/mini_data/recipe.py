@@ -9,7 +9,7 @@ from ..errors import UserError
 Split = Literal['train', 'val']
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-# To be raised whenever the same arguments produce different files than before.
+# Increase this whenever the same arguments produce other files than before.
 VERSION = 1
 
 NUM_DIGITS = 10

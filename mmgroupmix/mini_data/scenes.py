@@ -19,7 +19,7 @@ TINT_TRIES = 12
 HUES = 180  # OpenCV stores hues in units of two degrees
 # Half the distance between two classes, so that neighbouring ranges of hues just meet.
 HUE_SPREAD = 9
-# Distance in OpenCV's 8-bit CIELAB from which two colours are easily told apart.
+# The smallest distance in OpenCV's 8-bit CIELAB at which two colours differ clearly.
 MIN_TINT_DISTANCE = 60
 
 

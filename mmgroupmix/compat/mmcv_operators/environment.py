@@ -1,11 +1,13 @@
-"""What environment reports print of the build of mmcv's operators."""
+"""Build information, which mmcv prints in its environment reports."""
+
+_BUILD = 'none (operators from torchvision, through mmgroupmix)'
 
 
 def get_compiler_version() -> str:
-    """The compiler, for the report."""
-    return 'none (operators from torchvision, through mmgroupmix)'
+    """Return what is reported as the C++ compiler."""
+    return _BUILD
 
 
 def get_compiling_cuda_version() -> str:
-    """The CUDA version of the compiler, for the report."""
-    return 'none (operators from torchvision, through mmgroupmix)'
+    """Return what is reported as the version of the CUDA compiler."""
+    return _BUILD

@@ -5,6 +5,6 @@ from torch import Tensor
 
 
 def get_computing_dtype(tensor: Tensor) -> torch.dtype:
-    """float32 for half precision, else the type of the tensor."""
+    """Return float32 for a half-precision tensor, otherwise its own type."""
     half = tensor.dtype in (torch.float16, torch.bfloat16)
     return torch.float32 if half else tensor.dtype

@@ -108,7 +108,7 @@ def find_allowed_labels(model: nn.Module) -> tuple[int | None, int | None]:
 
 
 def _list_heads(head: Any) -> list[Any]:
-    """The heads of a module that is one, or a cascade of them, or None."""
+    """Return the heads of a cascade, a single head as a list, or [] for None."""
     if head is None:
         return []
     return list(head) if type(head).__name__ in ('ModuleList', 'Sequential') else [head]
