@@ -6,21 +6,22 @@ from ..tool_processes import run_command
 from .experiments import CONFIGS
 
 EXPERIMENTS = sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')])
-# One training step, one evaluation, and a picture of the first prediction.
+# The second training step is that of a model that the optimizer has changed. Two images,
+# usually of different sizes, are evaluated and drawn.
 SHORT = [
-    'val_dataloader.num_batch_per_epoch=1',
+    'val_dataloader.num_batch_per_epoch=2',
     'default_hooks.visualization.interval=1',
     'default_hooks.checkpoint.save_optimizer=False',
 ]
-ONE_EPOCH = ['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=1']
+TWO_STEPS = ['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2']
 SHORT_BY_TASK = dict(
-    seg=['train_cfg.max_iters=1', 'train_dataloader.batch_size=2'],
+    seg=['train_cfg.max_iters=2', 'train_dataloader.batch_size=2'],
     det=[
-        *ONE_EPOCH,
+        *TWO_STEPS,
         'train_dataloader.batch_size=1',
         'default_hooks.checkpoint.save_best=coco/bbox_mAP',
     ],
-    cls=[*ONE_EPOCH, 'train_dataloader.batch_size=2', 'val_dataloader.batch_size=2'],
+    cls=[*TWO_STEPS, 'train_dataloader.batch_size=2', 'val_dataloader.batch_size=2'],
 )
 # Detectors with random weights are unsure of everything: without a threshold there is
 # something to measure and to draw. A few regions are enough for that.
@@ -33,7 +34,7 @@ TWO_STAGES = [
 ]
 TASKS = dict(ade20k='seg', voc='seg', cityscapes='seg', coco='det', in1k='cls')
 EXPECTED = dict(
-    seg=('iter_1.pth', 'mIoU'),
+    seg=('iter_2.pth', 'mIoU'),
     det=('epoch_1.pth', 'box AP'),
     cls=('epoch_1.pth', 'top-1 accuracy'),
 )

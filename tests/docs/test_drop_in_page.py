@@ -3,10 +3,7 @@
 import functools
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,9 +21,10 @@ from .drop_in import (
     FILES,
     OTHER_IMPORTS,
     build_backbone,
+    find_toolbox_files,
     read_config,
 )
-from .pages import REPOSITORY
+from .processes import run_python
 
 IMPORTS = re.search('custom_imports = .*\n', DROP_IN)[0]
 
@@ -106,19 +104,6 @@ def complete_project(project, groupmixformer_golden, poolformer_golden):
     return project
 
 
-def run(folder, *arguments):
-    result = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=580,
-        env={'OMP_NUM_THREADS': '1', **os.environ, 'PYTHONPATH': str(REPOSITORY)},
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return result.stdout + result.stderr
-
-
 @pytest.fixture(scope='module')
 def train(complete_project):
     """Trains a file of the page, once, and returns its log and its checkpoint."""
@@ -126,7 +111,7 @@ def train(complete_project):
     @functools.cache
     def train(name):
         toolbox = re.search(r"_base_ = '(\w+)/", CONFIGS[name])[1]
-        log = run(
+        log = run_python(
             complete_project,
             f'{toolbox}/tools/train.py',
             f'{name}.py',
@@ -165,7 +150,7 @@ def test_the_command_of_the_page_evaluates_the_checkpoint(train, complete_projec
     *command, checkpoint = command.replace('\\\n', ' ').split()
     name = Path(checkpoint).parent.name
     train(name)
-    log = run(
+    log = run_python(
         complete_project,
         *command,
         checkpoint.replace('epoch_12', 'epoch_1'),
@@ -228,6 +213,26 @@ def test_upernet_takes_the_maps_and_ignores_the_weights_of_the_former_backbone(p
     assert model.auxiliary_head(maps).shape == (1, 150, 4, 4)
 
 
+def test_a_classifier_takes_the_last_map_as_the_page_describes(tmp_path):
+    base, backbone, head, family, arch = re.search(
+        r'base such as `mmpretrain/(.*?)`, add\s+`(.*?)` to the backbone.*?'
+        r'`(head=.*?)` for (\w+)-(\w+)\.',
+        DROP_IN,
+        re.DOTALL,
+    ).groups()
+    base = find_toolbox_files('mmpretrain') / base
+    text = (
+        f'_base_ = {str(base)!r}\n{IMPORTS}'
+        "model = dict(backbone=dict(_delete_=True, type='mmgroupmix."
+        f"{family}', arch='{arch.lower()}', {backbone}), {head})"
+    )
+    cfg = read_config(tmp_path, 'classifier', text)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model = MODELS.build(cfg.model).eval()
+    logits = model(torch.zeros(1, 3, 64, 64), mode='tensor')
+    assert logits.shape == (1, 1000)
+
+
 @pytest.mark.slow
 def test_the_modules_of_a_config_can_be_imported_after_this_package(project):
     (project / 'mask2former.py').write_text(
@@ -235,7 +240,7 @@ def test_the_modules_of_a_config_can_be_imported_after_this_package(project):
             'mask2former/mask2former_r50_8xb2-160k_ade20k-512x512.py', OTHER_IMPORTS
         )
     )
-    out = run(
+    out = run_python(
         project,
         '-c',
         '\n'.join(

@@ -76,6 +76,29 @@ def test_the_published_figures_of_an_experiment_are_those_of_its_config(cell):
                 assert figure in in_config, name
 
 
+DIFFERING = {
+    'Semantic FPN with GroupMixFormer-T': ['sem_fpn_gmf_t_ade20k'],
+    'Semantic FPN with PoolFormer-S24': ['sem_fpn_poolformer_s24_ade20k'],
+    'EAMLP-14, EAMLP-19': ['eamlp_14_in1k', 'eamlp_19_in1k'],
+}
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('model', DIFFERING)
+def test_a_count_that_differs_from_the_paper_is_that_of_the_model(model):
+    _, in_paper, here, _ = ROWS[model]
+    counted = [f'{count_parameters(name) / 1e6:.1f}' for name in DIFFERING[model]]
+    assert figures_in(here) == counted
+    assert figures_in(in_paper) != counted
+
+
+@pytest.mark.smoke
+def test_s24_has_as_many_parameters_more_than_s12_as_the_page_states():
+    s12, s24 = (count_parameters(f'poolformer_{arch}_in1k') for arch in ('s12', 's24'))
+    (stated,) = re.findall(r'S24 has ([\d.]+) M more', read_page('reproduce'))
+    assert f'{(s24 - s12) / 1e6:.1f}' == stated
+
+
 MODELS = find_tables(README.read_text('utf-8'))[0][1:]
 
 
