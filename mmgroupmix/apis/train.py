@@ -20,17 +20,11 @@ from .command_line import (
     run_command,
     wrap,
 )
-from .config.preflight import (
-    check_data,
-    check_mixed_precision,
-    check_sizes,
-    lacks_accelerator,
-)
+from .config.preflight import check_training, lacks_accelerator
 from .config.tree import type_name
 from .config.work_dir import find_checkpoints, prepare_work_dir
 from .unreadable_files import report_unreadable_files
 
-LOADERS = ('train_dataloader', 'val_dataloader')
 #: Hooks that every run gets, also with the user's own config.
 HOOKS = ('CurveHook', 'ClassNumCheckHook')
 
@@ -56,9 +50,7 @@ def train(args: argparse.Namespace) -> None:
         set_mixed_precision(cfg, args.demo)
     if args.auto_scale_lr:
         set_auto_scale_lr(cfg)
-    check_mixed_precision(cfg)
-    check_sizes(cfg, LOADERS)
-    check_data(cfg, LOADERS)
+    check_training(cfg)
     if is_main_rank():
         prepare_work_dir(cfg.work_dir, resume, args.overwrite)
         if resume == 'auto' and not find_checkpoints(cfg.work_dir):

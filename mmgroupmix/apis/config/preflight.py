@@ -42,6 +42,21 @@ KNOWN_DATASETS = dict(
 DOWNLOADED_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
 
 
+def check_training(cfg: Config) -> None:
+    """Check what a training will use: precision, sizes, data.
+
+    Args:
+        cfg (Config): The config.
+
+    Raises:
+        UserError: For the first thing that cannot work.
+    """
+    loaders = ('train_dataloader', 'val_dataloader')
+    check_mixed_precision(cfg)
+    check_sizes(cfg, loaders)
+    check_data(cfg, loaders)
+
+
 def check_mixed_precision(cfg: Config) -> None:
     """Refuse mixed precision on a machine without an accelerator.
 

@@ -72,12 +72,6 @@ def use_mini_data(cfg: Config, task: Task) -> str:
     return f'{", ".join(sorted(replaced))} -> the mini dataset {root}'
 
 
-def output_names(task: Task, num_outputs: int | None) -> tuple[str, ...]:
-    """A name for every output, for drawing predictions of unused ones."""
-    names = mini_metainfo(task.demo.layout, num_outputs)['classes']
-    return names + tuple(f'unused {i}' for i in range(len(names), num_outputs or 0))
-
-
 def _write_mini_data(task: Task, num_outputs: int | None) -> Path:
     demo = task.demo
     classes = num_outputs or demo.default_classes

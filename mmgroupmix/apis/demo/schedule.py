@@ -1,12 +1,14 @@
-"""Shortening of a schedule to minutes, in the shape of the real one."""
+"""Shortening of a training to minutes, its schedule in the shape of the real one."""
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from mmengine.config import Config
 
 from ...errors import UserError
-from ..config.tree import as_list, type_name
+from ..config.preflight import lacks_accelerator
+from ..config.tree import as_list, leaf_datasets, type_name
 from ..tasks import Task
 
 #: A warm-up keeps at least this share of the run: random weights need it.
@@ -15,31 +17,45 @@ NUM_EVALUATIONS = 4
 WARM_UPS = ('LinearLR', 'ConstantLR', 'QuadraticWarmupLR')
 
 
-def is_epoch_based(train_cfg: Mapping) -> bool:
-    """Whether a training loop counts epochs, not iterations.
+def planned_length(cfg: Config) -> int | None:
+    """The length of a config's training in epochs or iterations, None without one.
 
     Raises:
-        UserError: If the config names neither ``max_epochs`` nor ``max_iters``.
+        UserError: If ``train_cfg`` names neither ``max_epochs`` nor ``max_iters``.
     """
-    if 'max_epochs' in train_cfg:
-        return True
-    if 'max_iters' in train_cfg:
-        return False
-    raise UserError(
-        'train_cfg names neither max_epochs nor max_iters, so --demo cannot shorten '
-        f'it: {dict(train_cfg)}'
-    )
-
-
-def length_key(train_cfg: Mapping) -> str:
-    """The key of a training loop's length: 'max_epochs' or 'max_iters'."""
-    return 'max_epochs' if is_epoch_based(train_cfg) else 'max_iters'
-
-
-def planned_length(cfg: Config) -> int | None:
-    """The length of a config's training in epochs or iterations, None without one."""
     train_cfg = cfg.get('train_cfg')
-    return train_cfg[length_key(train_cfg)] if train_cfg else None
+    return train_cfg[_length_key(train_cfg)] if train_cfg else None
+
+
+def shorten_training(
+    cfg: Config, task: Task, planned: int, options: Mapping
+) -> dict[str, str]:
+    """Shorten a training and let it learn in that time, in place.
+
+    Args:
+        cfg (Config): The config, with the data of the demo.
+        task (Task): Its task.
+        planned (int): Epochs or iterations of the real run, which schedulers refer to.
+        options (Mapping): The user's options, which may ask for another length.
+
+    Returns:
+        dict[str, str]: The changes, for the user.
+    """
+    dataset = cfg.train_dataloader.dataset
+    num_images = task.demo.num_images[0] * len(list(leaf_datasets(dataset)))
+    epoch_length = max(num_images // cfg.train_dataloader.get('batch_size', 1), 1)
+    length, unrepeated = task.demo.iterations, False
+    key = _length_key(cfg.train_cfg)
+    if key == 'max_epochs':
+        unrepeated = _drop_repetition(dataset)
+        length = max(round(length / epoch_length), 2)
+    length = options.get(f'train_cfg.{key}') or min(length, planned)
+    change = shorten(cfg, planned, length, epoch_length)
+    return {
+        'schedule': change + ', a repeated dataset used once' * unrepeated,
+        'optimizer': rescale_learning_rate(cfg, task),
+        'precision': _use_full_precision(cfg),
+    }
 
 
 def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
@@ -54,8 +70,9 @@ def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
     Returns:
         str: The change, for the user.
     """
-    by_epoch = is_epoch_based(cfg.train_cfg)
-    cfg.train_cfg[length_key(cfg.train_cfg)] = length
+    key = _length_key(cfg.train_cfg)
+    by_epoch = key == 'max_epochs'
+    cfg.train_cfg[key] = length
     cfg.train_cfg['val_interval'] = math.ceil(length / NUM_EVALUATIONS)
     for key in ('val_begin', 'dynamic_intervals'):
         cfg.train_cfg.pop(key, None)
@@ -121,6 +138,16 @@ def rescale_learning_rate(cfg: Config, task: Task) -> str:
     return ', '.join(changes)
 
 
+def _length_key(train_cfg: Mapping) -> str:
+    for key in ('max_epochs', 'max_iters'):
+        if key in train_cfg:
+            return key
+    raise UserError(
+        'train_cfg names neither max_epochs nor max_iters, so --demo cannot shorten '
+        f'it: {dict(train_cfg)}'
+    )
+
+
 def _rescale(scheduler: dict, planned: int, length: int) -> None:
     """Scale everything that counts steps; phases that meet still meet."""
     ratio = length / planned
@@ -172,3 +199,24 @@ def _keep_phase_open(scheduler: dict) -> None:
     begin, end = scheduler.get('begin', 0), scheduler.get('end')
     if isinstance(end, (int, float)) and end <= begin:
         scheduler['end'] = begin + 1
+
+
+def _drop_repetition(dataset: Any) -> bool:
+    """Use a repeated dataset once, in place: repetition only stretches the epoch."""
+    repeated = False
+    while isinstance(dataset, dict):
+        if dataset.get('times', 1) > 1:
+            dataset['times'], repeated = 1, True
+        dataset = dataset.get('dataset')
+    return repeated
+
+
+def _use_full_precision(cfg: Config) -> str:
+    """Replace mixed precision where no device supports it, in place."""
+    wrapper = cfg.optim_wrapper
+    if type_name(wrapper) != 'AmpOptimWrapper' or not lacks_accelerator():
+        return ''
+    wrapper['type'] = 'OptimWrapper'
+    for key in ('loss_scale', 'dtype', 'use_fsdp'):
+        wrapper.pop(key, None)
+    return 'mixed -> float32, as no accelerator is available'
