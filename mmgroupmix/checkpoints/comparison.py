@@ -3,9 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
+#: The end of the name of a batch norm's counter of batches.
+BATCH_COUNTER = 'num_batches_tracked'
 #: Parts that dense prediction adds to a published model: they may be newly initialised.
 _ADDED_PARTS = re.compile(r'out_norms\.\d+\.|external_attention\.')
 
@@ -22,72 +25,59 @@ _ARGUMENT_PATTERNS = {
 }
 
 
-def describe_differences(
-    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
-) -> str:
-    """Describe missing, unexpected and misshapen tensors, grouped, in one line.
+@dataclass(frozen=True)
+class Fit:
+    """How a state dict fits a model.
 
-    The batch counters of batch norms may be missing: files written before PyTorch 0.4
-    have none.
-
-    Args:
-        expected (Mapping[str, Tensor]): The state dict of a model.
-        given (Mapping[str, Tensor]): The state dict to load into it.
-
-    Returns:
-        str: The differences, empty if there are none.
+    Attributes:
+        tensors (dict[str, Tensor]): The given tensors, and the model's own for the parts
+            and batch counters that may be missing.
+        new_parts (list[str]): Prefixes of the parts that keep their initial values.
+        problems (str): Missing, unexpected and misshapen tensors, grouped, in one line;
+            empty if there are none.
     """
-    shapes = [
-        f'{key} {tuple(given[key].shape)} instead of {tuple(expected[key].shape)}'
-        for key in expected
-        if key in given and given[key].shape != expected[key].shape
-    ]
-    missing = [k for k in expected if k not in given and not is_batch_counter(k)]
-    parts = [
-        _format_group('Missing', missing),
-        _format_group('Unexpected', [k for k in given if k not in expected]),
-    ]
-    if shapes:
-        more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
-        parts.append(f'Different shape: {", ".join(shapes[:3])}{more}.')
-    return ' '.join(part for part in parts if part)
+
+    tensors: dict[str, Tensor]
+    new_parts: list[str]
+    problems: str
 
 
-def is_batch_counter(key: str) -> bool:
-    """Whether a tensor is the counter of batches of a batch norm."""
-    return key.endswith('num_batches_tracked')
+def fit_state_dict(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Fit:
+    """Complete a state dict for a model, and find out whether it fits.
 
-
-def is_output_norm(key: str) -> bool:
-    """Whether a tensor, by our names, belongs to a norm of the backbone's outputs."""
-    return key.startswith('out_norms.')
-
-
-def find_newly_initialized(
-    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
-) -> list[str]:
-    """Find the parts of a model for dense prediction that a file does not have.
-
-    Published classifiers have neither norms of their stages' outputs nor an external
-    attention block; a detector that uses three stages has the norms of three.
+    Two things may be missing. Published classifiers have neither norms of their stages'
+    outputs nor an external attention block, and a detector that uses three stages has
+    the norms of three. Files written before PyTorch 0.4 have no batch counters.
 
     Args:
         expected (Mapping[str, Tensor]): The state dict of the model.
         given (Mapping[str, Tensor]): The state dict to load, in our names.
 
     Returns:
-        list[str]: Prefixes of the parts that keep their initial values.
+        Fit: What the model loads, and what does not fit.
     """
     parts = {match[0] for key in expected if (match := _ADDED_PARTS.match(key))}
-    return sorted(p for p in parts if not any(key.startswith(p) for key in given))
-
-
-def add_newly_initialized(
-    expected: Mapping[str, Tensor], given: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    """Complete a state dict with the model's own :func:`find_newly_initialized` parts."""
-    parts = tuple(find_newly_initialized(expected, given))
-    return {k: v for k, v in expected.items() if k.startswith(parts)} | dict(given)
+    new_parts = sorted(p for p in parts if not any(key.startswith(p) for key in given))
+    optional = {
+        key: value
+        for key, value in expected.items()
+        if key.startswith(tuple(new_parts)) or key.endswith(BATCH_COUNTER)
+    }
+    tensors = optional | dict(given)
+    shapes = [
+        f'{key} {tuple(tensors[key].shape)} instead of {tuple(value.shape)}'
+        for key, value in expected.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+    groups = {
+        'Missing': [key for key in expected if key not in tensors],
+        'Unexpected': [key for key in given if key not in expected],
+    }
+    problems = [_format_group(title, keys) for title, keys in groups.items() if keys]
+    if shapes:
+        more = f' and {len(shapes) - 3} more' if len(shapes) > 3 else ''
+        problems.append(f'Different shape: {", ".join(shapes[:3])}{more}.')
+    return Fit(tensors, new_parts, ' '.join(problems))
 
 
 def find_differing_arguments(
@@ -106,7 +96,7 @@ def find_differing_arguments(
         key
         for key in {**expected, **given}
         if key not in expected
-        or (key not in given and not is_batch_counter(key))
+        or (key not in given and not key.endswith(BATCH_COUNTER))
         or (key in given and expected[key].shape != given[key].shape)
     ]
     found = {
@@ -118,8 +108,6 @@ def find_differing_arguments(
 
 def _format_group(title: str, keys: list[str]) -> str:
     """'Missing: 40 tensors in stages.0 (30), stem (10).'"""
-    if not keys:
-        return ''
     if len(keys) <= 3:
         return f'{title}: {", ".join(keys)}.'
     groups = Counter(

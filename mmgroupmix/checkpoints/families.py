@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from . import eamlp, groupmixformer, poolformer
-from .reading import strip_wrapper_prefixes
+from .reading import unwrap
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ FAMILIES = (
     Family('PoolFormer', poolformer.SIGNATURES, poolformer.convert),
     Family('EAMLP', eamlp.SIGNATURES, eamlp.convert),
 )
+
+BACKBONE_PREFIX = 'backbone.'
+#: Prefixes of the classifier and its norm, by our names.
+CLASSIFIER_PREFIXES = ('head.', 'final_norm.')
 
 #: Keys that identify well-known models of other families.
 _OTHER_MODELS = (
@@ -60,17 +64,32 @@ _OTHER_MODELS = (
 )
 
 
-def find_family(tensors: Mapping[str, Tensor]) -> Family | None:
-    """Find the family whose published names a state dict has, if any."""
-    return next(
-        (f for f in FAMILIES if any(key in tensors for key in f.signatures)), None
-    )
+def translate_names(
+    tensors: Mapping[str, Tensor],
+) -> tuple[Family | None, dict[str, Tensor]]:
+    """Find the family of a state dict, and translate its names to ours.
 
+    Args:
+        tensors (Mapping[str, Tensor]): Names to tensors of a backbone, with or without
+            a classifier, or of a larger model that has a backbone.
 
-def convert_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Translate the published names of any family to ours; other names stay."""
-    family = find_family(tensors)
-    return family.convert(tensors) if family else dict(tensors)
+    Returns:
+        tuple[Family | None, dict[str, Tensor]]: The family, None if the names are not
+        published ones; and the tensors of the backbone and of the classifier by our
+        names, or as they are without a family.
+    """
+    inner = {
+        key.removeprefix(BACKBONE_PREFIX): value
+        for key, value in tensors.items()
+        if key.startswith(BACKBONE_PREFIX)
+    }
+    if inner:
+        head = {k: v for k, v in tensors.items() if k.startswith('head.fc.')}
+        tensors = unwrap(inner) | head
+    for family in FAMILIES:
+        if any(key in tensors for key in family.signatures):
+            return family, family.convert(tensors)
+    return None, dict(tensors)
 
 
 def describe_other_model(tensors: Mapping[str, Tensor]) -> str:
@@ -80,26 +99,3 @@ def describe_other_model(tensors: Mapping[str, Tensor]) -> str:
             return description
     first = ', '.join(list(tensors)[:3])
     return f'an unknown model of {len(tensors)} tensors ({first}, ...)'
-
-
-def select_backbone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Select the backbone and the classifier of a larger model, if it is one.
-
-    Args:
-        tensors (Mapping[str, Tensor]): Names to tensors, perhaps below ``backbone.``.
-
-    Returns:
-        dict[str, Tensor]: The tensors below ``backbone.``, without that prefix, and
-        those below ``head.fc.``; all tensors if there is no ``backbone.``.
-    """
-    prefix = 'backbone.'
-    if any(key.startswith(prefix) for key in tensors):
-        inner = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-        head = {k: v for k, v in tensors.items() if k.startswith('head.fc.')}
-        return strip_wrapper_prefixes(inner) | head
-    return dict(tensors)
-
-
-def is_classifier(key: str) -> bool:
-    """Whether a tensor, by our names, belongs to the classifier or its norm."""
-    return key.startswith(('head.', 'final_norm.'))

@@ -32,7 +32,8 @@ OUTER_LEVELS = (
     'state_dict_ema',
     'ema_state_dict',
 )
-PREFIXES = ('module.', '_orig_mod.')
+#: Prefixes of all names of a data-parallel or compiled model.
+WRAPPER_PREFIXES = ('module.', '_orig_mod.')
 
 
 def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
@@ -110,17 +111,13 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
             f'{origin} holds no tensors: expected names and tensors, at the top level or '
             f'below one of {", ".join(OUTER_LEVELS)}; found {keys}.'
         )
-    return strip_wrapper_prefixes(tensors)
-
-
-def strip_wrapper_prefixes(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Strip prefixes of data-parallel and compiled modules that all names have."""
-    for prefix in PREFIXES:
-        if tensors and all(key.startswith(prefix) for key in tensors):
-            return strip_wrapper_prefixes(
-                {k[len(prefix) :]: v for k, v in tensors.items()}
-            )
-    return dict(tensors)
+    while True:
+        prefix = next(iter(tensors)).partition('.')[0] + '.'
+        if prefix not in WRAPPER_PREFIXES or not all(
+            k.startswith(prefix) for k in tensors
+        ):
+            return tensors
+        tensors = {key[len(prefix) :]: value for key, value in tensors.items()}
 
 
 def _download(url: str) -> Path:

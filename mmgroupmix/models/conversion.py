@@ -6,17 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..checkpoints.comparison import (
-    add_newly_initialized,
-    describe_differences,
-    find_differing_arguments,
-)
+from ..checkpoints.comparison import find_differing_arguments, fit_state_dict
 from ..checkpoints.families import (
+    CLASSIFIER_PREFIXES,
     FAMILIES,
     Family,
-    find_family,
-    is_classifier,
-    select_backbone,
+    translate_names,
 )
 from ..checkpoints.reading import unwrap
 from ..errors import CheckpointError
@@ -44,8 +39,8 @@ def convert_state_dict(
         CheckpointError: If it is not one of the published models, is incomplete or has
             another architecture.
     """
-    tensors = select_backbone(unwrap(state_dict))
-    family = find_family(tensors)
+    tensors = unwrap(state_dict)
+    family, ours = translate_names(tensors)
     if family is None:
         names = ', '.join(family.name for family in FAMILIES)
         raise CheckpointError(
@@ -53,7 +48,7 @@ def convert_state_dict(
             f'checkpoint of {names}.'
         )
     model = get_backbone_class(family)
-    ours = model.check_fixed_tensors(family.convert(tensors))
+    ours = model.check_fixed_tensors(ours)
     found = model.find_arch_name(ours)
     wanted = found if arch is None else model.resolve_arch(arch)[0]
     if found is None or found != wanted:
@@ -77,10 +72,14 @@ def _select_complete_backbone(
     with torch.device('meta'):
         model = get_backbone_class(family).from_state_dict(arch, ours, classifier)
     expected = model.state_dict()
-    given = {k: v for k, v in ours.items() if k in expected or not is_classifier(k)}
-    completed = add_newly_initialized(expected, given)
-    problems = describe_differences(expected, completed)
-    others = find_differing_arguments(expected, completed) if problems else []
+    given = {
+        key: value
+        for key, value in ours.items()
+        if key in expected or not key.startswith(CLASSIFIER_PREFIXES)
+    }
+    fit = fit_state_dict(expected, given)
+    problems = fit.problems
+    others = find_differing_arguments(expected, fit.tensors) if problems else []
     if 'token_mixers' in others:
         raise CheckpointError(
             f'This state dict is a {family.name} {arch!r} with different '

@@ -1,6 +1,6 @@
 """Loading of backbones from published files and from files of this package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,21 +8,12 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule, update_init_info
 from torch import Tensor
 
-from ...checkpoints.comparison import (
-    add_newly_initialized,
-    describe_differences,
-    find_differing_arguments,
-    find_newly_initialized,
-    is_batch_counter,
-    is_output_norm,
-)
+from ...checkpoints.comparison import Fit, find_differing_arguments, fit_state_dict
 from ...checkpoints.families import (
+    CLASSIFIER_PREFIXES,
     Family,
-    convert_names,
     describe_other_model,
-    find_family,
-    is_classifier,
-    select_backbone,
+    translate_names,
 )
 from ...checkpoints.reading import read_checkpoint, unwrap
 from ...errors import CheckpointError
@@ -40,6 +31,8 @@ class PretrainedLoadingMixin(BaseModule):
 
     is_init: bool  # a property of BaseModule
     _allow_partial_load = False
+    #: Parts that the last state dict did not have; they kept their values.
+    _new_parts: Sequence[str] = ()
 
     def init_weights(self) -> None:
         """Initialise the weights as ``init_cfg`` says.
@@ -52,52 +45,34 @@ class PretrainedLoadingMixin(BaseModule):
         pretrained = [c for c in cfgs or [] if c.get('type') == 'Pretrained']
         if not pretrained:
             super().init_weights()
-        elif not self.is_init:
-            # It sets every weight: any other initialisation would be overwritten.
-            self._load_pretrained(pretrained[-1])
-            self.is_init = True
-
-    def _load_pretrained(self, cfg: Mapping[str, Any]) -> None:
-        checkpoint, prefix = cfg.get('checkpoint'), cfg.get('prefix') or ''
+            return
+        if self.is_init:
+            return
+        # It sets every weight: any other initialisation would be overwritten.
+        cfg = pretrained[-1]
+        checkpoint = cfg.get('checkpoint')
         if not isinstance(checkpoint, (str, Path)) or not checkpoint:
             raise CheckpointError(
                 f'{type(self).__name__}: init_cfg={dict(cfg)} does not name a file. Set '
                 'checkpoint to its path, or set init_cfg=None for random weights.'
             )
         tensors = read_checkpoint(checkpoint)
-        if prefix:
-            selected = {
-                key[len(prefix) :].lstrip('.'): value
-                for key, value in tensors.items()
-                if key.startswith(prefix)
-            }
-            if not selected:
-                available = sorted({key.partition('.')[0] for key in tensors})
-                raise CheckpointError(
-                    f'Checkpoint {checkpoint} has nothing below prefix={prefix!r}. '
-                    f'Its names start with {", ".join(available[:8])}: omit the prefix '
-                    'for a published file.'
-                )
-            tensors = selected
+        if cfg.get('prefix'):
+            tensors = _select_prefix(tensors, cfg['prefix'], checkpoint)
         try:
             self.load_state_dict(tensors)
         except CheckpointError as error:
             raise CheckpointError(f'Checkpoint {checkpoint}: {error}') from None
+        self.is_init = True
         if hasattr(self, '_params_init_info'):
             update_init_info(self, f'Pretrained: load from {checkpoint}')
+        names = ', '.join(part.rstrip('.') for part in self._new_parts)
+        newly = f' except {names}, which are newly initialised' if names else ''
         print_log(
             f'{type(self).__name__} {self.arch!r}: loaded {checkpoint}, every tensor of '
-            f'the backbone{self._describe_newly_initialized(tensors)}.',
+            f'the backbone{newly}.',
             logger='current',
         )
-
-    def _describe_newly_initialized(self, tensors: Mapping[str, Tensor]) -> str:
-        """Name the parts of the backbone that the file does not have, if any."""
-        parts = find_newly_initialized(
-            self.state_dict(), convert_names(select_backbone(tensors))
-        )
-        names = ', '.join(part.rstrip('.') for part in parts)
-        return f' except {names}, which are newly initialised' if names else ''
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, **kwargs: Any
@@ -131,11 +106,29 @@ class PretrainedLoadingMixin(BaseModule):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        # Both torch's and mmengine's load_state_dict call this, before the children's.
-        # Both pass strict=True here, whatever the caller asked for.
+        # Both torch's and mmengine's load_state_dict call this, before the children's,
+        # and pass strict=True, whatever the caller asked for.
+        given = {
+            key[len(prefix) :]: state_dict.pop(key)
+            for key in list(state_dict)
+            if key.startswith(prefix)
+        }
         strict = not self._allow_partial_load
-        given = {k: v for k, v in state_dict.items() if k.startswith(prefix)}
-        if not given and strict:
+        if given:
+            ours = self.check_fixed_tensors(translate_names(unwrap(given))[1])
+            expected = self.state_dict()
+            optional = (*CLASSIFIER_PREFIXES, 'out_norms.')
+            used = {
+                key: value
+                for key, value in ours.items()
+                if key in expected or not key.startswith(optional)
+            }
+            fit = fit_state_dict(expected, used)
+            if fit.problems and (strict or self.fused):
+                raise CheckpointError(self._describe_misfit(given, expected, fit))
+            self._new_parts = fit.new_parts
+            state_dict.update((prefix + key, fit.tensors[key]) for key in fit.tensors)
+        elif strict:
             below = f' below {prefix!r}' if prefix else ''
             raise CheckpointError(
                 f'The checkpoint has nothing{below} for {self.describe()}. Nothing was '
@@ -143,67 +136,35 @@ class PretrainedLoadingMixin(BaseModule):
                 "init_cfg=dict(type='Pretrained', checkpoint=...), not in load_from; to "
                 'load other parts alone, call their own load_state_dict.'
             )
-        if given:
-            adapted = self.adapt_state_dict(
-                {k[len(prefix) :]: v for k, v in given.items()}, strict
-            )
-            for key in given:
-                del state_dict[key]
-            state_dict.update((prefix + key, value) for key, value in adapted.items())
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, True, *args, **kwargs
         )
 
-    def adapt_state_dict(
-        self, given: Mapping[str, Any], strict: bool = True
-    ) -> dict[str, Tensor]:
-        """Convert a state dict to our names and to the tensors of this backbone.
-
-        Args:
-            given (Mapping): A state dict, published or ours.
-            strict (bool): Whether every tensor of the backbone must be there.
-                Defaults to True.
-
-        Returns:
-            dict[str, Tensor]: Our names to tensors.
-
-        Raises:
-            CheckpointError: If the state dict does not fit and ``strict`` is True.
-        """
-        tensors = select_backbone(unwrap(given))
-        ours = self.check_fixed_tensors(convert_names(tensors))
-        expected = self.state_dict()
-        ours = {
-            k: v
-            for k, v in ours.items()
-            if k in expected or not (is_classifier(k) or is_output_norm(k))
-        }
-        ours = add_newly_initialized(expected, ours)
-        ours = {k: v for k, v in expected.items() if is_batch_counter(k)} | ours
-        problems = describe_differences(expected, ours)
-        if problems and self.fused:
-            raise CheckpointError(
+    def _describe_misfit(
+        self, given: Mapping[str, Tensor], expected: Mapping[str, Tensor], fit: Fit
+    ) -> str:
+        """Describe what a state dict is, what was expected, and what to do."""
+        if self.fused:
+            return (
                 f'This {type(self).__name__} is fused: parts of it are folded away. Load '
                 'the weights first, then fuse().'
             )
-        if strict and problems:
-            same_sizes = self.infer_arch(ours) == self.infer_arch(expected)
-            others = find_differing_arguments(expected, ours) if same_sizes else []
-            if others:
-                raise CheckpointError(
-                    f'It belongs to a model with different {", ".join(others)} than this '
-                    f'{self.describe()}. Nothing was loaded. Build the backbone with the '
-                    'arguments of that model, use the file of a backbone like this one '
-                    '(your own training on ImageNet), or set init_cfg=None to start from '
-                    f'random weights. {problems}'
-                )
-            raise CheckpointError(
-                f'It is {describe_checkpoint(tensors, self)}; expected '
-                f'{self.describe()}. Nothing was loaded. Use the file of this '
-                'architecture, or set the arch of the backbone to that of the file. '
-                f'{problems}'
+        same_sizes = self.infer_arch(fit.tensors) == self.infer_arch(expected)
+        others = find_differing_arguments(expected, fit.tensors) if same_sizes else []
+        if others:
+            return (
+                f'It belongs to a model with different {", ".join(others)} than this '
+                f'{self.describe()}. Nothing was loaded. Build the backbone with the '
+                'arguments of that model, use the file of a backbone like this one '
+                '(your own training on ImageNet), or set init_cfg=None to start from '
+                f'random weights. {fit.problems}'
             )
-        return ours
+        return (
+            f'It is {describe_checkpoint(unwrap(given), self)}; expected '
+            f'{self.describe()}. Nothing was loaded. Use the file of this '
+            'architecture, or set the arch of the backbone to that of the file. '
+            f'{fit.problems}'
+        )
 
     @classmethod
     def check_fixed_tensors(cls, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -238,6 +199,25 @@ class PretrainedLoadingMixin(BaseModule):
         )
 
 
+def _select_prefix(
+    tensors: Mapping[str, Tensor], prefix: str, checkpoint: str | Path
+) -> dict[str, Tensor]:
+    """Select the tensors below the prefix of ``init_cfg``."""
+    selected = {
+        key[len(prefix) :].lstrip('.'): value
+        for key, value in tensors.items()
+        if key.startswith(prefix)
+    }
+    if not selected:
+        available = sorted({key.partition('.')[0] for key in tensors})
+        raise CheckpointError(
+            f'Checkpoint {checkpoint} has nothing below prefix={prefix!r}. '
+            f'Its names start with {", ".join(available[:8])}: omit the prefix '
+            'for a published file.'
+        )
+    return selected
+
+
 def get_backbone_class(family: Family) -> type[PretrainedLoadingMixin]:
     """Get the backbone class of a family of checkpoints."""
     return MODELS.get(family.name)
@@ -267,14 +247,14 @@ def describe_checkpoint(
     Returns:
         str: Such as "a published PoolFormer 's12'" or 'a ResNet'.
     """
-    family = find_family(tensors)
+    family, ours = translate_names(tensors)
     if family is not None:
-        model, ours = get_backbone_class(family), family.convert(tensors)
+        model = get_backbone_class(family)
         published = 'published ' if model.find_arch_name(ours) else ''
         return f'a {published}{describe_sizes(model, ours)}'
     if backbone is not None:
-        shared = len(set(tensors) & set(backbone.state_dict()))
-        if shared > len(tensors) / 2:
-            sizes = describe_sizes(type(backbone), tensors)
+        shared = len(set(ours) & set(backbone.state_dict()))
+        if shared > len(ours) / 2:
+            sizes = describe_sizes(type(backbone), ours)
             return f'a {sizes} with the names of this package'
-    return describe_other_model(tensors)
+    return describe_other_model(ours)
