@@ -1,6 +1,6 @@
 """Walking a toolbox's config: types, datasets, pipelines and sizes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 #: Each of these is a length in pixels, in a transform, a data preprocessor or a
@@ -73,17 +73,6 @@ def leaf_datasets(dataset: Any, place: str = 'dataset') -> Iterator[tuple[str, A
             yield place, dataset
         for key in inner:
             yield from leaf_datasets(dataset[key], f'{place}.{key}')
-
-
-def replace_leaf_datasets(dataset: Any, replace: Callable[[Any], Any]) -> Any:
-    """Replace every dataset on disk by ``replace(dataset)``, keeping the wrappers."""
-    if isinstance(dataset, (list, tuple)):
-        return [replace_leaf_datasets(child, replace) for child in dataset]
-    inner = [key for key in ('dataset', 'datasets') if key in dataset]
-    if not inner:
-        return replace(dataset)
-    replaced = {key: replace_leaf_datasets(dataset[key], replace) for key in inner}
-    return dict(dataset, **replaced)
 
 
 def iter_sizes(

@@ -1,7 +1,6 @@
 """The mini dataset in place of a config's datasets, with the config's pipelines."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from mmengine.dist import barrier, get_rank
 
 from ...errors import UserError
 from ...mini_data import mini_metainfo
-from ..config.tree import as_list, replace_leaf_datasets, type_name, walk
+from ..config.tree import as_list, leaf_datasets, type_name, walk
 from ..tasks import TASKS, Task
 
 MINI_ROOT = Path('data/mini')
@@ -27,7 +26,7 @@ UNSUPPORTED_TRANSFORMS = (
     'TransformBroadcaster',
     'LoadTrackAnnotations',
     'RandomSamplingNegPos',
-)
+)  # as well as any with `with_seg`: label maps next to boxes
 
 
 def use_mini_data(cfg: Config, task: Task) -> str:
@@ -45,24 +44,21 @@ def use_mini_data(cfg: Config, task: Task) -> str:
             the mini dataset cannot be written.
     """
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    _check_supported(loaders, task)
+    _check_supported(loaders)
     num_outputs = task.num_outputs(cfg.model)
     root = _write_mini_data(task, num_outputs)
     common = dict(
         data_root=str(root), metainfo=mini_metainfo(task.demo.layout, num_outputs)
     )
     replaced = set()
-
-    def mini_dataset(leaf: Mapping, split: str) -> dict:
-        replaced.add(type_name(leaf))
-        pipeline = _adapt_pipeline(leaf.get('pipeline') or [], task)
-        return task.mini_dataset(leaf, split) | common | dict(pipeline=pipeline)
-
     for name, loader in loaders.items():
         split = 'train' if name.startswith('train') else 'val'
-        loader['dataset'] = replace_leaf_datasets(
-            loader['dataset'], partial(mini_dataset, split=split)
-        )
+        for _, leaf in list(leaf_datasets(loader['dataset'])):
+            replaced.add(type_name(leaf))
+            pipeline = _adapt_pipeline(leaf.get('pipeline') or [], task)
+            mini = task.mini_dataset(leaf, split) | common | dict(pipeline=pipeline)
+            leaf.clear()
+            leaf.update(mini)
     if cfg.get('tta_pipeline'):
         cfg.tta_pipeline = _adapt_pipeline(cfg.tta_pipeline, task)
     for name in EVALUATORS:
@@ -107,11 +103,11 @@ def _adapt_pipeline(pipeline: list, task: Task) -> list[dict]:
     return task.adapt_pipeline(adapted)
 
 
-def _check_supported(loaders: Mapping[str, Any], task: Task) -> None:
+def _check_supported(loaders: Mapping[str, Any]) -> None:
     for name, loader in loaders.items():
         for place, node in walk(loader, name):
             kind = type_name(node)
-            if kind in UNSUPPORTED_TRANSFORMS or not task.supports(node):
+            if kind in UNSUPPORTED_TRANSFORMS or node.get('with_seg'):
                 names = ', '.join(known.name for known in TASKS)
                 raise UserError(
                     f'--demo has no mini data for {place} ({kind}). It supports {names} '

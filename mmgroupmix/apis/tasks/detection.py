@@ -134,10 +134,6 @@ class ObjectDetection(Task):
         )
         return metric | {k: v for k, v in original.items() if k not in dropped}
 
-    def supports(self, transform: Mapping) -> bool:
-        """The mini dataset has boxes and masks, but not semantic label maps."""
-        return type_name(transform) != 'LoadAnnotations' or not transform.get('with_seg')
-
     def probe(self, model: Any, images: Tensor) -> tuple[Tensor, ...]:
         """Run backbone and neck: heads need more than images."""
         return model.extract_feat(images)

@@ -142,10 +142,6 @@ class Task(ABC):
         """Evaluators for the mini dataset in place of others."""
         return evaluators
 
-    def supports(self, transform: Mapping) -> bool:
-        """Whether the mini dataset has what a transform loads."""
-        return True
-
     def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""
         return model(images)
