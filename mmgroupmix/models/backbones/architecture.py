@@ -14,6 +14,7 @@ from ...arguments import (
     check_number,
     check_sequence,
 )
+from ...errors import UnknownArgumentError
 from ..token_mixers.build import resolve_token_mixer
 
 NUM_STAGES = 4
@@ -97,12 +98,15 @@ def check_training_arguments(
     check_int(f'{owner}: frozen_stages', frozen_stages, -1, hint, maximum=num_parts)
 
 
-def check_out_indices(owner: str, out_indices: object) -> tuple[int, ...]:
+def check_out_indices(owner: str, out_indices: Sequence[int]) -> tuple[int, ...]:
     """Check which stages a backbone returns: ascending indices from 0 to 3."""
-    indices = tuple(out_indices) if isinstance(out_indices, (tuple, list)) else ()
-    is_ascending = list(indices) == sorted(set(indices) & set(range(NUM_STAGES)))
-    expected = 'ascending stage indices from 0 to 3, such as (0, 1, 2, 3)'
     name = f'{owner}: out_indices'
+    expected = 'ascending stage indices from 0 to 3, such as (0, 1, 2, 3)'
+    is_sequence = isinstance(out_indices, (tuple, list))
+    if not is_sequence or not all(type(index) is int for index in out_indices):
+        raise UnknownArgumentError(f'{name}={out_indices!r}, expected {expected}.')
+    indices = tuple(out_indices)
+    is_ascending = list(indices) == sorted(set(indices) & set(range(NUM_STAGES)))
     check_argument(indices != () and is_ascending, name, out_indices, expected)
     return indices
 

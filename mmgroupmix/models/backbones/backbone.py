@@ -52,7 +52,7 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
             tuple[str, dict]: Its name, ``'custom'`` for a dict, and its sizes.
 
         Raises:
-            UserError: If there is no architecture of that name.
+            UserError: If no architecture has that name.
         """
         if isinstance(arch, Mapping):
             return 'custom', dict(arch)

@@ -55,7 +55,7 @@ def add_external_attention(
         (B, C, H, W) map of these channels at that index.
 
     Raises:
-        UserError: If there is no such backbone or an argument is not as described.
+        UserError: If no backbone has that name or an argument is not as described.
     """
     if base is None or not isinstance(external_attention, Mapping):
         raise UnknownArgumentError(
@@ -87,8 +87,11 @@ def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
     check_names(owner, arguments, names)
     arguments = dict(arguments)
     stage = arguments.pop('stage', -1)
-    expected = 'the index of a map: 0 for the first, -1 for the last'
-    check_argument(type(stage) is int, f'{owner}: stage', stage, expected)
+    if type(stage) is not int:
+        raise UnknownArgumentError(
+            f'{owner}: stage={stage!r}, expected the index of a map: 0 for the first, -1 '
+            'for the last.'
+        )
     return ExternalAttentionBlock(**arguments), stage
 
 

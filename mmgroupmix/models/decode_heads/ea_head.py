@@ -135,7 +135,7 @@ def build_attention(
         given (Mapping): Those of ``num_memories``, ``norm`` and ``tied`` that were given.
 
     Raises:
-        UserError: If there is no such attention or it does not take what was given.
+        UserError: If ``attention`` is none of these, or does not take what was given.
     """
     check_choice('EAHead: attention', attention, ATTENTION_BLOCKS)
     block = ATTENTION_BLOCKS[attention]

@@ -14,7 +14,7 @@ class Identity(nn.Module):
     """Returns its input (Table 5).
 
     Args:
-        dim (int): Channels C; unused, as there are no weights.
+        dim (int): Channels C; not used, since it has no weights.
     """
 
     def __init__(self, dim: int):

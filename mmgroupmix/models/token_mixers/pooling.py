@@ -17,7 +17,7 @@ class Pooling(nn.Module):
     """Average pooling of stride 1, minus the input (Section 3.2, Equation 4).
 
     Args:
-        dim (int): Channels C; unused, as there are no weights.
+        dim (int): Channels C; not used, since it has no weights.
         pool_size (int): Odd side K of the neighbourhood. Defaults to 3.
 
     Raises:

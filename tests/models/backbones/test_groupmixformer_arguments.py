@@ -29,7 +29,7 @@ from ..small_backbones import NANO
         ),
         (dict(arch='t', out_indices=(0, 4)), ValueError, r'\(0, 4\), expected .* 0 to 3'),
         (dict(arch='t', out_indices=(-1,)), ValueError, r'\(-1,\), expected .* 0 to 3'),
-        (dict(arch='t', out_indices=3), ValueError, 'out_indices=3, expected ascending'),
+        (dict(arch='t', out_indices=3), TypeError, 'out_indices=3, expected ascending'),
         (dict(arch='t', out_indices=(2, 1)), ValueError, 'ascending'),
         (dict(arch='t', out_indices=()), ValueError, 'ascending'),
         ({}, TypeError, "missing.*'arch'.*Its arguments"),
