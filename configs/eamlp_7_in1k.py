@@ -3,8 +3,7 @@
 _base_ = [
     '_base_/models/classifier_eamlp.py',
     '_base_/datasets/imagenet_batch_512.py',
-    '_base_/schedules/schedule_310e.py',
+    '_base_/schedules/schedule_310e_eamlp.py',
     '_base_/runtimes/mmpretrain_ema.py',
 ]
 model = dict(backbone=dict(arch='7'), head=dict(in_channels=256))
-optim_wrapper = dict(optimizer=dict(lr=1e-3, weight_decay=0.03))

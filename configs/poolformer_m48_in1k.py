@@ -3,7 +3,7 @@
 _base_ = [
     '_base_/models/classifier_poolformer.py',
     '_base_/datasets/imagenet.py',
-    '_base_/schedules/schedule_300e.py',
+    '_base_/schedules/schedule_310e.py',
     '_base_/runtimes/mmpretrain.py',
 ]
 model = dict(backbone=dict(arch='m48'), head=dict(in_channels=768))

@@ -2,7 +2,7 @@
 
 _base_ = [
     '_base_/models/sem_fpn_gmf.py',
-    '_base_/datasets/ade20k.py',
+    '_base_/datasets/ade20k_multiples_of_32.py',
     '_base_/schedules/schedule_80k.py',
     '_base_/runtimes/mmseg.py',
 ]

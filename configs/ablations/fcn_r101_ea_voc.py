@@ -2,5 +2,5 @@
 
 _base_ = 'fcn_r50_ea_voc.py'
 model = dict(
-    backbone=dict(depth=101, init_cfg=dict(checkpoint='mmgroupmix://resnet101_v1s'))
+    backbone=dict(depth=101, init_cfg=dict(checkpoint='mmgroupmix://resnet101_encoding'))
 )

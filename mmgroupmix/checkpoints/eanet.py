@@ -17,11 +17,14 @@ from .reading import read_checkpoint, unwrap
 HEAD_PREFIX = 'decode_head.'
 BLOCK_PREFIX = 'attention_block.'
 #: ImageNet weights of ResNets with EANet's stem, which is twice as wide as usual (64, 64
-#: and 128 channels): GluonCV's "v1s", as timm hosts and names them.
+#: and 128 channels). The ResNet-101 is that of the published model_torch.py, from
+#: PyTorch-Encoding, as SegmenTron hosts it. Its ResNet-50, resnet50-ebb6acbb, has no
+#: address of a weight file; GluonCV's "v1s" has the same shape, and timm hosts it.
 WIDE_STEM_RESNETS = {
-    f'mmgroupmix://{name}': 'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
-    f'gluon_{name}-{digest}.pth'
-    for name, digest in (('resnet50_v1s', '1762acc0'), ('resnet101_v1s', '60fe0cc1'))
+    'mmgroupmix://resnet50_v1s': 'https://github.com/rwightman/pytorch-pretrained-gluonresnet/releases/download/v0.1/'
+    'gluon_resnet50_v1s-1762acc0.pth',
+    'mmgroupmix://resnet101_encoding': 'https://github.com/LikeLy-Journey/SegmenTron/releases/download/v0.1.0/'
+    'resnet101-2a57e44d.pth',
 }
 
 _EXTRACTOR = 'extractor.'

@@ -46,6 +46,25 @@ def test_a_warm_up_that_shrinks_below_one_epoch_keeps_one():
     assert (cosine.begin, cosine.end) == (1, 10)
 
 
+@pytest.mark.parametrize(
+    'average, momentum',
+    [
+        (dict(type='EMAHook', momentum=4e-5), 1 / 25),
+        (dict(type='EMAHook', momentum=0.5), 0.5),
+        (dict(type='EMAHook', momentum=4e-5, ema_type='ExpMomentumEMA'), 4e-5),
+    ],
+)
+def test_a_moving_average_extends_over_a_tenth_of_the_demo(average, momentum):
+    cfg = Config(
+        dict(
+            train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=1000),
+            default_hooks=dict(ema=average, logger=None),
+        )
+    )
+    shorten(cfg, planned=1000, length=10, epoch_length=25)
+    assert cfg.default_hooks.ema.momentum == momentum
+
+
 class LoadBrokenImage:
     def __call__(self, data):
         raise OSError('broken')

@@ -129,7 +129,7 @@ def test_groupmixformer_has_the_schedule_of_the_paper(name):
 
 
 @pytest.mark.parametrize('name', ['retinanet_gmf_t_coco', 'mask_rcnn_gmf_t_coco', GMF_1X])
-def test_norms_biases_and_positions_have_no_weight_decay(name):
+def test_norms_and_biases_have_no_weight_decay_but_convolutions_of_positions_do(name):
     cfg = read(name)
     model = build(cfg, 'meta')
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
@@ -138,15 +138,13 @@ def test_norms_biases_and_positions_have_no_weight_decay(name):
         names[id(p)]: group['weight_decay'] for group in groups for p in group['params']
     }
     assert decay.keys() == set(names.values())
-    # Parameters of one dimension are biases or belong to norms.
-    free = {
-        key
-        for key, parameter in model.named_parameters()
-        if parameter.ndim == 1 or 'position' in key
-    }
+    # optimizer.py of the published code exempts these: biases and parameters of norms.
+    free = {key for key, parameter in model.named_parameters() if parameter.ndim == 1}
     assert {key for key, value in decay.items() if value == 0} == free
-    assert 'backbone.stages.0.blocks.0.position_encoding.conv.weight' in free
-    assert any('token_mixer' in key and 'position.convs' in key for key in free)
+    assert 'backbone.stages.0.blocks.0.position_encoding.conv.weight' not in free
+    assert not any(
+        'token_mixer' in key and '.convs.' in key for key in free if 'weight' in key
+    )
     assert {decay[key] for key in decay.keys() - free} == {
         cfg.optim_wrapper.optimizer.weight_decay
     }

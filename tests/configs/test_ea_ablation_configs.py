@@ -7,7 +7,8 @@ from .experiments import build, list_dilations, num_parameters, read
 # What differs from fcn_r50_ea_voc, EA with 64 memories (arXiv 2105.02358, ablations).
 STRIDE_8 = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), multi_grid=(2, 8, 16))
 R101 = dict(
-    depth=101, init_cfg=dict(type='Pretrained', checkpoint='mmgroupmix://resnet101_v1s')
+    depth=101,
+    init_cfg=dict(type='Pretrained', checkpoint='mmgroupmix://resnet101_encoding'),
 )
 ABLATIONS = dict(
     fcn_r50_voc=dict(decode_head=dict(attention=None)),

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from mmengine.model import ExponentialMovingAverage
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS, MODELS
 
 from mmgroupmix.models import EAMLP
 
@@ -78,8 +80,8 @@ def test_batch_norm_precedes_the_mlps_only():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('name', [n for n in EVERY if not n.endswith('384')])
-def test_the_schedule_is_that_of_t2t_vit(name):
+@pytest.mark.parametrize('name', EVERY)
+def test_the_schedule_is_that_of_t2t_vit_with_the_warm_up_of_eamlp(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
     # From the published commands of arXiv 2101.11986, at batch size 512.
@@ -93,18 +95,41 @@ def test_the_schedule_is_that_of_t2t_vit(name):
     )
     assert cfg.train_cfg.max_epochs == 310
     assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.base_batch_size == 512
-    assert cfg.default_hooks.ema.type == 'EMAHook'
+    assert cfg.param_scheduler[0].end == (10 if 't2t_vit' in name else 5)
+    assert cfg.param_scheduler[0].start_factor * lr == pytest.approx(1e-6)
+    assert cfg.param_scheduler[1].eta_min == 1e-5
+    settings = cfg.default_hooks.ema
+    settings.pop('priority')  # as mmengine's runner does
+    hook = HOOKS.build(settings)
+    average = MODELS.build(hook.ema_cfg, default_args=dict(model=torch.nn.Linear(1, 1)))
+    assert type(average) is ExponentialMovingAverage and average.momentum == 4e-5
     assert not cfg.model.backbone.get('init_cfg')
 
 
 @pytest.mark.smoke
-def test_training_at_384_pixels_starts_from_the_weights_of_224_pixels():
+def test_training_at_384_pixels_starts_from_random_weights():
     cfg = read('eamlp_7_in1k_384')
     (crop,) = (s for s in cfg.train_pipeline if s.type == 'RandomResizedCrop')
     assert crop.scale == 384
     assert cfg.test_pipeline[2] == dict(type='CenterCrop', crop_size=384)
-    assert cfg.model.backbone.init_cfg.checkpoint == 'pretrained/eamlp_7.pth'
-    assert cfg.train_cfg.max_epochs == 30
+    assert 'init_cfg' not in cfg.model.backbone and not cfg.load_from
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', EVERY)
+def test_only_the_encoders_of_the_tokens_have_dropout(name):
+    model = build(read(name), 'meta')
+    rates = {
+        key: module.p
+        for key, module in model.named_modules()
+        if isinstance(module, torch.nn.Dropout) and module.p
+    }
+    ends = ('attention.drop', 'mlp_drop') if 'mea' in name else ('attention.drop',)
+    assert rates == {
+        f'backbone.tokens_to_token.encoders.{index}.{end}': 0.1
+        for index in (0, 1)
+        for end in ends
+    }
 
 
 @pytest.mark.smoke

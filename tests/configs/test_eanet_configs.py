@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.optim import build_optim_wrapper
 
 from .experiments import build, describe_optimizer, list_dilations, read
 
@@ -65,8 +66,8 @@ def test_elsewhere_the_backbone_is_that_of_mmsegmentation(name):
 @pytest.mark.smoke
 def test_voc_is_trained_in_two_steps_at_batch_size_16():
     first, second = map(read, VOC)
-    for cfg, iterations in ((first, 45_000), (second, 15_000)):
-        assert describe_optimizer(cfg) == ('SGD', 0.009, 0.9, 1e-4)
+    for cfg, iterations, lr in ((first, 45_000, 0.009), (second, 15_000, 0.0009)):
+        assert describe_optimizer(cfg) == ('SGD', lr, 0.9, 1e-4)
         assert cfg.train_cfg.max_iters == iterations
         assert [(s.type, s.power, s.end) for s in cfg.param_scheduler] == [
             ('PolyLR', 0.9, iterations)
@@ -78,6 +79,54 @@ def test_voc_is_trained_in_two_steps_at_batch_size_16():
     assert (folder, checkpoint) == ('work_dirs/eanet_r101_voc', 'iter_45000.pth')
     assert second.model.backbone.init_cfg is None
     assert 45_000 % first.default_hooks.checkpoint.interval == 0
+
+
+@pytest.mark.parametrize('name', VOC)
+def test_on_voc_all_biases_learn_twice_as_fast_and_only_convolutions_decay(name):
+    # train_torch.py of the published code: groups 1x, 1y and 2x
+    cfg = read(name)
+    model = build(cfg, 'meta')
+    groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    settings = {
+        id(p): (group['lr'] / cfg.optim_wrapper.optimizer.lr, group['weight_decay'])
+        for group in groups
+        for p in group['params']
+    }
+    for key, parameter in model.named_parameters():
+        if key.endswith('.bias'):
+            expected = (2, 0)
+        else:
+            expected = (1, 0 if parameter.ndim == 1 else 1e-4)
+        assert settings[id(parameter)] == pytest.approx(expected), key
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', VOC)
+def test_voc_images_are_scaled_by_tenths_of_their_size(name):
+    # SCALES and TEST_SCALES in settings.py of the published code
+    cfg = read(name)
+    dataset = cfg.train_dataloader.dataset
+    for leaf in dataset.get('datasets', [dataset]):
+        (choice,) = [step for step in leaf.pipeline if step.type == 'RandomChoice']
+        assert [steps[0].scale_factor for steps in choice.transforms] == [
+            0.5,
+            0.6,
+            0.7,
+            0.8,
+            0.9,
+            1.0,
+            1.1,
+            1.2,
+            1.3,
+            1.4,
+            1.5,
+            1.6,
+            1.7,
+            1.8,
+            1.9,
+            2.0,
+        ]
+    assert 'Resize' not in str(cfg.test_dataloader.dataset.pipeline)
 
 
 @pytest.mark.smoke
@@ -118,7 +167,8 @@ def test_no_labels_of_the_voc_test_images_are_loaded():
 def test_test_time_augmentation_has_six_scales_and_flips(name):
     cfg = read(name)
     scales, flips, *_ = cfg.tta_pipeline[1].transforms
-    assert [s.scale[0] / cfg.scale[0] for s in scales] == [0.5, 0.75, 1, 1.25, 1.5, 1.75]
+    relative = [s.get('scale_factor') or s.scale[0] / cfg.scale[0] for s in scales]
+    assert relative == [0.5, 0.75, 1, 1.25, 1.5, 1.75]
     assert [f.prob for f in flips] == [0, 1]
 
 

@@ -45,14 +45,16 @@ def test_the_backbone_is_the_one_in_the_name_and_starts_from_random_weights(name
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name', POOLFORMER)
-def test_the_schedule_is_300_epochs_of_adamw(name):
+def test_the_schedule_is_300_epochs_of_adamw_and_10_of_cool_down(name):
     cfg = read(name)
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.lr, optimizer.weight_decay) == ('AdamW', 1e-3, 0.05)
     assert 'clip_grad' not in cfg.optim_wrapper
-    assert cfg.train_cfg.max_epochs == 300
+    # train.py of the published code: --epochs 300 --cooldown-epochs 10
+    assert cfg.train_cfg.max_epochs == 310
     warm_up, decay = cfg.param_scheduler
     assert (warm_up.type, warm_up.by_epoch, warm_up.end) == ('LinearLR', True, 5)
+    assert warm_up.start_factor * optimizer.lr == pytest.approx(1e-6)
     assert (decay.type, decay.begin, decay.end) == ('CosineAnnealingLR', 5, 300)
     assert cfg.train_dataloader.batch_size * 8 == 1024
     assert cfg.auto_scale_lr.base_batch_size == 1024

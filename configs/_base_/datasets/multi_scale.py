@@ -1,4 +1,8 @@
-"""Multi-scale resizing as in Swin: shorter side 480 to 800, longer side at most 1333."""
+"""Multi-scale resizing: shorter side 480 to 800, longer side at most 1333.
+
+These are the sizes in GroupMixFormer's paper. It mentions neither the crops that Swin's
+detectors and DETR add to them for half of the images, nor any published code.
+"""
 
 multi_scale = dict(
     type='RandomChoiceResize',

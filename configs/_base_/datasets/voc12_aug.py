@@ -2,39 +2,42 @@
 
 Source: VOCtrainval_11-May-2012.tar from the VOC site, with SegmentationClassAug and
 aug.txt as written by mmsegmentation's tools/dataset_converters/voc_aug.py. Scales and
-crops follow EANet's published settings, in which images are tested at their original
-size. With 2 images per device, the total batch size on 8 devices is 16, as in the paper.
+crops are EANet's published settings (settings.py), relative to the original size of an
+image, at which it is also tested. The published test pads images to a multiple of 8 plus
+1 pixel and adds logits of several scales. Here the toolbox averages their probabilities.
+With 2 images per device, the total batch size on 8 devices is 16, as in the paper.
 """
 
 dataset_type = 'PascalVOCDataset'
 data_root = 'data/VOCdevkit/VOC2012'
 crop_size = (513, 513)
-# The original size: the longer side has 500 pixels in almost all images.
-scale = (500, 500)
-
 train_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(type='LoadAnnotations'),
-    dict(type='RandomResize', scale=scale, ratio_range=(0.5, 2.0), keep_ratio=True),
+    dict(
+        type='RandomChoice',
+        transforms=[
+            [dict(type='Resize', scale_factor=k / 10, keep_ratio=True)]
+            for k in range(5, 21)
+        ],
+    ),
     dict(type='RandomCrop', crop_size=crop_size),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs'),
 ]
 test_pipeline = [
     dict(type='LoadImageFromFile'),
-    dict(type='Resize', scale=scale, keep_ratio=True),
-    # Loaded after Resize, because predictions are evaluated at the original size.
     dict(type='LoadAnnotations'),
     dict(type='PackSegInputs'),
 ]
-# Six scales (0.5 to 1.75 times `scale`) and flips, used by `tools/test.py --tta`.
+# Six scales (0.5 to 1.75) and flips, used by `tools/test.py --tta`.
 tta_pipeline = [
     dict(type='LoadImageFromFile'),
     dict(
         type='TestTimeAug',
         transforms=[
             [
-                dict(type='Resize', scale=(125 * k, 125 * k), keep_ratio=True)
+                dict(type='Resize', scale_factor=k / 4, keep_ratio=True)
                 for k in (2, 3, 4, 5, 6, 7)
             ],
             [

@@ -16,7 +16,7 @@ model = dict(
         multi_grid=(2, 8, 16),
         contract_dilation=True,
         norm_cfg={{_base_.norm_cfg}},
-        init_cfg=dict(checkpoint='mmgroupmix://resnet101_v1s'),
+        init_cfg=dict(checkpoint='mmgroupmix://resnet101_encoding'),
     ),
     decode_head=dict(
         type='mmgroupmix.EAHead',

@@ -1,8 +1,6 @@
-"""GroupMixFormer's paramwise_cfg: no weight decay for norms, biases and positions."""
+"""GroupMixFormer's paramwise_cfg: no weight decay for norms, biases and other vectors.
 
-no_weight_decay = dict(
-    norm_decay_mult=0.0,
-    bias_decay_mult=0.0,
-    # The position encodings of the blocks and of their attention are convolutions.
-    custom_keys=dict(position=dict(decay_mult=0.0)),
-)
+The published optimizer.py exempts no other tensor: convolutions of positions decay.
+"""
+
+no_weight_decay = dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0)

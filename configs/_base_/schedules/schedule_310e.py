@@ -1,25 +1,29 @@
-"""310 epochs at batch size 512 with AdamW, as for T2T-ViT (arXiv 2101.11986).
+"""310 epochs at batch size 1024 with AdamW, as for PoolFormer (arXiv 2111.11418).
 
-The learning rate is warmed up over 10 epochs, follows a cosine and stays at its minimum
-for the last 10 epochs. The paper of external attention trains its variants of T2T-ViT in
-the same way (arXiv 2105.02358, Section 4). The values are those of T2T-ViT-14 as
-reproduced by mmpretrain. T2T-ViT-7 and 19 have another learning rate or weight decay.
+The learning rate is warmed up from 1e-6 over 5 epochs, follows a cosine to 1e-5 at epoch
+300, and stays there: timm's cool-down, on top of the 300 epochs that the papers state.
 """
 
-_base_ = 'schedule_300e.py'
 optim_wrapper = dict(
-    optimizer=dict(lr=5e-4),
-    paramwise_cfg=dict(custom_keys=dict(cls_token=dict(decay_mult=0.0))),
+    type='OptimWrapper',
+    constructor='mmgroupmix.GroupedOptimWrapperConstructor',
+    optimizer=dict(
+        type='AdamW', lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, fused=True
+    ),
+    # `flat` refers to all vectors, which adds those of layer scale.
+    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
 )
 param_scheduler = [
     dict(
         type='LinearLR',
-        start_factor=1e-6,
+        start_factor=1e-3,
         by_epoch=True,
         begin=0,
-        end=10,
+        end=5,
         convert_to_iter_based=True,
     ),
-    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=10, end=300),
+    dict(type='CosineAnnealingLR', eta_min=1e-5, by_epoch=True, begin=5, end=300),
 ]
-train_cfg = dict(max_epochs=310)
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=310, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')

@@ -96,9 +96,11 @@ def shorten(cfg: Config, planned: int, length: int, epoch_length: int) -> str:
     if checkpoint:  # None disables it
         # One file, at the end: files of large models take seconds and gigabytes.
         checkpoint.update(interval=length, by_epoch=by_epoch)
+    averaged = _shorten_average(cfg, total)
     unit = 'epochs' if by_epoch else 'iterations'
     return (
         f'{planned} {unit} -> {length}, the learning rate schedule scaled in proportion'
+        f'{averaged}'
     )
 
 
@@ -192,6 +194,22 @@ def _rescale_iterations(scheduler: dict, total: int) -> None:
     if isinstance(scheduler.get('T_max'), (int, float)):
         scheduler['T_max'] = min(scheduler['T_max'], total)
     _keep_phase_open(scheduler)
+
+
+def _shorten_average(cfg: Config, total: int) -> str:
+    """Let a moving average of the weights extend over a tenth of the run, in place.
+
+    The average of a real run would still be close to the initial weights.
+    """
+    hooks = [*cfg.default_hooks.values(), *(cfg.get('custom_hooks') or [])]
+    momentum, change = 1 / max(total // 10, 1), ''
+    for hook in hooks:
+        # The other types of average adapt to the length.
+        kind = (hook or {}).get('ema_type', 'ExponentialMovingAverage')
+        if type_name(hook) == 'EMAHook' and kind == 'ExponentialMovingAverage':
+            hook['momentum'] = max(hook.get('momentum', 0), momentum)
+            change = f', moving average over {1 / hook["momentum"]:.0f} iterations'
+    return change
 
 
 def _keep_phase_open(scheduler: dict) -> None:

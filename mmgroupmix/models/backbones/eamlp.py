@@ -48,6 +48,9 @@ class EAMLP(Backbone):
         in_channels (int): Channels of the image. Defaults to 3.
         t2t (str): The attention of the tokens-to-token module, ``external_attention`` or
             ``performer``. Defaults to 'external_attention'.
+        t2t_drop_rate (float): Dropout in the encoders of the tokens-to-token module, of
+            attention and outputs. Defaults to 0.1, as in the published code of EAMLP and
+            of T2T-ViT, whose dropout elsewhere is 0.
         token_mixer (str | dict, optional): The mixer of the blocks as ``TOKEN_MIXERS``
             builds it. Defaults to None: :class:`MultiHeadExternalAttention` with the
             heads of the architecture and 64 memories.
@@ -88,6 +91,7 @@ class EAMLP(Backbone):
         img_size: int | Sequence[int] = 224,
         in_channels: int = 3,
         t2t: str = 'external_attention',
+        t2t_drop_rate: float = 0.1,
         token_mixer: str | Mapping | None = None,
         mlp_norm_cfg: Mapping | None = None,
         drop_path_rate: float | None = None,
@@ -109,6 +113,7 @@ class EAMLP(Backbone):
             ('the tokens-to-token module', 'blocks'),
             sizes.depth,
         )
+        check_number('EAMLP: t2t_drop_rate', t2t_drop_rate, 0, below=1)
         mixer = token_mixer or dict(
             type='MultiHeadExternalAttention', num_heads=sizes.num_heads, num_memories=64
         )
@@ -117,7 +122,7 @@ class EAMLP(Backbone):
         self.embed_dims = dim
         self.t2t = t2t
 
-        self.tokens_to_token = TokensToToken(in_channels, dim, t2t)
+        self.tokens_to_token = TokensToToken(in_channels, dim, t2t, t2t_drop_rate)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         num_tokens = self.tokens_to_token.count_tokens(*resolve_img_size(img_size))
         self.position = SinusoidPosition(dim, 1 + num_tokens)

@@ -25,6 +25,7 @@ class TokenPerformer(nn.Module):
         in_channels (int): Channels C of the input.
         dim (int): Channels d of the output. Defaults to 64.
         kernel_ratio (float): Features m in units of d. Defaults to 0.5.
+        drop_rate (float): Dropout of the output. Defaults to 0.
 
     Attributes:
         projection (Tensor): The rows w, (m, d): orthogonal, of length sqrt(m), random and
@@ -33,11 +34,18 @@ class TokenPerformer(nn.Module):
 
     projection: Tensor
 
-    def __init__(self, in_channels: int, dim: int = 64, kernel_ratio: float = 0.5):
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int = 64,
+        kernel_ratio: float = 0.5,
+        drop_rate: float = 0.0,
+    ):
         super().__init__()
         num_features = int(dim * kernel_ratio)
         self.kqv = nn.Linear(in_channels, 3 * dim)
         self.proj = nn.Linear(dim, dim)
+        self.drop = nn.Dropout(drop_rate)
         rows = nn.init.orthogonal_(torch.empty(num_features, dim))
         self.register_buffer('projection', rows * num_features**0.5)
 
@@ -45,7 +53,7 @@ class TokenPerformer(nn.Module):
         """(B, H, W, C) to (B, H, W, d)."""
         k, q, v = self.kqv(x.flatten(1, 2)).chunk(3, dim=-1)  # (B, N, d) each
         mixed = self.attend(q, k, v).to(v.dtype)
-        return (v + self.proj(mixed)).unflatten(1, x.shape[1:3])
+        return (v + self.drop(self.proj(mixed))).unflatten(1, x.shape[1:3])
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Compute D^-1 phi(Q) (phi(K)^T V), (B, N, d), at least in float32."""

@@ -31,12 +31,19 @@ class TokensToToken(nn.Module):
         dim (int): Channels C of the tokens.
         attention (str): Attention of the encoders, 'external_attention' or 'performer'.
             Defaults to 'external_attention'.
+        drop_rate (float): Dropout in the encoders. Defaults to 0.
 
     Raises:
         UserError: If ``attention`` is neither of them.
     """
 
-    def __init__(self, in_channels: int, dim: int, attention: str = 'external_attention'):
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        attention: str = 'external_attention',
+        drop_rate: float = 0.0,
+    ):
         super().__init__()
         attentions = dict(
             external_attention=TokenExternalAttention, performer=TokenPerformer
@@ -46,7 +53,13 @@ class TokensToToken(nn.Module):
         self.splits = nn.ModuleList(SoftSplit(*split) for split in SOFT_SPLITS)
         widths = (7 * 7 * in_channels, 3 * 3 * TOKEN_DIM)
         self.encoders = nn.ModuleList(
-            TokenEncoder(width, TOKEN_DIM, build_attention(width, TOKEN_DIM))
+            TokenEncoder(
+                width,
+                TOKEN_DIM,
+                build_attention(width, TOKEN_DIM, drop_rate=drop_rate),
+                # T2T-ViT's performer also drops outputs of the MLP, EAMLP does not.
+                mlp_drop_rate=drop_rate if attention == 'performer' else 0.0,
+            )
             for width in widths
         )
         self.project = nn.Linear(3 * 3 * TOKEN_DIM, dim)
@@ -108,19 +121,27 @@ class TokenEncoder(nn.Module):
         dim (int): Channels d of the output.
         attention (nn.Module): (B, H, W, C) to (B, H, W, d). It has its own shortcut, as
             the input is too wide to be added.
+        mlp_drop_rate (float): Dropout behind the MLP. Defaults to 0.
     """
 
-    def __init__(self, in_channels: int, dim: int, attention: nn.Module):
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        attention: nn.Module,
+        mlp_drop_rate: float = 0.0,
+    ):
         super().__init__()
         self.norm1 = nn.LayerNorm(in_channels)
         self.attention = attention
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, dim)
+        self.mlp_drop = nn.Dropout(mlp_drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, d)."""
         x = self.attention(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        return x + self.mlp_drop(self.mlp(self.norm2(x)))
 
 
 class TokenExternalAttention(nn.Module):
@@ -130,22 +151,30 @@ class TokenExternalAttention(nn.Module):
         in_channels (int): Channels C of the input.
         dim (int): Channels d of the output.
         num_memories (int): Entries S of the memories. Defaults to 128.
+        drop_rate (float): Dropout of the attention and of the output. Defaults to 0.
 
     Attributes:
         memory_key (nn.Linear): Mk, d to S.
         memory_value (nn.Linear): Mv with a bias, S to d.
     """
 
-    def __init__(self, in_channels: int, dim: int, num_memories: int = 128):
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        num_memories: int = 128,
+        drop_rate: float = 0.0,
+    ):
         super().__init__()
         self.reduce = nn.Linear(in_channels, dim)
         self.memory_key = nn.Linear(dim, num_memories, bias=False)
         self.memory_value = nn.Linear(num_memories, dim)
         self.proj = nn.Linear(dim, dim)
+        self.drop = nn.Dropout(drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, d)."""
         tokens = self.reduce(x.flatten(1, 2))  # F, (B, N, d)
-        attention = double_normalize(self.memory_key(tokens))  # (B, N, S)
+        attention = self.drop(double_normalize(self.memory_key(tokens)))  # (B, N, S)
         mixed = self.proj(self.memory_value(attention))
-        return (tokens + mixed).unflatten(1, x.shape[1:3])
+        return (tokens + self.drop(mixed)).unflatten(1, x.shape[1:3])

@@ -52,6 +52,28 @@ def test_the_performer_is_attention_with_a_kernel_of_random_features():
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize('attention', ['external_attention', 'performer'])
+def test_dropout_acts_where_the_published_encoders_have_it(attention):
+    encoder = TokensToToken(3, 8, attention, drop_rate=0.1).encoders[0].train()
+    dropped = []
+    for module in (encoder.attention.drop, encoder.mlp_drop):
+        module.register_forward_hook(
+            lambda module, inputs, output: dropped.append((inputs[0], module.p))
+        )
+    x = torch.randn(2, 4, 5, 147)
+    encoder(x)
+    shapes = [(*tensor.shape[1:], p) for tensor, p in dropped]
+    if attention == 'performer':
+        assert shapes == [(20, 64, 0.1), (4, 5, 64, 0.1)]
+    else:
+        assert shapes == [(20, 128, 0.1), (20, 64, 0.1), (4, 5, 64, 0.0)]
+        rows = dropped[0][0].sum(dim=-1)  # attention after the double normalisation
+        torch.testing.assert_close(rows, torch.ones_like(rows))
+    encoder.eval()
+    assert torch.equal(encoder(x), encoder(x))
+
+
+@pytest.mark.smoke
 def test_the_rows_of_the_performer_are_orthogonal_and_not_trained():
     attention = TokenPerformer(147)
     gram = attention.projection @ attention.projection.T
