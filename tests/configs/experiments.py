@@ -10,6 +10,8 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
+from mmgroupmix.models import GroupMixFormer
+
 REPOSITORY = Path(__file__).parents[2]
 
 CONFIGS = REPOSITORY / 'configs'
@@ -58,6 +60,13 @@ def find_unused_parameters(model: nn.Module, outputs: list[torch.Tensor]) -> lis
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and parameter.grad is None
     ]
+
+
+def find_groupmixformer_weights(letter: str) -> str:
+    """Return the file that dense GroupMixFormers start from: published but for L."""
+    if letter == 'l':
+        return 'work_dirs/gmf_l_in1k/epoch_300.pth'
+    return f'pretrained/groupmixformer_{GroupMixFormer.arch_aliases[letter]}.pth'
 
 
 def describe_optimizer(cfg: Config) -> tuple:

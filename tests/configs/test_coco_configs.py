@@ -5,9 +5,13 @@ import torch
 from mmcv.cnn.bricks import DropPath
 from mmengine.optim import build_optim_wrapper
 
-from mmgroupmix.models import GroupMixFormer
-
-from .experiments import build, find_unused_parameters, num_parameters, read
+from .experiments import (
+    build,
+    find_groupmixformer_weights,
+    find_unused_parameters,
+    num_parameters,
+    read,
+)
 
 POOLFORMER = [
     f'{method}_poolformer_{arch}_coco'
@@ -17,7 +21,7 @@ POOLFORMER = [
 GMF_3X = [
     f'{method}_gmf_{arch}_coco'
     for method in ('retinanet', 'mask_rcnn')
-    for arch in 'mtsb'
+    for arch in 'mtsbl'
 ]
 GMF_1X = 'ablations/mask_rcnn_gmf_t_1x_coco'
 GMF = [*GMF_3X, GMF_1X]
@@ -70,9 +74,8 @@ def test_groupmixformer_starts_from_its_published_weights(name):
     backbone = read(name).model.backbone
     letter = name.split('_gmf_')[1][0]
     assert (backbone.type, backbone.arch) == ('mmgroupmix.GroupMixFormer', letter)
-    published = GroupMixFormer.arch_aliases[letter]
     assert backbone.init_cfg == dict(
-        type='Pretrained', checkpoint=f'pretrained/groupmixformer_{published}.pth'
+        type='Pretrained', checkpoint=find_groupmixformer_weights(letter)
     )
     # Two images per device are too few for batch statistics.
     assert backbone.norm_cfg.type == 'SyncBN'

@@ -1,0 +1,9 @@
+"""GroupMixFormer-S on ImageNet-1K. Paper: 83.4 top-1 accuracy."""
+
+_base_ = [
+    '_base_/models/classifier_gmf.py',
+    '_base_/datasets/imagenet_gmf.py',
+    '_base_/schedules/schedule_300e_gmf.py',
+    '_base_/runtimes/mmpretrain.py',
+]
+model = dict(backbone=dict(arch='s'), head=dict(in_channels=320))
