@@ -6,20 +6,7 @@ _base_ = [
     '_base_/schedules/schedule_30e_gmf.py',
     '_base_/runtimes/mmpretrain.py',
 ]
-checkpoint = 'pretrained/groupmixformer_small.pth'
-model = dict(
-    backbone=dict(arch='s', init_cfg=dict(type='Pretrained', checkpoint=checkpoint)),
-    head=dict(
-        in_channels=320,
-        # `override` loads the classifier from its published names, 'head.*'.
-        init_cfg=[
-            dict(type='TruncNormal', layer='Linear', std=0.02, bias=0.0),
-            dict(
-                type='Pretrained',
-                checkpoint=checkpoint,
-                prefix='head',
-                override=dict(name='fc'),
-            ),
-        ],
-    ),
-)
+model = dict(backbone=dict(arch='s'), head=dict(in_channels=320))
+# The last checkpoint of gmf_s_in1k.py, or the published file, converted as a classifier by
+# mmgroupmix.convert_state_dict(..., classifier=True).
+load_from = 'work_dirs/gmf_s_in1k/epoch_300.pth'

@@ -66,6 +66,8 @@ def test_detections_are_those_of_the_test_loop_as_coco_results(det_run, workspac
         found = results.imgToAnns[one['img_id']]
         instances = one['pred_instances']
         assert len(found) == len(instances['bboxes'])
+        scores = [entry['score'] for entry in found]
+        np.testing.assert_allclose(scores, instances['scores'], atol=1e-5)
         for entry, i in pair(found, instances):
             # Rounding may exchange boxes that an untrained model scores alike.
             np.testing.assert_allclose(corners(entry), instances['bboxes'][i], atol=0.01)

@@ -108,7 +108,8 @@ def test_corrupt_images_are_reported_and_skipped_and_all_others_predicted(
     [
         (
             ['no_such.py', 'no.pth', 'no_such_folder'],
-            'no_such_folder: no such file or folder. Expected an image, a video, ',
+            'no_such_folder: no such file or folder. Expected an image, a video, '
+            'a folder, or a pattern',
         ),
         (
             ['no_such.py', 'no.pth', '*.jpg'],

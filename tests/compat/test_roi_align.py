@@ -118,9 +118,7 @@ def test_half_precision_is_the_float32_result_rounded(dtype, mode, device):
     pooled = run(features, rois, 2, mode, True)
     expected = run(full, rois.float(), 2, mode, True)
     assert pooled.dtype == dtype
-    # At most half a unit in the last place, and what two computations may differ by.
-    rounding = torch.finfo(dtype).eps / 2 + 1e-6
-    torch.testing.assert_close(pooled.float(), expected, rtol=rounding, atol=1e-6)
+    torch.testing.assert_close(pooled, expected.to(dtype), rtol=0, atol=0)
 
     pooled.sum().backward()
     expected.sum().backward()

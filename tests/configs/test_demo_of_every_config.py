@@ -16,11 +16,7 @@ SHORT = [
 TWO_STEPS = ['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2']
 SHORT_BY_TASK = dict(
     seg=['train_cfg.max_iters=2', 'train_dataloader.batch_size=2'],
-    det=[
-        *TWO_STEPS,
-        'train_dataloader.batch_size=1',
-        'default_hooks.checkpoint.save_best=coco/bbox_mAP',
-    ],
+    det=[*TWO_STEPS, 'train_dataloader.batch_size=1'],
     cls=[*TWO_STEPS, 'train_dataloader.batch_size=2', 'val_dataloader.batch_size=2'],
 )
 # Detectors with random weights are unsure of everything: without a threshold there is

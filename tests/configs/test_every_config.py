@@ -44,10 +44,9 @@ def test_no_config_inherits_from_another_package(path):
 def test_an_experiment_registers_the_package_and_its_hooks_and_keeps_the_best(path):
     cfg = read(path.relative_to(CONFIGS).with_suffix(''))
     assert cfg.custom_imports.imports == ['mmgroupmix']
-    assert [hook.type for hook in cfg.custom_hooks][:2] == [
-        'mmgroupmix.ClassNumCheckHook',
-        'mmgroupmix.CurveHook',
-    ]
+    hooks = [hook.type for hook in cfg.custom_hooks]
+    assert hooks[:2] == ['mmgroupmix.ClassNumCheckHook', 'mmgroupmix.CurveHook']
+    assert hooks[2:] == ['SyncBuffersHook'] * ('batchnorm' in path.stem)
     assert (
         cfg.default_hooks.checkpoint.save_best
         == dict(mmseg='mIoU', mmdet='coco/bbox_mAP', mmpretrain='accuracy/top1')[

@@ -19,7 +19,7 @@ from .datasets import SIZES, SPLITS, draw_scenes, make_recipe, read_coco
 
 @pytest.fixture(scope='module')
 def several_scenes():
-    recipe = make_recipe('coco', num_train=40, num_val=1, min_size=96, max_size=160)
+    recipe = make_recipe('coco', num_train=40, num_val=1, min_size=192, max_size=320)
     return list(compose_scenes(recipe, 'train', SEVERAL_DIGITS))
 
 
@@ -37,7 +37,7 @@ def relative_height(scene):
 
 def test_the_sizes_of_the_images_fill_the_given_range(several_scenes):
     sides = {side for scene in several_scenes for side in scene.image.shape[:2]}
-    assert 96 <= min(sides) < 102 and 154 < max(sides) <= 160
+    assert 192 <= min(sides) < 204 and 308 < max(sides) <= 320
 
 
 def test_the_limits_of_the_sizes_are_inclusive():
@@ -95,13 +95,23 @@ def test_digits_contrast_with_a_background_of_their_own_hue(replace_photographs)
     assert len(contrasts) == 4 and min(contrasts) > 30
 
 
+def count_digits(scenes):
+    digits = [instance.digit for scene in scenes for instance in scene.instances]
+    return np.bincount(digits, minlength=10)
+
+
+def test_all_classes_are_equally_frequent():
+    recipe = make_recipe('coco', num_train=20, num_val=1, min_size=64, max_size=96)
+    counts = count_digits(compose_scenes(recipe, 'train', SEVERAL_DIGITS))
+    assert counts.max() - counts.min() <= 1
+
+
 def test_all_classes_are_equally_frequent_even_if_some_digits_do_not_fit():
     recipe = make_recipe('coco', num_train=30, num_val=1, min_size=64, max_size=96)
     composition = Composition(min_digits=3, max_digits=3, heights=(0.7, 0.8))
     scenes = list(compose_scenes(recipe, 'train', composition))
     assert min(len(scene.instances) for scene in scenes) < 3
-    digits = [instance.digit for scene in scenes for instance in scene.instances]
-    counts = np.bincount(digits, minlength=10)
+    counts = count_digits(scenes)
     assert counts.max() - counts.min() <= 1
 
 

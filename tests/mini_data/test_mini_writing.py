@@ -21,6 +21,9 @@ WRITERS = [
     pytest.param(write_mini_imagenet, {**TINY, 'num_classes': 1}, id='imagenet'),
 ]
 
+#: The only file, besides the manifest, that lists the training images.
+COCO_TRAINING = os.path.join('annotations', 'instances_train2017.json')
+
 # Replaces the package around ``mini_data``, which imports torch and the toolboxes.
 MINI_DATA_ALONE = f"""
 import sys, types
@@ -106,6 +109,9 @@ def test_more_training_images_leave_the_other_images_unchanged(
     assert few.keys() == more.keys()
     for folder, images in few.items():
         assert more[folder][: len(images)] == images
+    before, after = contents(tmp_path / 'few'), contents(tmp_path / 'more')
+    for name in before.keys() - {MANIFEST_NAME, COCO_TRAINING}:
+        assert before[name] == after[name], name
 
 
 @pytest.mark.parametrize('write, arguments', WRITERS)

@@ -125,6 +125,7 @@ def test_later_forward_passes_are_not_recorded(build):
     model = build_model(build())
     with record_attention(model) as record, torch.no_grad():
         model.backbone(torch.randn(1, 3, 64, 64))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     recorded = vars(record).copy()
     assert recorded['num_passes'] == 1
     with torch.no_grad():

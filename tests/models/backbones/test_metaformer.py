@@ -149,6 +149,16 @@ def test_mlp_ratios_may_differ_by_stage():
 
 
 @pytest.mark.smoke
+def test_a_backbone_may_have_neither_mlps_nor_norms():
+    backbone = build_metaformer(mlp_ratios=0, norm_cfg=None)
+    for stage in backbone.stages:
+        for block in stage.blocks:
+            assert not list(block.parameters())
+            x = torch.randn(1, 4, 4, 8)
+            torch.testing.assert_close(block(x), x + x.mean((1, 2), keepdim=True))
+
+
+@pytest.mark.smoke
 def test_sync_batch_norm_can_be_reverted_for_one_device():
     backbone = revert_sync_batchnorm(build_metaformer(norm_cfg=dict(type='SyncBN')))
     assert all(out.isfinite().all() for out in backbone(torch.randn(2, 3, 64, 64)))
