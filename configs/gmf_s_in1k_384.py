@@ -7,6 +7,6 @@ _base_ = [
     '_base_/runtimes/mmpretrain.py',
 ]
 model = dict(backbone=dict(arch='s'), head=dict(in_channels=320))
-# The last checkpoint of gmf_s_in1k.py, or the published file, converted as a classifier by
+# The last checkpoint of gmf_s_in1k.py, or the published file converted by
 # mmgroupmix.convert_state_dict(..., classifier=True).
 load_from = 'work_dirs/gmf_s_in1k/epoch_300.pth'
