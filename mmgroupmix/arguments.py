@@ -36,11 +36,23 @@ def check_call(owner: str, function: Callable, args: Sequence, kwargs: Mapping) 
     if not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
         check_names(owner, kwargs, names)
     try:
-        signature.bind(*args, **kwargs)
+        given = signature.bind_partial(*args, **kwargs).arguments
     except TypeError as error:
         raise UnknownArgumentError(
             f'{owner}: {error}. Its arguments: {", ".join(names)}.'
         ) from None
+    missing = [
+        name
+        for name, p in signature.parameters.items()
+        if p.default is p.empty
+        and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        and name not in given
+    ]
+    if missing:
+        raise UnknownArgumentError(
+            f'{owner}: missing {", ".join(map(repr, missing))}. Its arguments: '
+            f'{", ".join(names)}.'
+        )
 
 
 def check_names(owner: str, given: Iterable[str], allowed: Iterable[str]) -> None:

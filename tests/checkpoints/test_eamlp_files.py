@@ -153,10 +153,11 @@ def test_fine_tuning_starts_from_the_whole_classifier(published, tmp_path, names
         path,
     )
     model = Config.fromfile(CONFIGS / 'eamlp_7_in1k_384.py').model
-    model.backbone.init_cfg.checkpoint = path
-    for cfg in model.head.init_cfg:
-        if cfg.type == 'Pretrained':
-            cfg.checkpoint = path
+    weights = dict(type='Pretrained', checkpoint=path)
+    model.backbone.init_cfg = weights
+    # `override` finds the classifier with its published name, head.weight, too.
+    override = dict(weights, prefix='head', override=dict(name='fc'))
+    model.head.init_cfg = [dict(type='TruncNormal', layer='Linear', std=0.02), override]
     from mmpretrain.registry import MODELS
 
     with DefaultScope.overwrite_default_scope('mmpretrain'):

@@ -75,14 +75,13 @@ def optimizer_settings(cfg):
     return {name: (p, settings[p]) for name, p in model.named_parameters()}
 
 
-def test_the_optimizer_of_the_page_does_not_decay_norms_biases_and_positions(project):
+def test_the_optimizer_of_the_page_does_not_decay_norms_and_biases(project):
     text = CONFIGS['fcos_gmf_t']
     before = optimizer_settings(read_config(project, 'fcos_gmf_t'))
     assert (0.02, 0.0) in [setting for _, setting in before.values()]  # biases
     after = optimizer_settings(read_config(project, 'fcos_adamw', text + OPTIMIZER))
     for name, (parameter, setting) in after.items():
-        decays = parameter.ndim > 1 and 'position' not in name
-        assert setting == (1e-4, 0.05 if decays else 0.0), name
+        assert setting == (1e-4, 0.05 if parameter.ndim > 1 else 0.0), name
 
 
 def test_the_optimizer_of_mask2former_has_one_setting_for_the_backbone(project):

@@ -78,7 +78,7 @@ from ..mean_mixer import SIZES, build_metaformer
         (
             dict(arch=dict(depths=(1, 1, 1, 1))),
             ValueError,
-            "arch: missing .*'embed_dims'. Its arguments: embed_dims, depths, mlp_ratios",
+            "arch: missing 'embed_dims', 'mlp_ratios'. Its arguments: embed_dims, depths",
         ),
         (dict(norm_cfg=dict(type='GroupNrm')), ValueError, "'GroupNrm'.*type='GN'"),
         (dict(act_cfg=dict(type='Gelu')), ValueError, "'Gelu'.*type='GELU'"),
