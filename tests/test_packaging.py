@@ -248,8 +248,9 @@ def list_commands(*arguments):
 def test_make_gives_each_family_an_environment_of_its_own(options, environment, file):
     commands = list_commands('test', *options)
     assert f'{environment}/bin/pip install --no-deps -r {file}\n' in commands
-    # All tests: options such as -n auto, but no -k or -m.
-    tests = rf'{environment}/bin/python -m pytest tests -n \w+( --\w+ \w+)*\n'
+    # All tests: options of pytest-xdist, but none that selects, such as -k or --ignore.
+    xdist = r'-n \w+( --(maxprocesses|dist) \w+)*'
+    tests = rf'{environment}/bin/python -m pytest tests {xdist}\n'
     assert re.search(tests, commands)
 
 

@@ -155,7 +155,7 @@ def test_masks_of_the_fused_model_are_those_of_the_test_loop(gmf_run, workspace)
                 [entry['segmentation']], [instances['masks'][i]], [0]
             )[0]
             num_equal += (
-                np.allclose(corners(entry), instances['bboxes'][i], atol=0.1)
+                np.allclose(corners(entry), instances['bboxes'][i], rtol=0, atol=0.1)
                 and entry['category_id'] - 1 == instances['labels'][i]
                 and abs(entry['score'] - instances['scores'][i].item()) < 1e-3
                 and overlap > 0.99

@@ -99,6 +99,19 @@ def test_a_classifier_loads_completely(published, tmp_path, scheme):
 
 
 @pytest.mark.smoke
+def test_the_safetensors_file_of_hugging_face_is_converted(published, tmp_path):
+    safetensors = pytest.importorskip('safetensors.torch')
+    path = tmp_path / 'model.safetensors'
+    safetensors.save_file(rename_as_hugging_face(published), path)
+    ours = convert_state_dict(read_checkpoint(path))
+    for key, value in ours.items():
+        assert torch.equal(value, find_poolformer_tensor(key, published)), key
+    assert set(ours) == {
+        k for k in PoolFormer('s12').state_dict() if 'out_norms' not in k
+    }
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize('scheme', SCHEMES)
 def test_for_dense_prediction_the_output_norms_are_newly_initialized(published, scheme):
     backbone = PoolFormer('s12')

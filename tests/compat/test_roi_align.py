@@ -69,9 +69,9 @@ def create_example(dtype=torch.float64, device='cpu'):
             [1, -5.0, -7.0, 6.5, 4.5],  # across the border
             [0, 10.0, 12.0, 24.0, 26.0],
             [0, 40.0, 40.0, 50.0, 50.0],  # outside
-            [1, 5.0, 6.0, 5.0, 6.0],
+            [1, 5.0, 6.0, 5.0, 6.0],  # no extent
         ]
-    )  # no extent
+    )
     return features.to(device, dtype), rois.to(device, dtype)
 
 

@@ -17,9 +17,10 @@ from mmgroupmix.mini_data.sources import load_sources
 from .datasets import SIZES, SPLITS, draw_scenes, make_recipe, read_coco
 
 
-@pytest.fixture(scope='module')
-def several_scenes():
-    recipe = make_recipe('coco', num_train=40, num_val=1, min_size=192, max_size=320)
+@pytest.fixture(scope='module', params=[0, 1], ids='seed {}'.format)
+def several_scenes(request):
+    sizes = dict(num_train=40, num_val=1, min_size=192, max_size=320)
+    recipe = make_recipe('coco', seed=request.param, **sizes)
     return list(compose_scenes(recipe, 'train', SEVERAL_DIGITS))
 
 

@@ -84,6 +84,7 @@ def test_the_recorded_image_is_the_loaded_one_in_rgb(module, name, arguments):
     preprocessor = preprocessor_class(**(NORMALIZATION | arguments))
     model = build_model(MetaFormer(SIZES, 'ExternalAttention'), preprocessor)
     bgr = torch.randint(0, 255, (3, 32, 48), dtype=torch.uint8)
+    bgr[:, 0, 0] = torch.tensor([200, 0, 0])  # blue, exact when normalised
     inputs = bgr[None] if module == 'mmpretrain.models' else [bgr]
     normalized = preprocessor(dict(inputs=inputs))['inputs']
     if isinstance(normalized, list):
@@ -93,6 +94,7 @@ def test_the_recorded_image_is_the_loaded_one_in_rgb(module, name, arguments):
     assert record.image.dtype == np.uint8 and record.image.shape == (32, 48, 3)
     expected = bgr.flip(0).permute(1, 2, 0).numpy().astype(int)
     assert np.abs(record.image - expected).max() <= 1
+    assert record.image[0, 0].tolist() == [0, 0, 200]
 
 
 @pytest.mark.smoke

@@ -138,7 +138,8 @@ def test_an_architecture_is_named_by_its_depth_as_text_or_number(arch):
         ),
         (
             dict(arch=dict(embed_dims=8)),
-            "EAMLP: arch: missing .*'depth'. Its arguments: .* num_heads, mlp_ratio",
+            "EAMLP: arch: missing 'depth', 'num_heads', 'mlp_ratio'. Its arguments: "
+            'embed_dims, depth, num_heads, mlp_ratio',
         ),
         (dict(arch=dict(NANO_EAMLP, depths=2)), "'depths'.*did you mean 'depth'"),
         (

@@ -164,7 +164,7 @@ def test_an_unknown_base_gets_a_suggestion(base, message):
     [
         (dict(chanels=6), "no argument 'chanels' .did you mean 'channels'"),
         (dict(channels=6, stag=1), "no argument 'stag' .did you mean 'stage'"),
-        (dict(stage=1), "missing a required argument: 'channels'"),
+        (dict(stage=1), "missing 'channels'. Its arguments: channels"),
         (dict(channels=6, stage='last'), "stage='last', expected the index of a map"),
         (6, 'external_attention=6, expected the type of the backbone and a dict'),
     ],
@@ -181,7 +181,8 @@ def test_mistyped_arguments_of_the_block_are_named(block, message):
         (
             dict(channels=8),
             tuple,
-            r'channels=8, expected a map \(B, 8, H, W\).*, \(2, 6, 8, 8\). Set',
+            r'channels=8, expected a map \(B, 8, H, W\).*, \(2, 6, 8, 8\). Set stage '
+            'to the index of a map, and channels to its channels',
         ),
         (
             dict(channels=6, stage=2),

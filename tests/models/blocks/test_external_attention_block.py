@@ -249,7 +249,7 @@ def test_double_normalised_self_attention_stays_finite_in_float16():
     [
         (dict(channels=0), 'channels=0, expected an integer of at least 1'),
         (dict(channels=6, norms='LN'), "no argument 'norms' .did you mean 'norm'"),
-        ({}, "missing a required argument: 'channels'"),
+        ({}, "missing 'channels'. Its arguments: channels"),
     ],
     ids=str,
 )
