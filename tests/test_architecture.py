@@ -38,6 +38,7 @@ FLOORS = {
     'apis.inference': 12,
     'apis.tasks': 13,
     'apis.demo': 14,
+    'apis.recipes': 14,
     'apis': 15,
 }
 

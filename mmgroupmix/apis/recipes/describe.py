@@ -1,0 +1,202 @@
+"""Every setting of a config that moves results.
+
+Values are read from the effective config and, where they are only visible there, from the
+model and its optimizer.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+from mmcv.cnn.bricks import DropPath
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, DefaultScope
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..config.tree import as_list, type_name
+from ..tasks import infer_task
+
+NONE = 'none'
+#: Parts of a model that have settings of their own.
+HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'roi_head', 'head')
+
+
+def describe_recipe(cfg: Config) -> dict[str, Any]:
+    """Describe every setting of a config that moves results.
+
+    Args:
+        cfg (Config): A complete config of mmseg, mmdet or mmpretrain.
+
+    Returns:
+        dict[str, Any]: Names of settings to numbers, texts, lists and dicts of them.
+    """
+    infer_task(cfg)
+    model = _build(cfg)
+    recipe = {
+        **_describe_optimization(cfg, model),
+        **_describe_model(cfg, model),
+        **_describe_data(cfg),
+    }
+    return {name: _plain(value) for name, value in recipe.items()}
+
+
+def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
+    """Optimizer, rates, decay, schedule, length, averages."""
+    wrapper = cfg.optim_wrapper
+    optimizer = dict(wrapper.optimizer)
+    lr, decay = optimizer.pop('lr'), optimizer.pop('weight_decay', 0)
+    optimizer.pop('fused', None)
+    schedulers = as_list(cfg.get('param_scheduler'))
+    warm_up = [_describe_scheduler(s, lr) for s in schedulers if s.type == 'LinearLR']
+    schedule = [_describe_scheduler(s, lr) for s in schedulers if s.type != 'LinearLR']
+    loop = cfg.train_cfg
+    key = 'max_epochs' if 'max_epochs' in loop else 'max_iters'
+    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    averages = [hook for hook in hooks if type_name(hook) == 'EMAHook']
+    return {
+        'optimizer': optimizer,
+        'learning rate': lr,
+        'batch size': cfg.auto_scale_lr.base_batch_size,
+        'batch size per device': cfg.train_dataloader.batch_size,
+        'weight decay': decay,
+        'rate and decay multipliers': _describe_groups(cfg, model, lr, decay),
+        'gradient clipping': wrapper.get('clip_grad') or NONE,
+        'warm-up': '; '.join(warm_up) or NONE,
+        'schedule': '; '.join(schedule) or 'constant',
+        'length': f'{loop[key]} {"epochs" if key == "max_epochs" else "iterations"}',
+        'moving average': [
+            dict(decay=1 - a.momentum, buffers=a.get('update_buffers', False))
+            for a in averages
+        ]
+        or NONE,
+        'other hooks': [
+            type_name(h) for h in cfg.get('custom_hooks', []) if '.' not in h.type
+        ]
+        or NONE,
+    }
+
+
+def _describe_scheduler(scheduler: Mapping, lr: float) -> str:
+    """One phase of the learning rate, in words."""
+    kind = scheduler['type']
+    if kind == 'LinearLR':
+        phase = f'linear from {scheduler["start_factor"] * lr:.3g}'
+    elif kind == 'MultiStepLR':
+        phase = f'times {scheduler["gamma"]} after {list(scheduler["milestones"])}'
+    else:
+        name = dict(CosineAnnealingLR='cosine', PolyLR='poly')[kind]
+        power = f' {scheduler["power"]}' if 'power' in scheduler else ''
+        phase = f'{name}{power} to {scheduler["eta_min"]:g}'
+    unit = 'epochs' if scheduler.get('by_epoch', True) else 'iterations'
+    steps = ' by iteration' if scheduler.get('convert_to_iter_based') else ''
+    return f'{phase}, {unit} {scheduler["begin"]} to {scheduler["end"]}{steps}'
+
+
+def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> dict:
+    """Multipliers of learning rate and weight decay by the kind of a parameter."""
+    norms = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
+    kinds = {}
+    for prefix, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            full = f'{prefix}.{name}'
+            if isinstance(module, norms):
+                kind = 'norm weights' if name == 'weight' else 'norm biases'
+            elif name == 'bias':
+                kind = 'biases'
+            elif 'position' in full or 'cls_token' in full:
+                kind = 'class token' if 'cls_token' in full else 'position weights'
+            else:
+                kind = 'weights' if parameter.ndim > 1 else 'other vectors'
+            kinds[id(parameter)] = kind
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        groups = build_optim_wrapper(
+            model, deepcopy(cfg.optim_wrapper)
+        ).optimizer.param_groups
+    found: dict[str, set] = {}
+    for group in groups:
+        factors = (
+            round(group['lr'] / lr, 6),
+            round(group['weight_decay'] / decay, 6) if decay else 0,
+        )
+        for parameter in group['params']:
+            found.setdefault(kinds[id(parameter)], set()).add(factors)
+    return {
+        kind: ', '.join(f'lr x{a:g}, decay x{b:g}' for a, b in sorted(factors))
+        for kind, factors in sorted(found.items())
+    }
+
+
+def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
+    """Architecture, regularisation, losses, initial weights."""
+    settings = cfg.model.to_dict() if isinstance(cfg.model, Config) else dict(cfg.model)
+    backbone = dict(settings.pop('backbone'))
+    start = backbone.pop('init_cfg', None)
+    drop_paths = [float(m.drop_prob) for m in model.modules() if isinstance(m, DropPath)]
+    dropout: dict[str, float] = {}
+    for name, module in model.named_modules():
+        if isinstance(module, (nn.Dropout, nn.Dropout2d)) and module.p:
+            kind = '.'.join(part for part in name.split('.') if not part.isdigit())
+            dropout[kind] = module.p
+    recipe = {
+        'backbone': backbone,
+        'stochastic depth': max(drop_paths, default=0.0),
+        'dropout': dropout or NONE,
+        'initial weights': cfg.get('load_from') or start or 'random',
+        'preprocessing': settings.pop('data_preprocessor', None)
+        or cfg.get('data_preprocessor', NONE),
+        'neck': settings.pop('neck', None) or NONE,
+    }
+    for key in HEADS:
+        if settings.get(key):
+            recipe[key.replace('_', ' ')] = settings.pop(key)
+    recipe['model'] = settings
+    return recipe
+
+
+def _describe_data(cfg: Config) -> dict[str, Any]:
+    """Sets, pipelines in order, samplers, metrics."""
+    recipe = {}
+    for split, name in (('train', 'training'), ('val', 'validation'), ('test', 'test')):
+        loader = cfg[f'{split}_dataloader']
+        if split == 'test' and loader == cfg.val_dataloader:
+            continue
+        dataset = deepcopy(dict(loader.dataset))
+        pipelines = [
+            leaf.pop('pipeline')
+            for leaf in [dataset, *dataset.get('datasets', [])]
+            if 'pipeline' in leaf
+        ]
+        same = all(pipeline == pipelines[0] for pipeline in pipelines)
+        recipe[f'{name} pipeline'] = pipelines[0] if same else pipelines
+        recipe[f'{name} set'] = dataset
+        recipe[f'{name} sampler'] = {
+            key: loader[key] for key in ('sampler', 'batch_sampler') if key in loader
+        }
+    recipe['metric'] = cfg.val_evaluator
+    if cfg.test_evaluator != cfg.val_evaluator:
+        recipe['test metric'] = cfg.test_evaluator
+    recipe['test-time augmentation'] = cfg.get('tta_pipeline') or NONE
+    return recipe
+
+
+def _build(cfg: Config) -> nn.Module:
+    """The model, without memory for its weights."""
+    settings = deepcopy(cfg.model)
+    settings.backbone.init_cfg = None
+    if cfg.get('data_preprocessor') and not settings.get('data_preprocessor'):
+        settings.data_preprocessor = cfg.data_preprocessor
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+        return revert_sync_batchnorm(MODELS.build(settings))
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and sequences as dicts and lists, as YAML reads them."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
