@@ -35,7 +35,7 @@ def describe_recipe(cfg: Config) -> dict[str, Any]:
         dict[str, Any]: Names of settings to numbers, texts, lists and dicts of them.
     """
     infer_task(cfg)
-    model = _build(cfg)
+    model = build_model(cfg, 'meta')
     recipe = {
         **_describe_optimization(cfg, model),
         **_describe_model(cfg, model),
@@ -183,13 +183,13 @@ def _describe_data(cfg: Config) -> dict[str, Any]:
     return recipe
 
 
-def _build(cfg: Config) -> nn.Module:
-    """The model, without memory for its weights."""
+def build_model(cfg: Config, device: str) -> nn.Module:
+    """Build the model with random weights; on the device 'meta' it needs no memory."""
     settings = deepcopy(cfg.model)
     settings.backbone.init_cfg = None
     if cfg.get('data_preprocessor') and not settings.get('data_preprocessor'):
         settings.data_preprocessor = cfg.data_preprocessor
-    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
+    with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):
         return revert_sync_batchnorm(MODELS.build(settings))
 
 
