@@ -110,8 +110,8 @@ def _without_log() -> Iterator[None]:
 
 
 def _parse_size(text: str) -> tuple[int, int]:
-    sides = [int(side) for side in text.split('x')]
-    if not 1 <= len(sides) <= 2 or min(sides) < 1:
+    sides = [int(side) if side.isdigit() else 0 for side in text.split('x')]
+    if len(sides) > 2 or min(sides) < 1:
         raise argparse.ArgumentTypeError(f'{text}: expected a side such as 224, or HxW')
     return sides[0], sides[-1]
 

@@ -15,6 +15,7 @@ from mmgroupmix.apis.recipes.describe import describe_recipe
 from mmgroupmix.apis.recipes.ledger import KINDS, read_ledger
 from mmgroupmix.errors import UserError
 
+from ..commands import shipped_config
 from .experiments import CONFIGS, read
 
 LEDGER = read_ledger(CONFIGS / 'recipes')
@@ -102,6 +103,31 @@ def test_a_ledger_with_an_incomplete_line_is_refused(part, message, tmp_path):
     (tmp_path / 'a.yml').write_text(f'experiments: {{a: {part}}}')
     with pytest.raises(UserError, match=message):
         read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'name, lr, schedule',
+    [
+        (
+            'mmdet/retinanet/retinanet_r50_fpn_1x_coco.py',
+            0.01,
+            'times 0.1 after [8, 11], epochs 0 to 12',
+        ),
+        (
+            'mmseg/upernet/upernet_r18_4xb4-20k_voc12aug-512x512.py',
+            0.01,
+            'poly 0.9 to 0.0001, iterations 0 to 20000',
+        ),
+        (
+            'mmpretrain/resnet/resnet50_8xb32_in1k.py',
+            0.1,
+            'times 0.1 after [30, 60, 90], epochs 0 to the last',
+        ),
+    ],
+)
+def test_configs_of_the_toolboxes_are_described_too(name, lr, schedule):
+    recipe = describe_recipe(Config.fromfile(shipped_config(name)))
+    assert (recipe['learning rate'], recipe['schedule']) == (lr, schedule)
 
 
 def table(output):

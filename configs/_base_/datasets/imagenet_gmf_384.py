@@ -3,23 +3,12 @@
 438 is 256 / 224 of 384, as in GroupMixFormer's published data/build.py.
 """
 
-_base_ = 'imagenet_gmf.py'
-train_pipeline = [
-    dict(step, scale=384) if step.type == 'RandomResizedCrop' else step
-    for step in _base_.train_pipeline
-]
+_base_ = 'imagenet_384.py'
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
-    dict(
-        type='ResizeEdge',
-        scale=438,
-        edge='short',
-        backend='pillow',
-        interpolation='bicubic',
-    ),
-    dict(type='CenterCrop', crop_size=384),
-    dict(type='PackInputs'),
+    dict(step, scale=438) if step.type == 'ResizeEdge' else step
+    for step in _base_.test_pipeline
 ]
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=128)
+val_dataloader = dict(batch_size=128, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
+auto_scale_lr = dict(base_batch_size=1024)

@@ -21,6 +21,8 @@ from ..config.tree import as_list, type_name
 from ..tasks import infer_task
 
 NONE = 'none'
+#: Hooks of this package's configs that only check and draw.
+OWN_HOOKS = ('ClassNumCheckHook', 'CurveHook')
 #: Parts of a model that have settings of their own.
 HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'roi_head', 'head')
 
@@ -35,7 +37,10 @@ def describe_recipe(cfg: Config) -> dict[str, Any]:
         dict[str, Any]: Names of settings to numbers, texts, lists and dicts of them.
     """
     infer_task(cfg)
-    model = build_model(cfg, 'meta')
+    try:
+        model = build_model(cfg, 'meta')  # shapes suffice
+    except (RuntimeError, NotImplementedError):
+        model = build_model(cfg, 'cpu')  # some models compute with values
     recipe = {
         **_describe_optimization(cfg, model),
         **_describe_model(cfg, model),
@@ -60,7 +65,7 @@ def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
     return {
         'optimizer': optimizer,
         'learning rate': lr,
-        'batch size': cfg.auto_scale_lr.base_batch_size,
+        'batch size': (cfg.get('auto_scale_lr') or {}).get('base_batch_size', NONE),
         'batch size per device': cfg.train_dataloader.batch_size,
         'weight decay': decay,
         'rate and decay multipliers': _describe_groups(cfg, model, lr, decay),
@@ -74,7 +79,9 @@ def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
         ]
         or NONE,
         'other hooks': [
-            type_name(h) for h in cfg.get('custom_hooks', []) if '.' not in h.type
+            name
+            for hook in cfg.get('custom_hooks', [])
+            if (name := type_name(hook)) not in OWN_HOOKS
         ]
         or NONE,
     }
@@ -87,13 +94,16 @@ def _describe_scheduler(scheduler: Mapping, lr: float) -> str:
         phase = f'linear from {scheduler["start_factor"] * lr:.3g}'
     elif kind == 'MultiStepLR':
         phase = f'times {scheduler["gamma"]} after {list(scheduler["milestones"])}'
-    else:
-        name = dict(CosineAnnealingLR='cosine', PolyLR='poly')[kind]
+    elif kind in ('CosineAnnealingLR', 'PolyLR'):
+        name = 'cosine' if kind == 'CosineAnnealingLR' else 'poly'
         power = f' {scheduler["power"]}' if 'power' in scheduler else ''
-        phase = f'{name}{power} to {scheduler["eta_min"]:g}'
+        phase = f'{name}{power} to {scheduler.get("eta_min", 0):g}'
+    else:
+        phase = kind
     unit = 'epochs' if scheduler.get('by_epoch', True) else 'iterations'
     steps = ' by iteration' if scheduler.get('convert_to_iter_based') else ''
-    return f'{phase}, {unit} {scheduler["begin"]} to {scheduler["end"]}{steps}'
+    begin, end = scheduler.get('begin', 0), scheduler.get('end', 'the last')
+    return f'{phase}, {unit} {begin} to {end}{steps}'
 
 
 def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> dict:
@@ -107,8 +117,10 @@ def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> 
                 kind = 'norm weights' if name == 'weight' else 'norm biases'
             elif name == 'bias':
                 kind = 'biases'
-            elif 'position' in full or 'cls_token' in full:
-                kind = 'class token' if 'cls_token' in full else 'position weights'
+            elif 'cls_token' in full:
+                kind = 'class token'
+            elif 'position' in full:
+                kind = 'position weights'
             else:
                 kind = 'weights' if parameter.ndim > 1 else 'other vectors'
             kinds[id(parameter)] = kind
@@ -132,7 +144,7 @@ def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> 
 
 def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """Architecture, regularisation, losses, initial weights."""
-    settings = cfg.model.to_dict() if isinstance(cfg.model, Config) else dict(cfg.model)
+    settings = dict(cfg.model)
     backbone = dict(settings.pop('backbone'))
     start = backbone.pop('init_cfg', None)
     drop_paths = [float(m.drop_prob) for m in model.modules() if isinstance(m, DropPath)]
@@ -161,8 +173,8 @@ def _describe_data(cfg: Config) -> dict[str, Any]:
     """Sets, pipelines in order, samplers, metrics."""
     recipe = {}
     for split, name in (('train', 'training'), ('val', 'validation'), ('test', 'test')):
-        loader = cfg[f'{split}_dataloader']
-        if split == 'test' and loader == cfg.val_dataloader:
+        loader = cfg.get(f'{split}_dataloader')
+        if not loader or (split == 'test' and loader == cfg.get('val_dataloader')):
             continue
         dataset = deepcopy(dict(loader.dataset))
         pipelines = [
@@ -176,9 +188,9 @@ def _describe_data(cfg: Config) -> dict[str, Any]:
         recipe[f'{name} sampler'] = {
             key: loader[key] for key in ('sampler', 'batch_sampler') if key in loader
         }
-    recipe['metric'] = cfg.val_evaluator
-    if cfg.test_evaluator != cfg.val_evaluator:
-        recipe['test metric'] = cfg.test_evaluator
+    recipe['metric'] = cfg.get('val_evaluator', NONE)
+    if cfg.get('test_evaluator', NONE) != recipe['metric']:
+        recipe['test metric'] = cfg.get('test_evaluator', NONE)
     recipe['test-time augmentation'] = cfg.get('tta_pipeline') or NONE
     return recipe
 
