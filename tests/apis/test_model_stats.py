@@ -27,7 +27,7 @@ def test_the_counts_are_those_of_the_papers(name):
 
 
 @pytest.mark.smoke
-def test_a_convolution_counts_its_products():
+def test_operations_grow_with_the_area_of_the_image_and_parameters_do_not():
     cfg = Config(
         dict(
             default_scope='mmpretrain',

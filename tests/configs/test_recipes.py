@@ -89,6 +89,24 @@ def test_heads_are_those_of_the_toolbox(name, toolbox, file, heads):
 
 @pytest.mark.smoke
 @pytest.mark.parametrize(
+    'name, file',
+    [
+        ('faster_rcnn_r50_ea_coco', 'coco_detection'),
+        ('mask_rcnn_gmf_t_1x_coco', 'coco_instance'),
+    ],
+)
+def test_images_at_one_scale_are_prepared_as_in_the_toolbox(name, file):
+    folder = Path(find_spec('mmdet').origin).parent / '.mim' / 'configs' / '_base_'
+    theirs = Config.fromfile(folder / 'datasets' / f'{file}.py').train_dataloader
+    ours = LEDGER[name]['training pipeline'].value
+    assert without(ours, 'backend_args') == without(
+        theirs.dataset.to_dict()['pipeline'], 'backend_args'
+    )
+    assert LEDGER[name]['batch size per device'].value == theirs.batch_size
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(
     'part, message',
     [
         ('{parts: [absent]}', "recipe of a: unknown part 'absent'"),
