@@ -131,12 +131,33 @@ def resolve_init_cfg(
     return dict(type='Pretrained', checkpoint=pretrained)
 
 
-def resolve_token_mixers(owner: str, token_mixers: Any) -> list[dict]:
-    """Complete ``token_mixers``, one for all stages or one per stage, to four configs."""
+def resolve_token_mixers(owner: str, token_mixers: Any) -> list[list[dict]]:
+    """Complete ``token_mixers`` to the configs of each stage, which its blocks alternate.
+
+    They are one mixer for all stages, or four entries: a mixer, or several.
+    """
     if not isinstance(token_mixers, (tuple, list)):
         token_mixers = [token_mixers] * NUM_STAGES
     check_sequence(f'{owner}: token_mixers', token_mixers, NUM_STAGES, 'one per stage')
-    return [resolve_token_mixer(owner, token_mixer) for token_mixer in token_mixers]
+    stages = [
+        entry if isinstance(entry, (tuple, list)) and entry else [entry]
+        for entry in token_mixers
+    ]
+    return [[resolve_token_mixer(owner, mixer) for mixer in stage] for stage in stages]
+
+
+def spread_over_stages(owner: str, arguments: Mapping) -> list[dict]:
+    """Give each stage its arguments: a sequence of four values is one value per stage."""
+    check_argument(isinstance(arguments, Mapping), owner, arguments, 'a dict')
+
+    def pick(value: Any, stage: int) -> Any:
+        is_per_stage = isinstance(value, (tuple, list)) and len(value) == NUM_STAGES
+        return value[stage] if is_per_stage else value
+
+    return [
+        {key: pick(value, stage) for key, value in arguments.items()}
+        for stage in range(NUM_STAGES)
+    ]
 
 
 def resolve_position_embeddings(

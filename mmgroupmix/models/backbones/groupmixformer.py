@@ -10,13 +10,14 @@ from typing import ClassVar
 
 from torch import nn
 
-from ...arguments import explain_arguments
+from ...arguments import check_argument, explain_arguments
 from ...registry import MODELS
 from ..blocks.metaformer_block import MetaFormerBlock
 from ..layers.conv_norm import ConvNormAct
 from ..layers.norm import build_batch_norm
 from ..layers.position import ConvPositionEncoding
 from ..layers.separable_conv import SeparableConv2d
+from .architecture import spread_over_stages
 from .metaformer import MetaFormer
 
 
@@ -42,11 +43,13 @@ class GroupMixFormer(MetaFormer):
         with_cp (bool): Activation checkpointing in the blocks. Defaults to False.
         norm_cfg (dict): Config of the batch norms in stem, embeddings and aggregators;
             ``SyncBN`` for training on several devices. Defaults to ``dict(type='BN')``.
-        aggregators (dict): Arguments of :class:`GroupMixAttention`: ``kernel_sizes``, odd
-            kernel sides of segments 1, 2 and 3.
-            Defaults to ``dict(kernel_sizes=(3, 5, 7))``.
+        aggregators (dict, optional): Arguments of :class:`GroupMixAttention`: ``kinds``,
+            ``kernel_sizes`` and ``aggregate_input``, one value for all stages or four,
+            one per stage. Defaults to None: convolutions of 3x3, 5x5 and 7x7.
         final_norm (bool): True for a classifier: batch norm on the last map. False for
             dense prediction: maps without further norms. Defaults to False.
+        token_mixers (str | dict | Sequence, optional): Other mixers instead of
+            Group-Mix Attention, as in :class:`MetaFormer`. Defaults to None.
         init_cfg (dict | list[dict], optional): mmengine's weight initialisation.
             ``type='Pretrained'`` takes published files. Defaults to None.
         pretrained (str, optional): A segmentor's ``model.pretrained``, see
@@ -102,14 +105,27 @@ class GroupMixFormer(MetaFormer):
         norm_eval: bool = False,
         with_cp: bool = False,
         norm_cfg: Mapping = dict(type='BN'),
-        aggregators: Mapping = dict(kernel_sizes=(3, 5, 7)),
+        aggregators: Mapping | None = None,
         final_norm: bool = False,
+        token_mixers: str | Mapping | Sequence | None = None,
         init_cfg: dict | list[dict] | None = None,
         pretrained: str | None = None,
     ):
+        owner = type(self).__name__
+        if token_mixers is None:
+            stages = spread_over_stages(f'{owner}: aggregators', aggregators or {})
+            token_mixers = [
+                dict(type='GroupMixAttention', norm_cfg=norm_cfg, **stage)
+                for stage in stages
+            ]
+        else:
+            expected = 'None, as token_mixers replace Group-Mix Attention'
+            check_argument(
+                aggregators is None, f'{owner}: aggregators', aggregators, expected
+            )
         super().__init__(
             arch,
-            dict(type='GroupMixAttention', norm_cfg=norm_cfg, **aggregators),
+            token_mixers,
             in_channels,
             out_indices,
             norm_cfg=norm_cfg,

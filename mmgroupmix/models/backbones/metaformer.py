@@ -46,7 +46,8 @@ class MetaFormer(Backbone):
             below.
         token_mixers (str | dict | Sequence, optional): The mixer as ``TOKEN_MIXERS``
             builds it: a name, or a dict with ``type`` and arguments (``dim`` is added);
-            or four of them, one per stage. Defaults to None: the mixer of the subclass.
+            or four entries, one per stage: a mixer, or a list of mixers that its blocks
+            take in turn. Defaults to None: the mixer of the subclass.
         in_channels (int): Channels of the image. Defaults to 3.
         out_indices (Sequence[int]): Stages, 0 to 3, whose maps are returned.
             Defaults to (0, 1, 2, 3).
@@ -145,11 +146,11 @@ class MetaFormer(Backbone):
             blocks = [
                 self.build_block(
                     dim,
-                    build_token_mixer(mixers[index], dim),
+                    build_token_mixer(mixers[index][block % len(mixers[index])], dim),
                     sizes.mlp_ratios[index],
                     next(drop_paths),
                 )
-                for _ in range(sizes.depths[index])
+                for block in range(sizes.depths[index])
             ]
             size = positions[index]
             position_embedding = PositionEmbedding(dim, size) if size else None

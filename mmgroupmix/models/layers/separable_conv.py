@@ -38,10 +38,10 @@ class SeparableConv2d(nn.Module):
 
 
 class SharedSeparableConv2d(nn.Module):
-    """One separable convolution that serves q, k and v, which are adjacent channels.
+    """One separable convolution that serves n maps side by side, such as q, k and v.
 
     Args:
-        dim (int): Channels c of each of the three.
+        dim (int): Channels c of each of them.
         kernel_size (int): Odd side of the depthwise kernel.
     """
 
@@ -52,30 +52,30 @@ class SharedSeparableConv2d(nn.Module):
         )
         self.pointwise = nn.Conv2d(dim, dim, 1, bias=False)
 
-    def forward(self, qkv: Tensor) -> Tensor:
-        """(B, H, W, 3c) to (B, HW, 3, c)."""
-        tokens = to_tokens(self.depthwise(to_map(qkv)))  # (B, H, W, 3c)
-        tokens = tokens.flatten(1, 2).unflatten(-1, (3, -1))  # (B, HW, 3, c)
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, n c) to (B, HW, n, c)."""
+        tokens = to_tokens(self.depthwise(to_map(x)))  # (B, H, W, n c)
+        tokens = tokens.flatten(1, 2).unflatten(-1, (-1, self.pointwise.in_channels))
         return to_tokens(self.pointwise(to_map(tokens)))
 
-    def fuse(self) -> None:
-        """Repeat the depthwise kernel once and for all, for inference."""
+    def fuse(self, num_maps: int = 3) -> None:
+        """Repeat the depthwise kernel once and for all, for inference on n maps."""
         if isinstance(self.depthwise, SharedDepthwiseConv2d):
-            self.depthwise = build_depthwise_conv(self.depthwise.repeat_kernel())
+            self.depthwise = build_depthwise_conv(self.depthwise.repeat_kernel(num_maps))
 
 
 class SharedDepthwiseConv2d(nn.Conv2d):
-    """A depthwise convolution whose kernels serve q, k and v: (B, 3c, H, W) as input."""
+    """A depthwise convolution whose c kernels serve n maps: (B, n c, H, W) as input."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3c, H, W) to (B, 3c, H, W)."""
+        """(B, n c, H, W) to (B, n c, H, W)."""
         # In training, repeating a small kernel is cheaper than rearranging the map.
-        weight = self.repeat_kernel()
+        weight = self.repeat_kernel(x.shape[1] // len(self.weight))
         return F.conv2d(x, weight, padding=self.padding, groups=len(weight))
 
-    def repeat_kernel(self) -> Tensor:
-        """(3c, 1, K, K): the kernels for q, for k and for v."""
-        return self.weight.repeat(3, 1, 1, 1)
+    def repeat_kernel(self, num_maps: int) -> Tensor:
+        """(n c, 1, K, K): the kernels for each of n maps."""
+        return self.weight.repeat(num_maps, 1, 1, 1)
 
 
 def build_depthwise_conv(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:

@@ -9,6 +9,8 @@ from .pooling import Pooling
 from .random_mixing import RandomMixing
 from .self_attention import SelfAttention
 from .spatial_fc import SpatialFC
+from .spatial_reduction_attention import SpatialReductionAttention
+from .window_attention import WindowAttention
 
 __all__ = [
     'DepthwiseConv',
@@ -20,4 +22,6 @@ __all__ = [
     'RandomMixing',
     'SelfAttention',
     'SpatialFC',
+    'SpatialReductionAttention',
+    'WindowAttention',
 ]

@@ -19,14 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...arguments import check_argument, check_odd, check_sequence
+from ...arguments import check_argument, check_choice, check_odd, check_sequence
 from ...registry import TOKEN_MIXERS
+from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
-from ..layers.norm import build_batch_norm, fold_batch_norm
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
-from ..layers.separable_conv import SeparableConv2d, SharedSeparableConv2d
+from ..layers.separable_conv import SeparableConv2d
 
 NUM_SEGMENTS = 5
 NUM_HEADS = 8
@@ -43,41 +43,64 @@ class GroupMixAttention(nn.Module):
     three.
 
     Args:
-        dim (int): Channels C, a multiple of 10.
-        kernel_sizes (Sequence[int]): Odd kernel sides of the aggregators of segments 1, 2
-            and 3. Defaults to (3, 5, 7).
-        norm_cfg (dict): Config of the batch norms in the pre-attention branches.
+        dim (int): Channels C, a multiple of 10; of 40 without a non-attention branch.
+        kinds (str | Sequence[str]): Kind of the aggregators of segments 1, 2 and 3:
+            ``'conv'``, ``'identity'``, ``'max_pool'``, ``'avg_pool'`` or ``'min_pool'``;
+            or five kinds, one per segment. The last is ``'conv'`` for the non-attention
+            branch, or ``'identity'``: then attention runs over all segments, in eight
+            heads of C/8 channels. Defaults to ``'conv'``.
+        kernel_sizes (int | Sequence[int]): Odd sides of the aggregators of segments 1, 2
+            and 3: three, or one for all. Defaults to (3, 5, 7).
+        aggregate_input (bool): Aggregate the segments of the input once, then compute q,
+            k and v of the result and attend to them as they are. The last kind must be
+            ``'identity'``. Defaults to False.
+        norm_cfg (dict): Config of the batch norms behind the aggregators.
             Defaults to ``dict(type='BN')``.
 
     Raises:
-        UserError: If ``dim`` is not a multiple of 10, or ``kernel_sizes`` are not three
-            odd numbers.
+        UserError: If an argument is not as described.
     """
 
     def __init__(
         self,
         dim: int,
-        kernel_sizes: Sequence[int] = (3, 5, 7),
+        kinds: str | Sequence[str] = 'conv',
+        kernel_sizes: int | Sequence[int] = (3, 5, 7),
+        aggregate_input: bool = False,
         norm_cfg: Mapping = dict(type='BN'),
     ):
         super().__init__()
-        # Five segments of equal width, four of them with two heads each.
-        check_argument(dim % 10 == 0, 'GroupMixAttention: dim', dim, 'a multiple of 10')
-        name = 'GroupMixAttention: kernel_sizes'
-        check_sequence(name, kernel_sizes, 3, 'odd numbers for segments 1, 2 and 3')
-        for index, kernel_size in enumerate(kernel_sizes):
-            check_odd(f'{name}[{index}]', kernel_size)
+        *kinds, last_kind = resolve_kinds(kinds)
+        kernel_sizes = resolve_kernel_sizes(kernel_sizes)
+        joins = last_kind == 'identity'  # segment 4 joins the attention
+        check_argument(
+            joins or not aggregate_input,
+            'GroupMixAttention: aggregate_input',
+            aggregate_input,
+            "False, or 'identity' as the last of five kinds: the non-attention branch "
+            'needs q, k and v',
+        )
+        # Segments have C/5 channels; two heads share C/5, or C/4 if segment 4 joins.
+        multiple = 40 if joins else 10
+        name = 'GroupMixAttention: dim'
+        check_argument(dim % multiple == 0, name, dim, f'a multiple of {multiple}')
         self.segment = dim // NUM_SEGMENTS
+        self.aggregate_input = aggregate_input
+        width = dim // 4 if joins else self.segment
         # Heads have C/10 channels, as they share 4/5 of C. The published code scales by
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
         scale = (dim / NUM_HEADS) ** -0.5
         self.qkv = nn.Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
-            PreAttentionBranch(self.segment, aggregator, position, scale, norm_cfg)
-            for aggregator, position in zip((None, *kernel_sizes), POSITION_KERNELS)
+            PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
+            for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
         )
-        self.non_attention = NonAttentionBranch(self.segment)
+        self.non_attention = (
+            GroupProxies(self.segment, 'identity', 1, norm_cfg)
+            if joins
+            else NonAttentionBranch(self.segment)
+        )
         self.proj = nn.Linear(dim, dim)
         self.apply(initialize)
 
@@ -90,29 +113,58 @@ class GroupMixAttention(nn.Module):
         Returns:
             Tensor: Mixed tokens, (B, H, W, C).
         """
+        if isinstance(self.non_attention, GroupProxies):
+            return self.proj(self.attend_to_all(x))
         segments = self.qkv(x).split(3 * self.segment, dim=-1)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
 
+    def attend_to_all(self, x: Tensor) -> Tensor:
+        """Attend in eight heads that share all segments, (B, H, W, C) to the same."""
+        if self.aggregate_input:
+            qkv = self.qkv(self.aggregate(x).reshape(x.shape)).flatten(1, 2)
+            qkv = qkv.unflatten(-1, (3, -1))
+        else:
+            qkv = self.aggregate(self.qkv(x))  # (B, HW, 3, C)
+        heads = qkv.chunk(len(self.pre_attention), dim=-1)  # (B, HW, 3, C/4) each
+        mixed = [
+            branch.attend_to(pair, x.shape[1:3])
+            for branch, pair in zip(self.list_proxies(), heads)
+            if isinstance(branch, PreAttentionBranch)
+        ]
+        return torch.cat(mixed, dim=-1)
+
+    def aggregate(self, x: Tensor) -> Tensor:
+        """Aggregate all five segments, (B, H, W, n C) to (B, HW, n, C)."""
+        segments = x.chunk(NUM_SEGMENTS, dim=-1)
+        branches = self.list_proxies()
+        proxies = [branch.aggregate(part) for branch, part in zip(branches, segments)]
+        return torch.cat(proxies, dim=-1)
+
+    def list_proxies(self) -> list[GroupProxies]:
+        """The segments' group proxies, in order; not those of a non-attention branch."""
+        branches = (*self.pre_attention, self.non_attention)
+        return [branch for branch in branches if isinstance(branch, GroupProxies)]
+
     def fuse(self) -> None:
-        """Fold every batch norm and build kernels once; the outputs stay the same."""
-        for branch in self.pre_attention:
-            if isinstance(branch, PreAttentionBranch):
-                branch.fuse()
-        identity = self.pre_attention[0]
-        if isinstance(identity.norm, _BatchNorm):
-            fold_into_qkv(self.qkv, identity.norm)
-            identity.norm = nn.Identity()
+        """Fold batch norms and build kernels once; the outputs stay the same."""
+        for index, branch in enumerate(self.list_proxies()):
+            branch.fuse(1 if self.aggregate_input else 3)
+            if branch.is_mean and not self.aggregate_input:
+                rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
+                fold_into_rows(self.qkv, rows, branch)
 
 
-class PreAttentionBranch(nn.Module):
-    """Group proxies of one segment and the attention of its two heads.
+class PreAttentionBranch(GroupProxies):
+    """Group proxies of one segment, and the attention of two heads.
 
     Args:
         dim (int): Channels c = C/5 of the segment.
-        kernel_size (int, optional): Kernel side of the aggregator; None aggregates
-            nothing (segment 0).
+        kind (str): Kind of the aggregator, see :class:`GroupProxies`.
+        kernel_size (int): Kernel side of the aggregator.
+        width (int): Channels of the two heads together: c, or C/4 where the heads share
+            the proxies of all segments.
         position_kernels (tuple[int, int]): Kernel sides of the relative position
             encoding, one per head.
         scale (float): Factor of the attention result.
@@ -125,33 +177,28 @@ class PreAttentionBranch(nn.Module):
     def __init__(
         self,
         dim: int,
-        kernel_size: int | None,
+        kind: str,
+        kernel_size: int,
+        width: int,
         position_kernels: tuple[int, int],
         scale: float,
         norm_cfg: Mapping,
     ):
-        super().__init__()
-        self.aggregator = (
-            nn.Identity()
-            if kernel_size is None
-            else SharedSeparableConv2d(dim, kernel_size)
-        )
-        self.norm = build_batch_norm(norm_cfg, dim)
-        self.position: nn.Module = HeadwiseConv2d(dim // 2, position_kernels)
-        heads = torch.block_diag(*[torch.full((dim // 2, dim // 2), scale)] * 2)
+        super().__init__(dim, kind, kernel_size, norm_cfg)
+        self.position: nn.Module = HeadwiseConv2d(width // 2, position_kernels)
+        heads = torch.block_diag(*[torch.full((width // 2, width // 2), scale)] * 2)
         self.register_buffer('head_scale', heads, persistent=False)
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
-        batch, height, width, _ = qkv.shape
-        qkv = self.aggregator(qkv).reshape(batch, height * width, 3, -1)
-        # BN sees (B, c, HW, 3): one set of statistics for q, k and v together.
-        proxies = F.hardswish(to_tokens(self.norm(to_map(qkv))))
+        return self.attend_to(self.aggregate(qkv), qkv.shape[1:3])
+
+    def attend_to(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
+        """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
         q, k, v = proxies.unbind(2)  # (B, HW, c) each
-        image = to_map(v.unflatten(1, (height, width)))
+        image = to_map(v.unflatten(1, size))
         position = to_tokens(self.position(image)).flatten(1, 2)
-        mixed = torch.addcmul(self.attend(q, k, v), q, position)
-        return mixed.unflatten(1, (height, width))
+        return torch.addcmul(self.attend(q, k, v), q, position).unflatten(1, size)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Linear attention with a softmax of k over tokens, (B, N, c) each."""
@@ -161,13 +208,9 @@ class PreAttentionBranch(nn.Module):
             context = context * self.head_scale  # (B, c, c), two heads
         return q @ context.to(q.dtype)
 
-    def fuse(self) -> None:
-        """Fold the batch norm into the aggregator, if any, and build kernels once."""
-        if isinstance(self.aggregator, SharedSeparableConv2d):
-            self.aggregator.fuse()
-            self.aggregator.pointwise, self.norm = fold_batch_norm(
-                self.aggregator.pointwise, self.norm
-            )
+    def fuse(self, num_maps: int = 3) -> None:
+        """Fold the batch norm into the aggregator, if it can, and build kernels once."""
+        super().fuse(num_maps)
         if isinstance(self.position, HeadwiseConv2d):
             self.position = self.position.merge()
 
@@ -189,12 +232,39 @@ class NonAttentionBranch(nn.Module):
         return F.hardswish(self.norm(to_tokens(self.aggregator(to_map(qkv)))))
 
 
-def fold_into_qkv(qkv: nn.Linear, norm: _BatchNorm) -> None:
-    """Fold the norm of segment 0, (c,), into the first 3c rows of the projection."""
+def resolve_kinds(kinds: str | Sequence[str]) -> list[str]:
+    """Complete the kind of the three aggregators to five kinds, one per segment."""
+    name = 'GroupMixAttention: kinds'
+    if isinstance(kinds, str):
+        kinds = ('identity', kinds, kinds, kinds, 'conv')
+    check_sequence(name, kinds, NUM_SEGMENTS, 'one per segment, or one name for 1 to 3')
+    for index, kind in enumerate(kinds):
+        last = index == NUM_SEGMENTS - 1
+        choices = ('conv', 'identity') if last else AGGREGATORS
+        check_choice(f'{name}[{index}]', kind, choices)
+    return list(kinds)
+
+
+def resolve_kernel_sizes(kernel_sizes: int | Sequence[int]) -> Sequence[int]:
+    """Complete the kernel sides to three, of segments 1, 2 and 3."""
+    name = 'GroupMixAttention: kernel_sizes'
+    if isinstance(kernel_sizes, int):
+        kernel_sizes = (kernel_sizes,) * 3
+    check_sequence(name, kernel_sizes, 3, 'odd numbers for segments 1, 2 and 3')
+    for index, kernel_size in enumerate(kernel_sizes):
+        check_odd(f'{name}[{index}]', kernel_size)
+    return kernel_sizes
+
+
+def fold_into_rows(qkv: nn.Linear, rows: slice, branch: GroupProxies) -> None:
+    """Fold the batch norm of a branch, (c,), into its 3c rows of the projection."""
+    norm = branch.norm
+    if not isinstance(norm, _BatchNorm):
+        return
     mean, variance = norm.get_buffer('running_mean'), norm.get_buffer('running_var')
     scale = norm.weight / (variance + norm.eps).sqrt()
     shift = norm.bias - scale * mean
-    rows = slice(3 * norm.num_features)
     with torch.no_grad():
         qkv.weight[rows] *= scale.repeat(3)[:, None]
         qkv.bias[rows] = qkv.bias[rows] * scale.repeat(3) + shift.repeat(3)
+    branch.norm = nn.Identity()

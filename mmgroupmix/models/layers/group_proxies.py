@@ -1,0 +1,99 @@
+"""Group proxies: tokens aggregated over their neighbourhood.
+
+Paper: "Advancing Vision Transformers with Group-Mix Attention" (arXiv 2311.15157),
+Section 3.2. The kinds of aggregators are those of its ablation studies.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...arguments import check_choice, check_odd
+from .layout import to_map, to_tokens
+from .norm import build_batch_norm, fold_batch_norm
+from .separable_conv import SharedSeparableConv2d
+
+
+class MapPooling(nn.Module):
+    """Pooling of stride 1 over the K x K tokens around each, as far as they exist.
+
+    Args:
+        pool (Callable): One of PyTorch's functions on (B, C, H, W) maps.
+        kernel_size (int): Odd side K.
+        sign (int): -1 turns a maximum into a minimum. Defaults to 1.
+        **options: Further arguments of the function.
+    """
+
+    def __init__(
+        self, pool: Callable, kernel_size: int, sign: int = 1, **options: object
+    ):
+        super().__init__()
+        self.pool = pool
+        self.kernel_size = kernel_size
+        self.sign = sign
+        self.options = options
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, H, W, C)."""
+        side = self.kernel_size
+        pooled = self.pool(
+            to_map(self.sign * x), side, stride=1, padding=side // 2, **self.options
+        )
+        return self.sign * to_tokens(pooled)
+
+    def extra_repr(self) -> str:
+        """Describe the pooling."""
+        return f'{self.pool.__name__}, kernel_size={self.kernel_size}, sign={self.sign}'
+
+
+#: Aggregators by name; each is built for c channels and a side K.
+AGGREGATORS: dict[str, Callable[[int, int], nn.Module]] = {
+    'identity': lambda dim, side: nn.Identity(),
+    'conv': SharedSeparableConv2d,
+    'max_pool': lambda dim, side: MapPooling(F.max_pool2d, side),
+    'avg_pool': lambda dim, side: MapPooling(F.avg_pool2d, side, count_include_pad=False),
+    'min_pool': lambda dim, side: MapPooling(F.max_pool2d, side, sign=-1),
+}
+
+
+class GroupProxies(nn.Module):
+    """An aggregator, batch norm and Hardswish, shared by several maps such as q, k, v.
+
+    Args:
+        dim (int): Channels c of each map.
+        kind (str): ``'identity'``; ``'conv'``, a separable convolution; ``'max_pool'``,
+            ``'avg_pool'`` or ``'min_pool'``, poolings without weights.
+        kernel_size (int): Odd side of the neighbourhood; unused by ``'identity'``.
+        norm_cfg (dict): Config of the batch norm. Its training statistics pool over all
+            maps.
+
+    Raises:
+        UserError: If an argument is not as described.
+    """
+
+    def __init__(self, dim: int, kind: str, kernel_size: int, norm_cfg: Mapping):
+        super().__init__()
+        check_choice('GroupProxies: kind', kind, AGGREGATORS)
+        check_odd('GroupProxies: kernel_size', kernel_size)
+        self.dim = dim
+        #: Whether aggregating a * x + b gives a * (aggregated x) + b in every channel.
+        self.is_mean = kind in ('identity', 'avg_pool')
+        self.aggregator = AGGREGATORS[kind](dim, kernel_size)
+        self.norm: nn.Module = build_batch_norm(norm_cfg, dim)
+
+    def aggregate(self, x: Tensor) -> Tensor:
+        """(B, H, W, n c), n maps side by side, to proxies (B, HW, n, c)."""
+        aggregated = self.aggregator(x)
+        batch, height, width = x.shape[:3]
+        aggregated = aggregated.reshape(batch, height * width, -1, self.dim)
+        # BN sees (B, c, HW, n): one set of statistics for all maps together.
+        return F.hardswish(to_tokens(self.norm(to_map(aggregated))))
+
+    def fuse(self, num_maps: int = 3) -> None:
+        """Fold the batch norm into the convolution, if the aggregator is one."""
+        if isinstance(self.aggregator, SharedSeparableConv2d):
+            self.aggregator.fuse(num_maps)
+            self.aggregator.pointwise, self.norm = fold_batch_norm(
+                self.aggregator.pointwise, self.norm
+            )
