@@ -6,6 +6,7 @@ from .backbones import (
     GroupMixFormer,
     MetaFormer,
     PoolFormer,
+    WithAggregators,
     WithExternalAttention,
 )
 from .blocks import ExternalAttentionBlock, MetaFormerBlock
@@ -20,6 +21,8 @@ from .token_mixers import (
     RandomMixing,
     SelfAttention,
     SpatialFC,
+    SpatialReductionAttention,
+    WindowAttention,
 )
 
 __all__ = [
@@ -38,6 +41,9 @@ __all__ = [
     'RandomMixing',
     'SelfAttention',
     'SpatialFC',
+    'SpatialReductionAttention',
+    'WindowAttention',
+    'WithAggregators',
     'WithExternalAttention',
     'convert_state_dict',
     'token_mixers',

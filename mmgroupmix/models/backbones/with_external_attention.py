@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from mmengine.registry import MODELS as ROOT_MODELS
-from mmengine.registry import Registry
 from torch import Tensor, nn
 
-from ...arguments import check_argument, check_names, suggest
+from ...arguments import check_names
 from ...errors import UnknownArgumentError, UserError
 from ...registry import MODELS
 from ..blocks.external_attention_block import ExternalAttentionBlock
+from .base_backbone import build_backbone
 
 
 @MODELS.register_module(name='WithExternalAttention')
@@ -65,7 +64,7 @@ def add_external_attention(
             'dict(channels=2048).'
         )
     block, stage = build_block(external_attention)
-    backbone = build_backbone(base, backbone_arguments)
+    backbone = build_backbone('WithExternalAttention', base, backbone_arguments)
     if hasattr(backbone, 'external_attention'):
         raise UserError(
             f'WithExternalAttention: {type(backbone).__name__} has external_attention '
@@ -93,32 +92,6 @@ def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
             'for the last.'
         )
     return ExternalAttentionBlock(**arguments), stage
-
-
-def build_backbone(base: str | type, arguments: Mapping) -> nn.Module:
-    """Build ``dict(type=base, **arguments)`` in the toolbox of the config."""
-    with ROOT_MODELS.switch_scope_and_registry(None) as registry:
-        if isinstance(base, str):
-            try:
-                is_registered = registry.get(base) is not None
-            except RuntimeError:  # from mmengine, for a name that looks like a module
-                is_registered = False
-            name = 'WithExternalAttention: base'
-            expected = 'a registered backbone, such as ResNet or mmdet.ResNet'
-            expected += '' if is_registered else suggest_backbone(registry, base)
-            check_argument(is_registered, name, base, expected)
-        return registry.build(dict(arguments, type=base))
-
-
-def suggest_backbone(registry: Registry, name: str) -> str:
-    """' (did you mean 'x'?)' for the same name in another toolbox, or the nearest one."""
-    names = [
-        f'{scope}.{known}'
-        for scope, child in sorted(registry.root.children.items())
-        for known in child.module_dict
-    ]
-    same = [known for known in names if known.endswith(f'.{name}')]
-    return suggest(same[0] if same else name, (*registry.module_dict, *names))
 
 
 def pass_map(

@@ -27,7 +27,7 @@ class WindowAttention(nn.Module):
         window_size (int): Side M of a window. The map is padded with zeros to a multiple
             of it, and the padding takes part in the attention. Defaults to 7.
         shifted (bool): Shift the windows by M // 2, with a cyclic shift of the map and a
-            mask. Defaults to False.
+            mask; not along a side that is a single window. Defaults to False.
 
     Raises:
         UserError: If an argument is not as described.

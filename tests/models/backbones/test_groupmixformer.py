@@ -190,6 +190,59 @@ def test_aggregators_and_norms_reach_every_block():
     assert norms and all(isinstance(norm, torch.nn.SyncBatchNorm) for norm in norms)
 
 
+# Eight heads of C/8 channels need multiples of 40.
+WIDER = dict(NANO, embed_dims=(40, 40, 80, 40))
+
+
+@pytest.mark.smoke
+def test_aggregators_can_differ_between_stages():
+    aggregators = dict(
+        kinds=['conv', 'max_pool', ('identity',) * 5, 'identity'],
+        kernel_sizes=[(5, 7, 9), 3, (3, 5, 7), 7],
+    )
+    backbone = GroupMixFormer(WIDER, aggregators=aggregators)
+    branches = [s.blocks[0].token_mixer.pre_attention[3] for s in backbone.stages]
+    assert branches[0].aggregator.depthwise.kernel_size == (9, 9)
+    assert branches[1].aggregator.kernel_size == 3
+    kinds = [type(branch.aggregator).__name__ for branch in branches]
+    assert kinds == ['SharedSeparableConv2d', 'MapPooling', 'Identity', 'Identity']
+    last = [type(s.blocks[0].token_mixer.non_attention).__name__ for s in backbone.stages]
+    assert last == ['NonAttentionBranch'] * 2 + ['GroupProxies', 'NonAttentionBranch']
+
+
+@pytest.mark.smoke
+def test_other_mixers_replace_group_mix_attention():
+    swin = [
+        dict(type='WindowAttention', num_heads=4),
+        dict(type='WindowAttention', num_heads=4, shifted=True),
+    ]
+    arch = dict(WIDER, depths=(3, 1, 2, 1))
+    backbone = GroupMixFormer(arch, token_mixers=[swin] * 4)
+    shifts = [
+        [block.token_mixer.attention.shift_size[0] for block in stage.blocks]
+        for stage in backbone.stages
+    ]
+    assert shifts == [[0, 3, 0], [0], [0, 3], [0]]
+    with pytest.raises(ValueError, match='aggregators=.*expected None, as token_mixers'):
+        GroupMixFormer(WIDER, token_mixers='Identity', aggregators=dict(kernel_sizes=3))
+
+
+@pytest.mark.smoke
+def test_an_ablation_starts_from_its_own_checkpoint(tmp_path):
+    arguments = dict(aggregators=dict(kinds=('identity',) * 5))
+    saved = randomize_batch_norms(GroupMixFormer(WIDER, **arguments))
+    state = {f'backbone.{key}': value for key, value in saved.state_dict().items()}
+    torch.save(dict(state_dict=state), tmp_path / 'epoch_300.pth')
+    init_cfg = dict(type='Pretrained', checkpoint=str(tmp_path / 'epoch_300.pth'))
+    loaded = GroupMixFormer(WIDER, init_cfg=init_cfg, **arguments)
+    loaded.init_weights()
+    assert loaded.state_dict().keys() == saved.state_dict().keys()
+    for key, value in saved.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+    with pytest.raises(ValueError, match='GroupMixFormer'):
+        GroupMixFormer(WIDER, init_cfg=init_cfg).init_weights()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('arch', ['m', 's', 'b', 'l'])
 def test_every_architecture_runs_and_fuses(arch):

@@ -48,7 +48,11 @@ from ..small_backbones import NANO
         (dict(arch='t', norm_cfg=dict(type='GN', num_groups=2)), ValueError, 'GroupNorm'),
         (dict(arch='t', norm_cfg=None), ValueError, 'norm_cfg=None.*SyncBN'),
         (dict(arch='t', norm_cfg=dict(type='BNN')), ValueError, "'BNN'.*SyncBN"),
-        (dict(arch='t', aggregators=dict(kernel_sizes=3)), ValueError, 'kernel_sizes=3'),
+        (
+            dict(arch='t', aggregators=dict(kernel_sizes=4)),
+            ValueError,
+            'kernel_sizes.*=4',
+        ),
         (
             dict(arch='t', frozen_stages=5),
             ValueError,

@@ -17,6 +17,8 @@ ARGUMENTS = {
     'RandomMixing': dict(num_tokens=HEIGHT * WIDTH),
     'SelfAttention': dict(head_dim=8),
     'SpatialFC': dict(num_tokens=HEIGHT * WIDTH),
+    'SpatialReductionAttention': dict(reduction=2),
+    'WindowAttention': dict(window_size=3, shifted=True),
 }
 ON_TOKENS = (
     'ExternalAttention',
