@@ -110,6 +110,7 @@ def test_images_at_one_scale_are_prepared_as_in_the_toolbox(name, file):
     'part, message',
     [
         ('{parts: [absent]}', "recipe of a: unknown part 'absent'"),
+        ('{base: absent}', "recipe of a: unknown base 'absent'"),
         ('{settings: {length: {value: 3}}}', 'recipe of a: length has .*value.*expected'),
         (
             '{settings: {length: {value: 3, kind: guess, source: mine}}}',

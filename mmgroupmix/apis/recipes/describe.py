@@ -155,7 +155,7 @@ def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
             dropout[kind] = module.p
     recipe = {
         'backbone': backbone,
-        'stochastic depth': max(drop_paths, default=0.0),
+        'stochastic depth': round(max(drop_paths, default=0.0), 6),
         'dropout': dropout or NONE,
         'initial weights': cfg.get('load_from') or start or 'random',
         'preprocessing': settings.pop('data_preprocessor', None)

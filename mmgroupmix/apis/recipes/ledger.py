@@ -38,7 +38,8 @@ def read_ledger(folder: str | Path) -> dict[str, dict[str, Setting]]:
     """Read the ledger.
 
     Each file has ``parts``, which map names of settings to value, kind and source, and
-    ``experiments``, which name their parts and have settings of their own.
+    ``experiments``, which name their parts and have settings of their own. An ablation
+    names as ``base`` the experiment, read before it, whose other settings it has.
 
     Args:
         folder (str | Path): The folder of the ``.yml`` files.
@@ -47,10 +48,10 @@ def read_ledger(folder: str | Path) -> dict[str, dict[str, Setting]]:
         dict[str, dict[str, Setting]]: The settings of each experiment by its name.
 
     Raises:
-        UserError: If an experiment names an unknown part, or a line lacks value, kind or
-            source.
+        UserError: If an experiment names an unknown part or base, or a line lacks value,
+            kind or source.
     """
-    ledger = {}
+    ledger: dict[str, dict[str, Setting]] = {}
     for path in sorted(Path(folder).glob('*.yml')):
         file = yaml.safe_load(path.read_text())
         parts = file.get('parts') or {}
@@ -61,7 +62,10 @@ def read_ledger(folder: str | Path) -> dict[str, dict[str, Setting]]:
                     raise UserError(f'recipe of {name}: unknown part {part!r}')
                 lines |= parts[part]
             lines |= experiment.get('settings') or {}
-            ledger[name] = {
+            base = experiment.get('base')
+            if base is not None and base not in ledger:
+                raise UserError(f'recipe of {name}: unknown base {base!r}')
+            ledger[name] = dict(ledger.get(base, {})) | {
                 key: _read_line(name, key, line) for key, line in lines.items()
             }
     return ledger

@@ -70,6 +70,7 @@ def add_aggregators(
             f'WindowMSA or SpatialReductionAttention, such as SwinTransformer or '
             f'mmdet.PyramidVisionTransformer. {type(backbone).__name__} has neither.'
         )
+    backbone.register_forward_hook(return_tuple)
     return backbone
 
 
@@ -209,3 +210,10 @@ def tell_size(module: nn.Module, args: tuple, kwargs: dict) -> None:
     height, width = kwargs['hw_shape'] if 'hw_shape' in kwargs else args[1]
     attention: Any = module.get_submodule('attn')
     attention.size = (int(height), int(width))
+
+
+def return_tuple(
+    module: nn.Module, args: tuple, maps: Tensor | Sequence[Tensor]
+) -> Tensor | tuple[Tensor, ...]:
+    """Forward hook: mmdetection's PVT returns a list, which mmpretrain's necks refuse."""
+    return maps if isinstance(maps, Tensor) else tuple(maps)

@@ -1,0 +1,11 @@
+"""Mask R-CNN with GroupMixFormer-T: aggregators of 3x3, 5x5 and 7x7 only."""
+
+# The paper's figure is not at hand.
+_base_ = 'mask_rcnn_gmf_t_1x_coco.py'
+# It starts from the last checkpoint of gmf_t_aggregators_only_in1k.py.
+model = dict(
+    backbone=dict(
+        aggregators=dict(kinds=['identity', 'conv', 'conv', 'conv', 'identity']),
+        init_cfg=dict(checkpoint='work_dirs/gmf_t_aggregators_only_in1k/epoch_300.pth'),
+    )
+)
