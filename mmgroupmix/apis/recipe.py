@@ -1,4 +1,4 @@
-"""The command ``tools/recipe.py``: the recipe of a config, with its sources."""
+"""The command ``tools/recipe.py``: recipes with the source of every setting."""
 
 import argparse
 import logging
@@ -6,16 +6,26 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from .command_line import run_command
 from .config.read import read_config
 from .recipes.describe import NONE, describe_recipe
 from .recipes.ledger import Setting, find_ledger, read_ledger
+from .recipes.page import write_recipes
+from .recipes.table import format_table, format_value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: print_recipe(args))
+    action = write_page if args.write else print_recipe
+    return run_command(lambda: action(args))
+
+
+def write_page(args: argparse.Namespace) -> None:
+    """Write the ledger into a page, between its two markers."""
+    write_recipes(Path(args.write), find_ledger(args.config or 'configs/any.py'))
+    print(f'recipes written into {args.write}')
 
 
 def print_recipe(args: argparse.Namespace) -> None:
@@ -24,6 +34,8 @@ def print_recipe(args: argparse.Namespace) -> None:
     Raises:
         UserError: If a file is missing or is not a config of the three toolboxes.
     """
+    if args.config is None:
+        raise UserError('no config given, expected one, such as configs/gmf_t_in1k.py')
     recipe = _describe_quietly(args.config)
     if args.diff:
         other = _describe_quietly(args.diff)
@@ -36,7 +48,9 @@ def print_recipe(args: argparse.Namespace) -> None:
             )
             for name in names
         ]
-        _print_table(('setting', Path(args.config).stem, Path(args.diff).stem), rows)
+        print(
+            format_table(('setting', Path(args.config).stem, Path(args.diff).stem), rows)
+        )
         return
     ledger = read_ledger(find_ledger(args.config)).get(Path(args.config).stem, {})
     unknown = Setting(None, '', '')
@@ -44,13 +58,11 @@ def print_recipe(args: argparse.Namespace) -> None:
         name: line if (line := ledger.get(name, unknown)).value == value else unknown
         for name, value in recipe.items()
     }
-    _print_table(
-        ('setting', 'value', 'kind', 'source'),
-        [
-            (name, format_value(value), lines[name].kind, lines[name].source)
-            for name, value in recipe.items()
-        ],
-    )
+    table = [
+        (name, format_value(value), lines[name].kind, lines[name].source)
+        for name, value in recipe.items()
+    ]
+    print(format_table(('setting', 'value', 'kind', 'source'), table))
 
 
 def _describe_quietly(config: str) -> dict[str, Any]:
@@ -62,32 +74,18 @@ def _describe_quietly(config: str) -> dict[str, Any]:
         logging.disable(logging.NOTSET)
 
 
-def format_value(value: Any) -> str:
-    """A value in one line: 'RandomFlip(prob=0.5)' for a dict with a type."""
-    if isinstance(value, dict):
-        inner = ', '.join(
-            f'{k}={format_value(v)}' for k, v in value.items() if k != 'type'
-        )
-        return f'{value.get("type", "")}({inner})'
-    if isinstance(value, list):
-        return f'[{", ".join(map(format_value, value))}]'
-    return str(value)
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print('| ' + ' | '.join(header) + ' |')
-    print('|' + '---|' * len(header))
-    for row in rows:
-        print('| ' + ' | '.join(cell.replace('|', '/') for cell in row) + ' |')
-
-
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description='Print the recipe of a config: every setting that moves results, '
         'with its value, and where it comes from.'
     )
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', nargs='?', help='config file')
     parser.add_argument(
         '--diff', metavar='OTHER', help='print the settings that differ in another config'
+    )
+    parser.add_argument(
+        '--write',
+        metavar='PAGE',
+        help='write all recipes into a page of the documentation',
     )
     return parser

@@ -13,10 +13,11 @@ from mmengine.config import Config
 from mmgroupmix.apis.recipe import main
 from mmgroupmix.apis.recipes.describe import describe_recipe
 from mmgroupmix.apis.recipes.ledger import KINDS, read_ledger
+from mmgroupmix.apis.recipes.table import format_value
 from mmgroupmix.errors import UserError
 
 from ..commands import shipped_config
-from .experiments import CONFIGS, read
+from .experiments import CONFIGS, REPOSITORY, read
 
 LEDGER = read_ledger(CONFIGS / 'recipes')
 EXPERIMENTS = {
@@ -196,3 +197,46 @@ def test_two_experiments_are_compared_setting_by_setting(capsys):
 def test_a_config_that_does_not_exist_is_named(capsys):
     assert main(['absent.py']) == 2
     assert 'config file not found: absent.py' in capsys.readouterr().err
+
+
+@pytest.mark.smoke
+def test_several_optimizers_are_refused(tmp_path, capsys):
+    config = tmp_path / 'two.py'
+    config.write_text(
+        f"_base_ = '{CONFIGS / 'gmf_t_in1k.py'}'\n"
+        'optim_wrapper = dict(_delete_=True, generator=dict(), discriminator=dict())\n'
+    )
+    assert main([str(config)]) == 2
+    message = 'optim_wrapper has generator, discriminator, expected one optimizer'
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.smoke
+def test_the_page_holds_the_ledger_as_it_is(tmp_path):
+    page = tmp_path / 'reproduce.md'
+    committed = (REPOSITORY / 'docs' / 'reproduce.md').read_text()
+    page.write_text(committed)
+    assert main(['--write', str(page), str(CONFIGS / 'gmf_t_in1k.py')]) == 0
+    assert page.read_text() == committed
+
+
+@pytest.mark.smoke
+def test_the_page_states_value_kind_and_source_of_every_line():
+    page = (REPOSITORY / 'docs' / 'reproduce.md').read_text()
+    rows = {tuple(row) for row in table(page)}
+    lines = [(name, line) for r in LEDGER.values() for name, line in r.items()]
+    missing = [
+        (name, line)
+        for name, line in lines
+        if (name, format_value(line.value), line.kind, line.source) not in rows
+    ]
+    assert not missing
+
+
+@pytest.mark.smoke
+def test_a_page_without_markers_is_left_alone(tmp_path, capsys):
+    page = tmp_path / 'notes.md'
+    page.write_text('mine')
+    assert main(['--write', str(page), str(CONFIGS / 'gmf_t_in1k.py')]) == 2
+    assert 'notes.md is not a page for recipes' in capsys.readouterr().err
+    assert page.read_text() == 'mine'

@@ -17,6 +17,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ...errors import UserError
 from ..config.tree import as_list, type_name
 from ..tasks import infer_task
 
@@ -35,6 +36,9 @@ def describe_recipe(cfg: Config) -> dict[str, Any]:
 
     Returns:
         dict[str, Any]: Names of settings to numbers, texts, lists and dicts of them.
+
+    Raises:
+        UserError: If the config is not of these toolboxes or has several optimizers.
     """
     infer_task(cfg)
     try:
@@ -52,6 +56,11 @@ def describe_recipe(cfg: Config) -> dict[str, Any]:
 def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """Optimizer, rates, decay, schedule, length, averages."""
     wrapper = cfg.optim_wrapper
+    if 'optimizer' not in wrapper:
+        raise UserError(
+            f'optim_wrapper has {", ".join(wrapper)}, expected one optimizer: '
+            'recipes with several are not described'
+        )
     optimizer = dict(wrapper.optimizer)
     lr, decay = optimizer.pop('lr'), optimizer.pop('weight_decay', 0)
     optimizer.pop('fused', None)
