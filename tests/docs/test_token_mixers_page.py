@@ -10,7 +10,13 @@ from mmengine.config import Config
 from torch import nn
 
 from mmgroupmix.errors import CheckpointError, UserError
-from mmgroupmix.models import MetaFormer, MetaFormerBlock, PoolFormer, token_mixers
+from mmgroupmix.models import (
+    GroupMixAttention,
+    MetaFormer,
+    MetaFormerBlock,
+    PoolFormer,
+    token_mixers,
+)
 from mmgroupmix.registry import MODELS, TOKEN_MIXERS
 
 from .pages import REPOSITORY, find_code, find_tables, read_page
@@ -133,10 +139,15 @@ def test_the_page_names_every_mixer_and_its_arguments():
 
 
 @pytest.mark.smoke
-def test_the_page_names_arguments_that_exist():
-    table = PAGE.partition('## Change the block around the mixer')[2].partition(
-        '## Rules for a mixer'
-    )[0]
-    named = re.findall(r'^\| `(\w+)` \|', table, flags=re.MULTILINE)
-    assert len(named) >= 8
-    assert set(named) <= set(inspect.signature(MetaFormer.__init__).parameters)
+@pytest.mark.parametrize(
+    'title, function, count',
+    [
+        ('Change the block around the mixer', MetaFormer.__init__, 8),
+        ('Change the aggregators of GroupMixFormer', GroupMixAttention.__init__, 3),
+    ],
+)
+def test_the_page_names_arguments_that_exist(title, function, count):
+    section = PAGE.partition(f'## {title}')[2].partition('## ')[0]
+    named = re.findall(r'^\| `(\w+)` \|', section, flags=re.MULTILINE)
+    assert len(named) >= count
+    assert set(named) <= set(inspect.signature(function).parameters)
