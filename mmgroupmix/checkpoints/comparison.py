@@ -14,6 +14,7 @@ _ADDED_PARTS = re.compile(r'out_norms\.\d+\.|external_attention\.')
 
 #: The arguments of a backbone, and patterns of the tensors that depend on them.
 _ARGUMENT_PATTERNS = {
+    'aggregators': r'\.token_mixer\.(pre|non)_attention\.',
     'token_mixers': r'\.token_mixer\.',
     'layer_scale': r'\.layer_scale\d$',
     'position_embeddings': r'\.position_embedding\.',
@@ -103,6 +104,8 @@ def find_differing_arguments(
         next((k for k, part in _ARGUMENT_PATTERNS.items() if re.search(part, key)), None)
         for key in keys
     }
+    if 'token_mixers' in found:
+        found.discard('aggregators')  # another mixer has none
     return [] if None in found else [name for name in _ARGUMENT_PATTERNS if name in found]
 
 

@@ -239,8 +239,10 @@ def test_an_ablation_starts_from_its_own_checkpoint(tmp_path):
     assert loaded.state_dict().keys() == saved.state_dict().keys()
     for key, value in saved.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value), key
-    with pytest.raises(ValueError, match='GroupMixFormer'):
+    with pytest.raises(ValueError, match='different aggregators than this'):
         GroupMixFormer(WIDER, init_cfg=init_cfg).init_weights()
+    with pytest.raises(ValueError, match='different token_mixers than this'):
+        GroupMixFormer(WIDER, init_cfg=init_cfg, token_mixers='Identity').init_weights()
 
 
 @pytest.mark.slow
