@@ -15,10 +15,10 @@ from mmgroupmix.mini_data import write_mini_ade20k
 from mmgroupmix.models import EAMLP, ExternalAttention, MetaFormer
 from mmgroupmix.visualization.attention_maps import (
     AttentionRecord,
-    blend_heatmap,
     draw_attention_maps,
     record_attention,
 )
+from mmgroupmix.visualization.panels import blend_heatmap
 
 from ..commands import REPOSITORY, run_tool
 
