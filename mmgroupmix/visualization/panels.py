@@ -1,5 +1,6 @@
 """Panels of a picture: images, heat maps over them, and the grid as a PNG."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 #: A title and an RGB image, uint8, of shape (H, W, 3); None leaves a place empty.
 Panel = tuple[str, np.ndarray] | None
 
-#: Width of a panel and height of its title, in inches.
-PANEL_WIDTH, TITLE_HEIGHT = 1.8, 0.3
+#: Width of a panel, height of a line of text and of the margins of a text, in inches.
+PANEL_WIDTH, TEXT_HEIGHT, TEXT_MARGIN = 1.8, 0.15, 0.15
+#: Characters of a caption that fit into an inch.
+CHARACTERS_PER_INCH = 14
 
 
 def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
@@ -79,12 +82,17 @@ def draw_panels(
     from matplotlib.figure import Figure
 
     columns = len(lines[0])
+    width = PANEL_WIDTH * columns
     heights = [
-        TITLE_HEIGHT + PANEL_WIDTH * max(p[1].shape[0] / p[1].shape[1] for p in line if p)
+        max(
+            measure_text(title) + PANEL_WIDTH * image.shape[0] / image.shape[1]
+            for title, image in filter(None, line)
+        )
         for line in lines
     ]
-    height = sum(heights) + TITLE_HEIGHT * bool(caption)
-    figure = Figure(figsize=(PANEL_WIDTH * columns, height), layout='constrained')
+    caption = textwrap.fill(caption, int(CHARACTERS_PER_INCH * width))
+    height = sum(heights) + measure_text(caption)
+    figure = Figure(figsize=(width, height), layout='constrained')
     grid = figure.subplots(len(lines), columns, squeeze=False, height_ratios=heights)
     panels = [panel for line in lines for panel in line]
     for axes, panel in zip(grid.flat, panels, strict=True):
@@ -95,3 +103,8 @@ def draw_panels(
     if caption:
         figure.supxlabel(caption, fontsize=9)
     figure.savefig(out_file, dpi=120)
+
+
+def measure_text(text: str) -> float:
+    """The height of a text with its margins in inches; 0 without a text."""
+    return TEXT_MARGIN + TEXT_HEIGHT * len(text.splitlines()) if text else 0.0

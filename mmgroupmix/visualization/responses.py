@@ -141,21 +141,27 @@ def describe_aggregator(branch: nn.Module) -> str:
     )
 
 
-def draw_responses(
-    records: Sequence[ResponseRecord], out_file: str | Path, caption: str = ''
-) -> None:
+def draw_responses(records: Sequence[ResponseRecord], out_file: str | Path) -> None:
     """Draw three lines per image: the branches, and below them their two heads each.
+
+    The magnitudes of branches differ by far more than those of positions. So each map has
+    its own scale, whose limits are in its title.
 
     Args:
         records (Sequence[ResponseRecord]): Records of one mixer that
             :func:`record_responses` filled, one per image.
         out_file (str | Path): The PNG file to write.
-        caption (str): Text below the grid. Defaults to '': none.
 
     Raises:
         ValueError: If a record is empty.
     """
-    draw_panels([line for r in records for line in build_lines(r)], out_file, caption)
+    lines = [line for record in records for line in build_lines(record)]
+    draw_panels(
+        lines,
+        out_file,
+        f'{records[0].mixer}: mean absolute activation of the channels; in each panel '
+        'blue is the lowest, red the highest value',
+    )
 
 
 def build_lines(record: ResponseRecord) -> list[list[Panel]]:
@@ -163,13 +169,19 @@ def build_lines(record: ResponseRecord) -> list[list[Panel]]:
     image = record.image
     if image is None or not record.outputs:
         raise ValueError('the record is empty: the model has made no forward pass')
-    branches = zip(record.titles, record.compute_segment_responses())
-    lines: list[list[Panel]] = [
-        [('image', image), *((t, blend_heatmap(image, m)) for t, m in branches)]
-    ]
-    heads = record.compute_head_responses()
-    for head in range(HEADS_PER_BRANCH):
-        maps = [(HEADS_PER_BRANCH * i + head, pair[head]) for i, pair in enumerate(heads)]
-        panels = [(f'head {i}', blend_heatmap(image, m)) for i, m in maps]
-        lines.append([None, *panels, None])
+
+    def build_panel(title: str, response: Tensor) -> Panel:
+        low, high = response.min().item(), response.max().item()
+        blended = blend_heatmap(image, response, (low, high))
+        return f'{title}\n{low:.2g} to {high:.2g}', blended
+
+    segments = zip(record.titles, record.compute_segment_responses())
+    lines: list[list[Panel]] = [[('image', image), *(build_panel(*s) for s in segments)]]
+    pairs = record.compute_head_responses()
+    for offset in range(HEADS_PER_BRANCH):
+        heads = [
+            build_panel(f'head {HEADS_PER_BRANCH * branch + offset}', pair[offset])
+            for branch, pair in enumerate(pairs)
+        ]
+        lines.append([None, *heads, None])
     return lines
