@@ -21,6 +21,7 @@ from .drawing import add_drawing_options, check_one_pass, resolve_out_file
 from .inferencer import build_inferencer
 from .tasks import CLASSIFICATION
 
+CAM_CAPTION = 'Grad-CAM, from blue (no evidence for the class) to red (the strongest)'
 SUFFIXES = dict(responses='_responses.png', cam='_cam.png')
 
 
@@ -96,9 +97,7 @@ def _draw_cams(
         ]
         lines.append(build_cam_line(record.image, cams, titles))
     out_file.parent.mkdir(parents=True, exist_ok=True)
-    draw_panels(
-        lines, out_file, 'Grad-CAM: blue no evidence for the class, red the strongest'
-    )
+    draw_panels(lines, out_file, CAM_CAPTION)
     print(f'\n{out_file}: Grad-CAM of {len(lines)} image(s)')
 
 
