@@ -22,6 +22,7 @@ PRELOADED = [
     'mmgroupmix.apis.test',
     'mmgroupmix.apis.infer',
     'mmgroupmix.apis.draw_attention',
+    'mmgroupmix.apis.draw_responses',
     'scipy.ndimage',
     'sklearn.datasets',
     *(
@@ -43,7 +44,8 @@ def run_command(command, arguments, cwd, timeout=500):
     """Run a command of ``mmgroupmix.apis`` in a forked process.
 
     Args:
-        command (str): 'train', 'test', 'infer' or 'draw_attention'.
+        command (str): 'train', 'test', 'infer', 'draw_attention' or
+            'draw_responses'.
         arguments (Sequence[object]): Its arguments, converted to str.
         cwd (Path): The folder to run it in.
         timeout (float): Seconds after which it is killed.

@@ -1,1 +1,1 @@
-"""The commands of the package: train, test, infer and draw_attention."""
+"""The commands of the package, one module each."""

@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..errors import UserError
 from ..visualization.attention_maps import draw_attention_maps, record_attention
 from .command_line import run_command
+from .drawing import add_drawing_options, check_one_pass, resolve_out_file
 from .inferencer import build_inferencer
+
+SUFFIX = '_attention.png'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,26 +26,13 @@ def draw_attention(args: argparse.Namespace) -> None:
     Raises:
         UserError: For anything that the user can correct.
     """
-    if not Path(args.image).is_file():
-        raise UserError(f'image not found: {args.image}')
-    out_file = Path(args.out or f'{Path(args.image).stem}_attention.png')
-    if out_file.suffix.lower() != '.png':
-        raise UserError(f'--out {out_file}: expected the name of a .png file')
-    if out_file.exists() and not args.overwrite:
-        raise UserError(
-            f'{out_file} exists already. Give another --out, or --overwrite to replace '
-            'it.'
-        )
+    out_file = resolve_out_file([args.image], args.out, SUFFIX, args.overwrite)
     _, inferencer = build_inferencer(args.config, args.checkpoint, args.device)
     inferencer.show_progress = False  # pointless for one image; mmpretrain ignores it
     with record_attention(inferencer.model) as record:
         inferencer(str(args.image))
-    if record.attention is None or record.num_passes > 1:
-        raise UserError(
-            f'{args.config} predicts {record.num_passes} windows or views of the image, '
-            "of which only one would be drawn. Set model.test_cfg.mode to 'whole', or "
-            'take a pipeline without augmentation.'
-        )
+    check_one_pass(args.config, record.num_passes)
+    assert record.attention is not None  # for mypy: there was one pass
     out_file.parent.mkdir(parents=True, exist_ok=True)
     draw_attention_maps(record, args.rows, out_file)
     heads, height, width, num_memories = record.attention.shape
@@ -71,11 +59,5 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar='ROW',
         help='rows of Mk, from 0; default: 0 to 6',
     )
-    parser.add_argument(
-        '--out', help='PNG to write; default: <image name>_attention.png here'
-    )
-    parser.add_argument('--device', help='as cuda:0; default: a GPU if there is one')
-    parser.add_argument(
-        '--overwrite', action='store_true', help='replace the PNG if it exists'
-    )
+    add_drawing_options(parser, f'<image name>{SUFFIX}')
     return parser

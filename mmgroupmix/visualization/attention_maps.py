@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..models.backbones import EAMLP
 from ..models.token_mixers import ExternalAttention, MultiHeadExternalAttention
+from .panels import Panel, blend_heatmap, denormalize, draw_panels
 
 #: The largest number of panels in a line of the picture.
 MAX_COLUMNS = 9
@@ -101,29 +100,6 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
             hook.remove()
 
 
-def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
-    """Undo the normalisation of an image.
-
-    Args:
-        image (Tensor): The input of a backbone, of shape (3, H, W).
-        data_preprocessor (nn.Module): The data preprocessor of mmseg, mmdet or
-            mmpretrain that made it.
-
-    Returns:
-        np.ndarray: The image in RGB, uint8, of shape (H, W, 3).
-    """
-    image = image.detach().float().cpu()
-    mean, std = (getattr(data_preprocessor, name, None) for name in ('mean', 'std'))
-    if mean is not None and std is not None:
-        image = image * std.cpu().view(-1, 1, 1) + mean.cpu().view(-1, 1, 1)
-    # Datasets load BGR. The attribute that says whether it is converted to RGB is private
-    # in mmengine, mmdet and the maintained mmseg, public in classic mmseg and mmpretrain.
-    names = ('_channel_conversion', 'channel_conversion', 'to_rgb')
-    is_rgb = any(getattr(data_preprocessor, name, False) for name in names)
-    image = image if is_rgb else image.flip(0)
-    return image.clamp(0, 255).byte().permute(1, 2, 0).numpy()
-
-
 def draw_attention_maps(
     record: AttentionRecord, rows: Sequence[int], out_file: str | Path
 ) -> None:
@@ -167,43 +143,8 @@ def draw_attention_maps(
         else [[image_panel, *row] for row in maps]
     )
     columns = min(len(groups[0]), MAX_COLUMNS)
-    panels: list[tuple[str, np.ndarray] | None] = []
+    lines: list[list[Panel]] = []
     for group in groups:
-        panels += [*group, *[None] * (-len(group) % columns)]
-
-    # Without pyplot, which would keep every figure and choose a display.
-    from matplotlib.figure import Figure
-
-    lines = len(panels) // columns
-    aspect = image.shape[0] / image.shape[1]
-    figure = Figure(
-        figsize=(1.8 * columns, (1.8 * aspect + 0.3) * lines), layout='constrained'
-    )
-    for axes, panel in zip(figure.subplots(lines, columns, squeeze=False).flat, panels):
-        axes.axis('off')
-        if panel:
-            axes.set_title(panel[0], fontsize=9)
-            axes.imshow(panel[1])
-    figure.savefig(out_file, dpi=120)
-
-
-def blend_heatmap(image: np.ndarray, attention: Tensor) -> np.ndarray:
-    """Lay an attention map over an image.
-
-    Args:
-        image (np.ndarray): Of shape (H, W, 3), uint8.
-        attention (Tensor): Of shape (h, w).
-
-    Returns:
-        np.ndarray: The map in colours from blue (lowest) to red (highest), blended with
-        the image, of shape (H, W, 3), uint8.
-    """
-    from matplotlib import colormaps
-
-    attention = F.interpolate(
-        attention[None, None], image.shape[:2], mode='bilinear', align_corners=False
-    )
-    low, high = torch.aminmax(attention)
-    scaled = ((attention - low) / (high - low).clamp_min(1e-12))[0, 0].numpy()
-    colors = colormaps['jet'](scaled)[..., :3] * 255
-    return (0.5 * image + 0.5 * colors).astype(np.uint8)
+        padded = [*group, *[None] * (-len(group) % columns)]
+        lines += [padded[i : i + columns] for i in range(0, len(padded), columns)]
+    draw_panels(lines, out_file)

@@ -1,4 +1,4 @@
-"""The page on attention maps: its configs are complete as printed."""
+"""The page on attention maps and responses: its configs are complete as printed."""
 
 import re
 
@@ -7,7 +7,11 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-from mmgroupmix.models import ExternalAttention, MultiHeadExternalAttention
+from mmgroupmix.models import (
+    ExternalAttention,
+    GroupMixAttention,
+    MultiHeadExternalAttention,
+)
 
 from .pages import REPOSITORY, read_page
 
@@ -16,18 +20,18 @@ CONFIGS = re.findall(r'`(\w+\.py)`, [^\n]*:\n\n```python\n(.*?)```', PAGE, re.DO
 
 
 @pytest.mark.smoke
-def test_the_page_has_a_config_for_each_picture():
-    assert [name for name, _ in CONFIGS] == ['eanet_r18.py', 'eamlp_7.py']
+def test_the_page_has_a_config_for_each_figure():
+    assert [name for name, _ in CONFIGS] == ['eanet_r18.py', 'eamlp_7.py', 'gmf_m.py']
 
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('name, text', CONFIGS, ids=[name for name, _ in CONFIGS])
-def test_a_config_of_the_page_builds_a_model_with_attention_to_draw(name, text, tmp_path):
+def test_a_config_of_the_page_builds_a_model_with_something_to_draw(name, text, tmp_path):
     (tmp_path / 'mmgroupmix').symlink_to(REPOSITORY)
     (tmp_path / name).write_text(text)
     cfg = Config.fromfile(tmp_path / name)
     cfg.model.backbone.init_cfg = None
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device('meta'):
         model = MODELS.build(cfg.model)
-    kinds = (ExternalAttention, MultiHeadExternalAttention)
+    kinds = (ExternalAttention, GroupMixAttention, MultiHeadExternalAttention)
     assert any(isinstance(module, kinds) for module in model.modules())
