@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..models.layers.group_proxies import GroupProxies
 from ..models.token_mixers import GroupMixAttention
 from .panels import Panel, blend_heatmap, denormalize, draw_panels
 
@@ -73,10 +74,16 @@ def record_responses(
         ResponseRecord: Overwritten by each forward pass in the ``with`` statement.
 
     Raises:
-        UserError: If there is no :class:`GroupMixAttention`.
+        UserError: If there is no :class:`GroupMixAttention`, or its heads share segments.
     """
     backbone = model.get_submodule('backbone')
     place, mixer = find_mixer(backbone, 2 if stage is None else stage, block)
+    if isinstance(mixer.non_attention, GroupProxies):
+        raise UserError(
+            f"{place}: the last of the aggregators' kinds is 'identity', so that heads "
+            'share all segments. Only a model with a non-attention branch, and so with '
+            'heads of single segments, can be drawn.'
+        )
     branches = [*mixer.pre_attention, mixer.non_attention]
     titles = [describe_aggregator(branch) for branch in mixer.pre_attention]
     record = ResponseRecord(place, [*titles, 'non-attention'])

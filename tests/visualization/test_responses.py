@@ -142,6 +142,16 @@ def test_what_is_not_there_is_refused(backbone_class, stage, block, message):
         pass
 
 
+def test_heads_that_share_segments_are_refused():
+    arch = dict(NANO, embed_dims=(40, 40, 40, 40))
+    backbone = GroupMixFormer(arch, aggregators=dict(kinds=['identity'] * 5))
+    with (
+        pytest.raises(UserError, match='stage 2, block 0.*heads share all segments'),
+        record_responses(build_model(backbone), block=0),
+    ):
+        pass
+
+
 def test_an_empty_record_is_refused(tmp_path):
     with pytest.raises(ValueError, match='no forward pass'):
         draw_responses([ResponseRecord('', ['3x3'])], tmp_path / 'out.png')
