@@ -41,7 +41,9 @@ def update_metafiles(names: Collection[str] = ()) -> list[Path]:
     """
     folder = get_checkout()
     contents = {path: read_metafile(folder / path) for path in METAFILES.values()}
-    known = {model['Name'] for content in contents.values() for model in content['Models']}
+    known = {
+        model['Name'] for content in contents.values() for model in content['Models']
+    }
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UserError(

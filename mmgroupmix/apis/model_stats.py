@@ -84,7 +84,7 @@ def _parse_size(text: str) -> tuple[int, int]:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description='Count parameters, multiply-adds and activations of the models of '
-        'configs, as the tables of the papers do, and print the papers\' figures beside.'
+        "configs, as the tables of the papers do, and print the papers' figures beside."
     )
     parser.add_argument('configs', nargs='*', metavar='CONFIG', help='config files')
     parser.add_argument(

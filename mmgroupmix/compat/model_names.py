@@ -52,4 +52,6 @@ def _list_models(toolbox: str) -> Iterator[dict[str, Any]]:
     """The models of a toolbox as an inferencer of mmengine expects them."""
     folder = find_index_folder()
     for model in read_models(toolbox):
-        yield dict(model, Config=f'{folder}/{model["Config"]}', Weights=model.get('Weights'))
+        yield dict(
+            model, Config=f'{folder}/{model["Config"]}', Weights=model.get('Weights')
+        )
