@@ -1,4 +1,4 @@
-"""What the model index states about a model and can be read or counted from its config."""
+"""Metadata of the model index that can be read or counted from a config."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -41,9 +41,7 @@ def update_metafiles(names: Collection[str] = ()) -> list[Path]:
     """
     folder = get_checkout()
     contents = {path: read_metafile(folder / path) for path in METAFILES.values()}
-    known = {
-        model['Name'] for content in contents.values() for model in content['Models']
-    }
+    known = [model['Name'] for index in contents.values() for model in index['Models']]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UserError(

@@ -97,8 +97,8 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--write',
         action='store_true',
-        help='write the counts into the model index (configs/metafiles) and the tables of '
-        'the documentation instead: those of the given configs and of entries without '
+        help='write the counts into the model index (configs/metafiles) and the tables '
+        'of the documentation instead: those of the given configs and of entries without '
         'counts, each at its own input size',
     )
     return parser
