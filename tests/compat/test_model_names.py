@@ -40,19 +40,6 @@ def test_the_inferencers_of_a_toolbox_list_its_models_and_keep_their_own(toolbox
     assert len(listed) > 2 * len(ours)
 
 
-@pytest.mark.parametrize(
-    'toolbox, inferencer, name',
-    [
-        ('mmdet', 'DetInferencer', 'retinanet_gmf_m_coco'),
-        ('mmseg', 'MMSegInferencer', 'sem_fpn_poolformer_s12_ade20k'),
-    ],
-)
-def test_an_inferencer_is_built_by_name_without_weights(toolbox, inferencer, name):
-    apis = pytest.importorskip(f'{toolbox}.apis')
-    found = getattr(apis, inferencer)(name, device='cpu')
-    assert found.cfg.filename.endswith(f'configs/{name}.py')
-
-
 @pytest.fixture
 def module(tmp_path, monkeypatch):
     """The name of a module that can be imported and has not been."""
