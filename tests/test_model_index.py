@@ -29,6 +29,13 @@ def test_the_library_of_openmmlabs_tools_finds_no_error_in_the_index():
     assert {model.name for model in index.models} == MODELS.keys()
 
 
+def test_mim_finds_the_models_of_the_installed_package():
+    mim = pytest.importorskip('mim', reason='onedl-mim is not installed')
+    found = mim.get_model_info('mmgroupmix', models=['groupmixformer'], to_dict=True)
+    assert found['gmf_t_in1k']['config'] == 'configs/gmf_t_in1k.py'
+    assert found['gmf_t_in1k']['imagenet-1k/top_1_accuracy'] == 82.6
+
+
 def test_the_index_imports_the_metafile_of_each_toolbox():
     index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
     assert index == {'Import': list(METAFILES.values())}
