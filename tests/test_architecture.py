@@ -19,6 +19,7 @@ FLOORS = {
     'errors': 0,
     'version': 0,
     'registry': 0,
+    'model_index': 1,
     'arguments': 1,
     'compat': 2,
     'mini_data': 2,

@@ -7,6 +7,7 @@ Each module states its reason and the condition under which it can be removed:
 - ``toolboxes``: explains how to install a toolbox that is missing or broken.
 - ``distributed``: supports ``launcher='pytorch'`` on machines without an accelerator.
 - ``config_formatting``: formats the config of a run once instead of at every checkpoint.
+- ``model_names``: adds the names of the model index to those that the toolboxes know.
 
 ``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a script of a toolbox with the
 first two in place before its first import.
@@ -16,6 +17,7 @@ from .checkpoint_loading import allow_mmengine_checkpoints
 from .config_formatting import format_once
 from .distributed import prepare_distributed
 from .mmcv_ext import install_stand_in
+from .model_names import add_model_names
 from .toolboxes import explain_import_failures, require_toolbox
 
 __all__ = [
@@ -35,6 +37,7 @@ def apply() -> None:
     """
     install_stand_in()
     allow_mmengine_checkpoints()
+    add_model_names()
     try:
         from . import data_parallel  # noqa: F401  registers the model wrapper
     except ModuleNotFoundError as error:

@@ -2,14 +2,14 @@
 
 import re
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
+from mmgroupmix.model_index import read_models
 from mmgroupmix.models import GroupMixFormer
 
-from ..configs.experiments import num_parameters, read
 from .pages import README, REPOSITORY, expand_braces, find_tables, read_page
 
 ROWS = {row[0]: row for table in find_tables(read_page('reproduce')) for row in table}
@@ -21,13 +21,12 @@ NO_FIGURE = '\N{EN DASH}'
 
 @cache
 def stated_in_model_index():
-    index = yaml.safe_load((REPOSITORY / 'model-index.yml').read_text())
-    return {model['Name']: model['Metadata']['Parameters'] for model in index['Models']}
+    return {model['Name']: model['Metadata']['Parameters'] for model in read_models()}
 
 
 def count_parameters(name):
     """The exact number, which another test compares with the model."""
-    return stated_in_model_index().get(name) or num_parameters(read(name))
+    return stated_in_model_index()[Path(name).name]
 
 
 def names_of(cell):
@@ -63,7 +62,7 @@ def test_the_parameters_of_an_experiment_are_those_of_its_model(cell):
 @pytest.mark.smoke
 @pytest.mark.parametrize('cell', EXPERIMENT_ROWS)
 def test_the_published_figures_of_an_experiment_are_those_of_its_config(cell):
-    for column in EXPERIMENT_ROWS[cell][2:]:
+    for column in EXPERIMENT_ROWS[cell][3:]:
         figures, names = figures_in(column), names_of(cell)
         if len(figures) == 1 and len(names) > 1:
             names = names[-1:]  # what the last step reaches
@@ -104,7 +103,7 @@ MODELS = find_tables(README.read_text('utf-8'))[0][1:]
 
 def rows_of(family):
     """Architecture, parameters and result of each model of a family in the README."""
-    for name, arch, parameters, result in MODELS:
+    for name, arch, parameters, _, result in MODELS:
         if re.search(r'\w+', name)[0] == family:
             yield arch.strip('`'), parameters, result
 

@@ -10,7 +10,7 @@ from ..checkpoints.test_eanet_files import create_published_eanet
 from .pages import find_code, read_page
 
 PAGE = read_page('inference')
-FUSE, CONVERT, CONVERT_EANET = find_code(PAGE)
+FUSE, CONVERT, CONVERT_EANET, NAMES = find_code(PAGE)
 
 
 def run(code):
@@ -56,3 +56,13 @@ def test_the_converted_eanet_of_the_page_has_a_backbone_and_a_head(tmp_path, mon
     converted = torch.load(name)
     assert len(converted) == len(values)
     assert {key.partition('.')[0] for key in converted} == {'backbone', 'decode_head'}
+
+
+def test_the_models_of_the_page_are_built_by_name_without_weights():
+    variables = run(NAMES)
+    config = variables['classifier']._config
+    assert config.filename.endswith('configs/gmf_t_in1k.py')
+    names = re.findall(r"Inferencer\('(\w+)'", NAMES)
+    assert len(names) == 2
+    for inferencer, name in zip(('detector', 'segmentor'), names):
+        assert variables[inferencer].cfg.filename.endswith(f'configs/{name}.py')
