@@ -42,7 +42,11 @@ def num_parameters(cfg: Config) -> int:
     """Count the parameters as the papers' tables do, without buffers."""
     key = cfg.default_scope + repr(cfg.model)
     if key not in _counts:
-        _counts[key] = sum(p.numel() for p in build(cfg, 'meta').parameters())
+        try:
+            model = build(cfg, 'meta')
+        except RuntimeError:  # some toolboxes' transformers compute with values
+            model = build(cfg)
+        _counts[key] = sum(p.numel() for p in model.parameters())
     return _counts[key]
 
 
