@@ -1,5 +1,6 @@
 """Mask R-CNN with GroupMixFormer-T on COCO, 1x, the baseline of the paper's ablations."""
 
+# Paper: 42.5 box AP, 39.7 mask AP.
 _base_ = [
     '../_base_/models/mask_rcnn_gmf.py',
     '../_base_/datasets/coco_masks.py',

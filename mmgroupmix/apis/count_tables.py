@@ -71,8 +71,8 @@ def fill_in_counts(
                 if found and column:
                     key, unit = column
                     counts = [f'{model[key] / unit:.{decimals}f}' for model in found]
-                    # Two steps of one experiment have the same counts.
-                    same = 'then' in cells[1] and len(set(counts)) == 1
+                    # One model in several experiments has one count.
+                    same = len(set(counts)) == 1
                     cells[i] = f' {", ".join(counts[:1] if same else counts)} '
         lines.append('|'.join(cells))
     return '\n'.join(lines)

@@ -12,8 +12,8 @@ from ..visualization.grad_cam import (
     build_cam_line,
     compute_grad_cam,
     import_grad_cam,
-    record_input,
 )
+from ..visualization.input_record import InputRecord, record_input
 from ..visualization.panels import Panel, draw_panels
 from ..visualization.responses import draw_responses, record_responses
 from .command_line import run_command
@@ -79,7 +79,7 @@ def _draw_cams(
 ) -> None:
     lines: list[list[Panel]] = []
     for image in args.images:
-        with record_input(inferencer.model) as record:
+        with record_input(inferencer.model, InputRecord()) as record:
             (prediction,) = inferencer(str(image))
         check_one_pass(args.config, record.num_passes)
         assert record.images is not None and record.image is not None  # for mypy

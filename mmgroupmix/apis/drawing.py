@@ -1,4 +1,4 @@
-"""What the commands that draw a model's inner life share: options and checks."""
+"""Options and checks of the commands that draw attention, responses and Grad-CAM."""
 
 import argparse
 from collections.abc import Sequence

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
 from .command_line import run_command
 from .config.read import read_config
+from .metafiles import get_checkout
 from .recipes.describe import NONE, describe_recipe
 from .recipes.ledger import Setting, find_ledger, read_ledger
 from .recipes.page import write_recipes
@@ -17,15 +17,22 @@ from .recipes.table import format_table, format_value
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
-    args = _build_parser().parse_args(arguments)
+    parser = _build_parser()
+    args = parser.parse_args(arguments)
+    if bool(args.config) == bool(args.write):
+        parser.error('name a config, or give --write')
     action = write_page if args.write else print_recipe
     return run_command(lambda: action(args))
 
 
 def write_page(args: argparse.Namespace) -> None:
-    """Write the ledger into a page, between its two markers."""
-    write_recipes(Path(args.write), find_ledger(args.config or 'configs/any.py'))
-    print(f'recipes written into {args.write}')
+    """Write the ledger of this checkout into a page, between its two markers.
+
+    Raises:
+        UserError: If this is not a checkout, or the page has no markers.
+    """
+    write_recipes(Path(args.write), get_checkout() / 'configs' / 'recipes')
+    print(f'wrote {args.write}')
 
 
 def print_recipe(args: argparse.Namespace) -> None:
@@ -34,8 +41,6 @@ def print_recipe(args: argparse.Namespace) -> None:
     Raises:
         UserError: If a file is missing or is not a config of the three toolboxes.
     """
-    if args.config is None:
-        raise UserError('no config given, expected one, such as configs/gmf_t_in1k.py')
     recipe = _describe_quietly(args.config)
     if args.diff:
         other = _describe_quietly(args.diff)
@@ -86,6 +91,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--write',
         metavar='PAGE',
-        help='write all recipes into a page of the documentation',
+        help='instead of a config: write all recipes into a page of the documentation, '
+        'such as docs/reproduce.md',
     )
     return parser

@@ -10,37 +10,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..models.backbones import EAMLP
 from ..models.token_mixers import ExternalAttention, MultiHeadExternalAttention
-from .panels import Panel, blend_heatmap, denormalize, draw_panels
+from .input_record import InputRecord, record_input
+from .panels import Panel, blend_heatmap, draw_panels
 
 #: The largest number of panels in a line of the picture.
 MAX_COLUMNS = 9
 
 
 @dataclass
-class AttentionRecord:
+class AttentionRecord(InputRecord):
     """Input and attention of the last external attention of a model.
 
     Attributes:
-        image (np.ndarray | None): The image in the last forward pass, RGB, uint8, of
-            shape (H, W, 3); None before it.
         attention (Tensor | None): The attention of every position of the map to each of
             the S rows of Mk, of shape (heads, h, w, S), with one head for
             :class:`ExternalAttention`; None before the first forward pass.
         map_size (Sequence[int] | None): The (h, w) of a backbone such as EAMLP, which
             keeps its tokens as a sequence; None for maps.
-        num_passes (int): Number of forward passes.
     """
 
-    image: np.ndarray | None = None
     attention: Tensor | None = None
     map_size: Sequence[int] | None = None
-    num_passes: int = 0
 
 
 @contextmanager
@@ -71,11 +66,6 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
         )
     record, mixer = AttentionRecord(), mixers[-1]
     backbone = model.get_submodule('backbone')
-    data_preprocessor = model.get_submodule('data_preprocessor')
-
-    def record_image(backbone: nn.Module, inputs: tuple[Tensor]) -> None:
-        record.num_passes += 1
-        record.image = denormalize(inputs[0][0], data_preprocessor)
 
     def record_map(module: nn.Module, inputs: tuple[Tensor]) -> None:
         tokens = inputs[0]
@@ -87,14 +77,12 @@ def record_attention(model: nn.Module) -> Iterator[AttentionRecord]:
     def record_map_size(module: nn.Module, inputs: tuple, tokens: Tensor) -> None:
         record.map_size = tokens.shape[1:3]
 
-    hooks = [
-        backbone.register_forward_pre_hook(record_image),
-        mixer.register_forward_pre_hook(record_map),
-    ]
+    hooks = [mixer.register_forward_pre_hook(record_map)]
     if isinstance(backbone, EAMLP):
         hooks.append(backbone.tokens_to_token.register_forward_hook(record_map_size))
     try:
-        yield record
+        with record_input(model, record):
+            yield record
     finally:
         for hook in hooks:
             hook.remove()

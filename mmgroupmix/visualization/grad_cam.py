@@ -4,9 +4,7 @@ Paper: "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Loca
 (arXiv 1610.02391), Section 3, computed by the library ``grad-cam``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,49 +13,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..models.backbones import EAMLP, MetaFormer
 from ..models.layers.layout import to_map
-from .panels import Panel, blend_heatmap, denormalize
-
-
-@dataclass
-class InputRecord:
-    """Input of a model.
-
-    Attributes:
-        images (Tensor | None): The batch of the last forward pass as the backbone takes
-            it, (B, 3, H, W); None before it.
-        image (np.ndarray | None): Its first image in RGB, uint8, (H, W, 3).
-        num_passes (int): Number of forward passes.
-    """
-
-    images: Tensor | None = None
-    image: np.ndarray | None = None
-    num_passes: int = 0
-
-
-@contextmanager
-def record_input(model: nn.Module) -> Iterator[InputRecord]:
-    """Record what the backbone of a model is given.
-
-    Args:
-        model (nn.Module): A model of mmseg, mmdet or mmpretrain: with a ``backbone`` and
-            a ``data_preprocessor`` that normalises images.
-
-    Yields:
-        InputRecord: Overwritten by each forward pass in the ``with`` statement.
-    """
-    record = InputRecord()
-    data_preprocessor = model.get_submodule('data_preprocessor')
-
-    def record_images(backbone: nn.Module, inputs: tuple[Tensor]) -> None:
-        record.num_passes += 1
-        record.images = inputs[0]
-        record.image = denormalize(inputs[0][0], data_preprocessor)
-
-    hook = model.get_submodule('backbone').register_forward_pre_hook(record_images)
-    try:
-        yield record
-    finally:
-        hook.remove()
+from .panels import Panel, blend_heatmap
 
 
 def compute_grad_cam(

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor, nn
 
 from ..errors import UserError
 from ..models.layers.group_proxies import GroupProxies
 from ..models.token_mixers import GroupMixAttention
-from .panels import Panel, blend_heatmap, denormalize, draw_panels
+from .input_record import InputRecord, record_input
+from .panels import Panel, blend_heatmap, draw_panels
 
 #: Heads in a pre-attention branch.
 HEADS_PER_BRANCH = 2
@@ -27,23 +27,19 @@ _MIXER = re.compile(r'stages\.(\d+)\.blocks\.(\d+)\.token_mixer')
 
 
 @dataclass
-class ResponseRecord:
+class ResponseRecord(InputRecord):
     """Input of a model and what the branches of one of its mixers made of it.
 
     Attributes:
         mixer (str): Place of the mixer in the backbone, as 'stage 2, block 11'.
         titles (Sequence[str]): One per branch, the non-attention branch last.
-        image (np.ndarray | None): The image in the last forward pass, RGB, uint8, of
-            shape (H, W, 3); None before it.
-        outputs (list[Tensor]): The output of each branch for it, of shape (h, w, c).
-        num_passes (int): Number of forward passes.
+        outputs (list[Tensor]): The output of each branch for the first image of the last
+            forward pass, of shape (h, w, c).
     """
 
-    mixer: str
-    titles: Sequence[str]
-    image: np.ndarray | None = None
+    mixer: str = ''
+    titles: Sequence[str] = ()
     outputs: list[Tensor] = field(default_factory=list)
-    num_passes: int = 0
 
     def compute_segment_responses(self) -> list[Tensor]:
         """Compute the response of each branch, (h, w)."""
@@ -86,21 +82,19 @@ def record_responses(
         )
     branches = [*mixer.pre_attention, mixer.non_attention]
     titles = [describe_aggregator(branch) for branch in mixer.pre_attention]
-    record = ResponseRecord(place, [*titles, 'non-attention'])
-    data_preprocessor = model.get_submodule('data_preprocessor')
+    record = ResponseRecord(mixer=place, titles=[*titles, 'non-attention'])
 
-    def record_image(backbone: nn.Module, inputs: tuple[Tensor]) -> None:
-        record.num_passes += 1
-        record.image = denormalize(inputs[0][0], data_preprocessor)
+    def drop_outputs(mixer: nn.Module, inputs: tuple[Tensor]) -> None:
         record.outputs = []
 
     def record_output(branch: nn.Module, inputs: tuple, output: Tensor) -> None:
         record.outputs.append(output[0].detach().float().cpu())
 
-    hooks = [backbone.register_forward_pre_hook(record_image)]
+    hooks = [mixer.register_forward_pre_hook(drop_outputs)]
     hooks += [branch.register_forward_hook(record_output) for branch in branches]
     try:
-        yield record
+        with record_input(model, record):
+            yield record
     finally:
         for hook in hooks:
             hook.remove()

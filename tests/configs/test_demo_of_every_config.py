@@ -1,4 +1,4 @@
-"""`tools/train.py CONFIG --demo` for every config of the repository."""
+"""`tools/train.py CONFIG --demo` for every config that differs in more than its mixer."""
 
 import re
 

@@ -216,7 +216,7 @@ def test_the_page_holds_the_ledger_as_it_is(tmp_path):
     page = tmp_path / 'reproduce.md'
     committed = (REPOSITORY / 'docs' / 'reproduce.md').read_text()
     page.write_text(committed)
-    assert main(['--write', str(page), str(CONFIGS / 'gmf_t_in1k.py')]) == 0
+    assert main(['--write', str(page)]) == 0
     assert page.read_text() == committed
 
 
@@ -237,6 +237,6 @@ def test_the_page_states_value_kind_and_source_of_every_line():
 def test_a_page_without_markers_is_left_alone(tmp_path, capsys):
     page = tmp_path / 'notes.md'
     page.write_text('mine')
-    assert main(['--write', str(page), str(CONFIGS / 'gmf_t_in1k.py')]) == 2
+    assert main(['--write', str(page)]) == 2
     assert 'notes.md is not a page for recipes' in capsys.readouterr().err
     assert page.read_text() == 'mine'

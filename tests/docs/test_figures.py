@@ -134,3 +134,16 @@ def test_the_readme_has_the_parameters_of_groupmixformer_with_its_classifier():
         modules = torch.nn.ModuleList([model, classifier])
         count = sum(p.numel() for p in modules.parameters())
         assert parameters == f'{count / 1e6:.2f}'
+
+
+@pytest.mark.smoke
+def test_the_figures_of_the_ablations_are_those_of_their_configs():
+    page = read_page('reproduce').partition('## The ablations of GroupMixFormer')[2]
+    _, _, *rows = find_tables(page)[0]
+    for cell, _, *columns in rows:
+        for name in re.findall(r'`(\w+)`', cell):
+            configs = (f'gmf_t_{name}_in1k', f'mask_rcnn_gmf_t_{name}_1x_coco')
+            for config, column in zip(configs, columns, strict=True):
+                in_config = re.findall(r'Paper: (.*)', read_head(f'ablations/{config}'))
+                stated = re.findall(r'\d+\.\d+', ''.join(in_config))
+                assert figures_in(column) == stated, config

@@ -146,7 +146,7 @@ def test_each_panel_shows_the_map_of_its_row_and_head(
     figures = []
     monkeypatch.setattr(Figure, 'savefig', lambda self, *a, **k: figures.append(self))
     image = np.random.default_rng(0).integers(0, 255, (32, 48, 3), dtype=np.uint8)
-    record = AttentionRecord(image, torch.rand(heads, 2, 3, 8))
+    record = AttentionRecord(image=image, attention=torch.rand(heads, 2, 3, 8))
     draw_attention_maps(record, [5, 2], tmp_path / 'out.png')
     assert len(figures[0].axes) == len(expected)
     for axes, panel in zip(figures[0].axes, expected):
@@ -169,7 +169,9 @@ def test_an_empty_record_is_refused(tmp_path):
 
 @pytest.mark.smoke
 def test_a_row_that_the_memory_does_not_have_is_named(tmp_path):
-    record = AttentionRecord(np.zeros((32, 32, 3), np.uint8), torch.rand(1, 2, 2, 8))
+    record = AttentionRecord(
+        image=np.zeros((32, 32, 3), np.uint8), attention=torch.rand(1, 2, 2, 8)
+    )
     with pytest.raises(UserError, match=r'rows \[3, 8\].*0 to 7'):
         draw_attention_maps(record, [3, 8], tmp_path / 'out.png')
     assert not (tmp_path / 'out.png').exists()

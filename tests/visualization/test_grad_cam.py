@@ -16,8 +16,8 @@ from mmgroupmix.visualization.grad_cam import (
     compute_grad_cam,
     find_target_layer,
     import_grad_cam,
-    record_input,
 )
+from mmgroupmix.visualization.input_record import InputRecord, record_input
 from mmgroupmix.visualization.panels import blend_heatmap
 
 from ..models.nano_eamlp import build_eamlp, randomize
@@ -141,7 +141,7 @@ def test_a_layer_that_is_not_there_is_refused(build, stage, block, message):
 def test_the_input_of_the_backbone_is_recorded_until_the_end():
     model = build_model(PoolFormer(NANO))
     first, second = torch.randn(2, 1, 3, 32, 40)
-    with record_input(model) as record, torch.no_grad():
+    with record_input(model, InputRecord()) as record, torch.no_grad():
         model.backbone(first)
     with torch.no_grad():
         model.backbone(second)

@@ -154,7 +154,7 @@ def test_heads_that_share_segments_are_refused():
 
 def test_an_empty_record_is_refused(tmp_path):
     with pytest.raises(ValueError, match='no forward pass'):
-        draw_responses([ResponseRecord('', ['3x3'])], tmp_path / 'out.png')
+        draw_responses([ResponseRecord(titles=['3x3'])], tmp_path / 'out.png')
 
 
 def test_heads_are_drawn_below_their_segment(impulses, tmp_path, monkeypatch):

@@ -52,8 +52,7 @@ def read_ledger(folder: str | Path) -> dict[str, dict[str, Setting]]:
             kind or source.
     """
     ledger: dict[str, dict[str, Setting]] = {}
-    for path in sorted(Path(folder).glob('*.yml')):
-        file = yaml.safe_load(path.read_text())
+    for file in read_files(folder):
         parts = file.get('parts') or {}
         for name, experiment in (file.get('experiments') or {}).items():
             lines: dict[str, dict] = {}
@@ -69,6 +68,12 @@ def read_ledger(folder: str | Path) -> dict[str, dict[str, Setting]]:
                 key: _read_line(name, key, line) for key, line in lines.items()
             }
     return ledger
+
+
+def read_files(folder: str | Path) -> list[dict[str, Any]]:
+    """Read the files of a ledger, in the order of their names."""
+    paths = sorted(Path(folder).glob('*.yml'))
+    return [yaml.safe_load(path.read_text(encoding='utf-8')) for path in paths]
 
 
 def _read_line(experiment: str, name: str, line: Mapping) -> Setting:

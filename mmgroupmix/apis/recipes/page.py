@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from ...errors import UserError
+from .ledger import read_files
 from .table import format_table, format_value
 
 BEGIN = '<!-- recipes: written by tools/recipe.py --write -->'
@@ -23,7 +22,7 @@ def write_recipes(page: Path, folder: Path) -> None:
     Raises:
         UserError: If the page is missing or has no such lines.
     """
-    text = page.read_text() if page.is_file() else ''
+    text = page.read_text(encoding='utf-8') if page.is_file() else ''
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -31,14 +30,14 @@ def write_recipes(page: Path, folder: Path) -> None:
             f'{page} is not a page for recipes, expected the lines {BEGIN} and {END}, '
             'between which they are written'
         )
-    page.write_text(f'{before}{BEGIN}\n\n{format_recipes(folder)}\n\n{END}{after}')
+    recipes = format_recipes(folder)
+    page.write_text(f'{before}{BEGIN}\n\n{recipes}\n\n{END}{after}', encoding='utf-8')
 
 
 def format_recipes(folder: Path) -> str:
     """All files of a ledger as Markdown: shared parts first, then the experiments."""
     sections = []
-    for path in sorted(folder.glob('*.yml')):
-        file = yaml.safe_load(path.read_text())
+    for file in read_files(folder):
         sections.append(f'### {file["title"]}')
         sections += [
             _fold(f'{name}, shared', lines)
@@ -55,9 +54,9 @@ def format_recipes(folder: Path) -> str:
 
 
 def _describe_bases(experiment: Mapping) -> str:
-    """What an experiment shares with others."""
+    """The parts or the experiment whose settings an experiment shares."""
     bases = [experiment['base']] if 'base' in experiment else experiment.get('parts', [])
-    return f': {", ".join(bases)}, and' if bases else ''
+    return f', based on {", ".join(bases)}' if bases else ''
 
 
 def _fold(title: str, lines: Mapping[str, Mapping]) -> str:

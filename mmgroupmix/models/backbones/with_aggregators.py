@@ -86,7 +86,7 @@ def add_to_attention(module: Any, options: Mapping) -> bool:
         module.qkv = AggregatedLinear.wrap(module.qkv, module.window_size, options)
     elif kind == 'SpatialReductionAttention':
         module.attn = AggregatedAttention.wrap(module.attn, module.sr_ratio, options)
-        module.register_forward_pre_hook(tell_size, with_kwargs=True)
+        module.register_forward_pre_hook(set_map_size, with_kwargs=True)
     else:
         return False
     return True
@@ -205,8 +205,8 @@ class AggregatedAttention(nn.MultiheadAttention):
         return self.aggregators(maps).flatten(1, 2)
 
 
-def tell_size(module: nn.Module, args: tuple, kwargs: dict) -> None:
-    """Forward pre-hook: tell the attention the size of the map, which PVT's gets."""
+def set_map_size(module: nn.Module, args: tuple, kwargs: dict) -> None:
+    """Forward pre-hook: give the attention the size of the map, which PVT's own gets."""
     height, width = kwargs['hw_shape'] if 'hw_shape' in kwargs else args[1]
     attention: Any = module.get_submodule('attn')
     attention.size = (int(height), int(width))

@@ -72,21 +72,21 @@ class GroupMixAttention(nn.Module):
         super().__init__()
         *kinds, last_kind = resolve_kinds(kinds)
         kernel_sizes = resolve_kernel_sizes(kernel_sizes)
-        joins = last_kind == 'identity'  # segment 4 joins the attention
+        heads_share_segments = last_kind == 'identity'
         check_argument(
-            joins or not aggregate_input,
+            heads_share_segments or not aggregate_input,
             'GroupMixAttention: aggregate_input',
             aggregate_input,
             "False, or 'identity' as the last of five kinds: the non-attention branch "
             'needs q, k and v',
         )
-        # Segments have C/5 channels; two heads share C/5, or C/4 if segment 4 joins.
-        multiple = 40 if joins else 10
+        # Segments have C/5 channels, pairs of heads too, or C/4 if they share segments.
+        multiple = 40 if heads_share_segments else 10
         name = 'GroupMixAttention: dim'
         check_argument(dim % multiple == 0, name, dim, f'a multiple of {multiple}')
         self.segment = dim // NUM_SEGMENTS
         self.aggregate_input = aggregate_input
-        width = dim // 4 if joins else self.segment
+        width = dim // 4 if heads_share_segments else self.segment
         # Heads have C/10 channels, as they share 4/5 of C. The published code scales by
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
@@ -98,7 +98,7 @@ class GroupMixAttention(nn.Module):
         )
         self.non_attention = (
             GroupProxies(self.segment, 'identity', 1, norm_cfg)
-            if joins
+            if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
         self.proj = nn.Linear(dim, dim)
@@ -114,42 +114,45 @@ class GroupMixAttention(nn.Module):
             Tensor: Mixed tokens, (B, H, W, C).
         """
         if isinstance(self.non_attention, GroupProxies):
-            return self.proj(self.attend_to_all(x))
+            return self.proj(self.attend_across_segments(x))
         segments = self.qkv(x).split(3 * self.segment, dim=-1)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
 
-    def attend_to_all(self, x: Tensor) -> Tensor:
+    def attend_across_segments(self, x: Tensor) -> Tensor:
         """Attend in eight heads that share all segments, (B, H, W, C) to the same."""
         if self.aggregate_input:
             qkv = self.qkv(self.aggregate(x).reshape(x.shape)).flatten(1, 2)
             qkv = qkv.unflatten(-1, (3, -1))
         else:
             qkv = self.aggregate(self.qkv(x))  # (B, HW, 3, C)
-        heads = qkv.chunk(len(self.pre_attention), dim=-1)  # (B, HW, 3, C/4) each
+        pairs = qkv.chunk(len(self.pre_attention), dim=-1)  # (B, HW, 3, C/4) each
         mixed = [
-            branch.attend_to(pair, x.shape[1:3])
-            for branch, pair in zip(self.list_proxies(), heads)
-            if isinstance(branch, PreAttentionBranch)
+            branch.mix_proxies(pair, x.shape[1:3])
+            for branch, pair in zip(self.list_pre_attention(), pairs)
         ]
         return torch.cat(mixed, dim=-1)
 
     def aggregate(self, x: Tensor) -> Tensor:
         """Aggregate all five segments, (B, H, W, n C) to (B, HW, n, C)."""
         segments = x.chunk(NUM_SEGMENTS, dim=-1)
-        branches = self.list_proxies()
+        branches = self.list_aggregating_branches()
         proxies = [branch.aggregate(part) for branch, part in zip(branches, segments)]
         return torch.cat(proxies, dim=-1)
 
-    def list_proxies(self) -> list[GroupProxies]:
+    def list_pre_attention(self) -> list['PreAttentionBranch']:
+        """The branches with two heads each."""
+        return [b for b in self.pre_attention if isinstance(b, PreAttentionBranch)]
+
+    def list_aggregating_branches(self) -> list[GroupProxies]:
         """The segments' group proxies, in order; not those of a non-attention branch."""
         branches = (*self.pre_attention, self.non_attention)
         return [branch for branch in branches if isinstance(branch, GroupProxies)]
 
     def fuse(self) -> None:
         """Fold batch norms and build kernels once; the outputs stay the same."""
-        for index, branch in enumerate(self.list_proxies()):
+        for index, branch in enumerate(self.list_aggregating_branches()):
             branch.fuse(1 if self.aggregate_input else 3)
             if branch.is_mean and not self.aggregate_input:
                 rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
@@ -191,9 +194,9 @@ class PreAttentionBranch(GroupProxies):
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
-        return self.attend_to(self.aggregate(qkv), qkv.shape[1:3])
+        return self.mix_proxies(self.aggregate(qkv), qkv.shape[1:3])
 
-    def attend_to(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
+    def mix_proxies(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
         """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
         q, k, v = proxies.unbind(2)  # (B, HW, c) each
         image = to_map(v.unflatten(1, size))
