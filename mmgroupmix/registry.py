@@ -2,10 +2,11 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks and optimizer constructors. ``TOKEN_MIXERS`` has no parent.
+for hooks, loops and optimizer constructors. ``TOKEN_MIXERS`` has no parent.
 """
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import Registry
@@ -16,6 +17,10 @@ MODELS = Registry(
 
 HOOKS = Registry(
     'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+)
+
+LOOPS = Registry(
+    'loop', parent=ROOT_LOOPS, scope='mmgroupmix', locations=['mmgroupmix.engine']
 )
 
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

@@ -24,7 +24,7 @@ FLOORS = {
     'compat': 2,
     'mini_data': 2,
     'checkpoints': 3,
-    'engine': 3,
+    'engine': 4,
     'models.layers': 4,
     'models.token_mixers': 5,
     'models.blocks': 6,

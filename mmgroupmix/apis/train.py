@@ -1,38 +1,57 @@
 """The command ``tools/train.py``: training, evaluation and curves."""
 
 import argparse
+import errno
 import os
+import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
-from mmengine.dist import barrier
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
-from ..engine.hooks import CurveHook
+from ..engine.data_order import protect_workers
+from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
+from ..engine.interruption import SIGNALS, SignalWatch, TrainingInterrupted
 from ..errors import UserError
 from .command_line import (
     build_parser,
     build_runner,
     is_main_rank,
     load_config,
+    on_main_rank,
     run_command,
     wrap,
 )
 from .config.preflight import check_training, lacks_accelerator
 from .config.tree import type_name
-from .config.work_dir import find_checkpoints, prepare_work_dir
+from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
 #: Hooks that every run gets, also with the user's own config.
-HOOKS = ('CurveHook', 'ClassNumCheckHook')
+HOOKS = ('CurveHook', 'ClassNumCheckHook', 'InvalidLossHook', 'RandomStateHook')
+#: Parts of mmengine, and those of this package that replace them.
+REPLACED = dict(
+    CheckpointHook='DurableCheckpointHook',
+    IterBasedTrainLoop='ResumableIterBasedTrainLoop',
+    EpochBasedTrainLoop='ResumableEpochBasedTrainLoop',
+)
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: train(args))
+    try:
+        return run_command(lambda: train(args))
+    except TrainingInterrupted as end:
+        if is_main_rank():
+            print(_describe_end(end), flush=True)
+        return int(end.code or 0)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -43,30 +62,63 @@ def train(args: argparse.Namespace) -> None:
 
     Raises:
         UserError: For anything that the user can correct.
+        TrainingInterrupted: If a signal ended the training.
     """
-    cfg, _ = load_config(args)
-    resume = set_resume(cfg, args.resume)
-    if args.amp:
-        set_mixed_precision(cfg, args.demo)
-    if args.auto_scale_lr:
-        set_auto_scale_lr(cfg)
-    check_training(cfg)
-    if is_main_rank():
-        prepare_work_dir(cfg.work_dir, resume, args.overwrite)
-        if resume == 'auto' and not find_checkpoints(cfg.work_dir):
-            print(
-                f'nothing to resume in {cfg.work_dir}: starting from scratch', flush=True
-            )
-    barrier()
+    with SignalWatch() as watch, ExitStack() as stack:
+        cfg, _ = load_config(args)
+        resume = set_resume(cfg, args.resume)
+        if args.amp:
+            set_mixed_precision(cfg, args.demo)
+        if args.auto_scale_lr:
+            set_auto_scale_lr(cfg)
+        check_training(cfg)
+        checkpoint, seed = on_main_rank(
+            lambda: prepare_run(cfg, resume, args.overwrite, stack)
+        )
+        if resume:
+            cfg.resume, cfg.load_from = checkpoint is not None, checkpoint
+        cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+        make_resumable(cfg)
+        runner = build_runner(cfg)
+        runner.register_hook(PreemptionHook(watch))
+        report_unreadable_files(runner)
+        protect_all_workers(runner)
+        try:
+            runner.train()
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                raise UserError(_describe_full_disk(error, cfg.work_dir)) from error
+            raise
+        if is_main_rank():
+            print(_summarize(runner), flush=True)
+
+
+def make_resumable(cfg: Config) -> None:
+    """Use the hooks and loops that a run needs to be resumed bit by bit, in place."""
     hooks = list(cfg.get('custom_hooks') or [])
     present = {type_name(hook) for hook in hooks}
     hooks += [dict(type=f'mmgroupmix.{name}') for name in HOOKS if name not in present]
     cfg.custom_hooks = hooks
-    runner = build_runner(cfg)
-    report_unreadable_files(runner)
-    runner.train()
-    if is_main_rank():
-        print(_summarize(runner), flush=True)
+    defaults = cfg.setdefault('default_hooks', {})
+    defaults.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+    by_epoch = cfg.train_cfg.pop('by_epoch', None)
+    if by_epoch is not None:
+        cfg.train_cfg.type = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+    for part in (defaults['checkpoint'], cfg.train_cfg):
+        if type_name(part) in REPLACED:
+            part.type = f'mmgroupmix.{REPLACED[type_name(part)]}'
+
+
+def protect_all_workers(runner: Runner) -> None:
+    """Let the workers of every data loader leave signals to the main process."""
+    build = runner.build_dataloader
+
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        loader = build(*args, **kwargs)
+        protect_workers(loader, SIGNALS)
+        return loader
+
+    runner.build_dataloader = build_dataloader
 
 
 def set_resume(cfg: Config, resume: str | None) -> str | None:
@@ -120,6 +172,23 @@ def set_auto_scale_lr(cfg: Config) -> None:
     settings.enable = True
 
 
+def _describe_end(end: TrainingInterrupted) -> str:
+    saved = (
+        f'saved {_shorten_path(end.checkpoint)}; go on with --resume'
+        if end.checkpoint
+        else 'no step was taken, or no checkpoints are saved'
+    )
+    return f'\ninterrupted by {end.signal.name}: {saved}'
+
+
+def _describe_full_disk(error: OSError, work_dir: str) -> str:
+    free = shutil.disk_usage(work_dir).free / 2**20
+    return (
+        f'cannot write to {work_dir}: {error.strerror} ({free:.0f} MiB are free). '
+        'What was complete before is intact. Make room, and go on with --resume.'
+    )
+
+
 def _summarize(runner: Runner) -> str:
     """The metric, and where the files of the run are."""
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
@@ -128,7 +197,8 @@ def _summarize(runner: Runner) -> str:
         lines.append(f'result       {format_metrics(curve.metrics)}')
     note = Path(runner.work_dir) / 'last_checkpoint'
     if note.exists():
-        lines.append(f'checkpoint   {_shorten_path(note.read_text().strip())}')
+        last = Path(runner.work_dir) / note.read_text().strip()
+        lines.append(f'checkpoint   {_shorten_path(last)}')
     overlays = Path(runner.log_dir) / 'vis_data' / 'vis_image'
     if overlays.is_dir():
         lines.append(f'overlays     {_shorten_path(overlays)}')

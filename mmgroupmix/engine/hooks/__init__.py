@@ -2,5 +2,16 @@
 
 from .class_num_check_hook import ClassNumCheckHook
 from .curve_hook import CurveHook
+from .durable_checkpoint_hook import DurableCheckpointHook
+from .invalid_loss_hook import InvalidLossHook
+from .preemption_hook import PreemptionHook
+from .random_state_hook import RandomStateHook
 
-__all__ = ['ClassNumCheckHook', 'CurveHook']
+__all__ = [
+    'ClassNumCheckHook',
+    'CurveHook',
+    'DurableCheckpointHook',
+    'InvalidLossHook',
+    'PreemptionHook',
+    'RandomStateHook',
+]

@@ -1,0 +1,258 @@
+"""Hook that saves checkpoints from which a run goes on as if it had not stopped."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
+from torch import Tensor
+
+from ...errors import UserError
+from ...registry import HOOKS
+from ..file_backend import ATOMIC_BACKEND, write_atomically
+from ..loops import ResumableLoop
+from ..random_states import get_random_states
+
+#: The last checkpoint, and the iteration after which the last validation ended.
+LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
+
+
+@HOOKS.register_module()
+class DurableCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, whose files survive whatever ends the run.
+
+    - A file is whole or absent, and an old one is removed after the new one is complete.
+    - A checkpoint also holds the random states of every rank.
+    - ``last_checkpoint`` is written last, and names the file relative to the work
+      directory, so that this may be moved or copied.
+    - Weights that are NaN or infinite are not saved: the run stops.
+
+    Args:
+        *args: As for ``CheckpointHook``.
+        backend_args (dict, optional): Where to save. Defaults to None: local files.
+        **kwargs: As for ``CheckpointHook``.
+    """
+
+    def __init__(self, *args: Any, backend_args: dict | None = None, **kwargs: Any):
+        super().__init__(*args, backend_args=backend_args, **kwargs)
+        self.file_backend: Any
+        self.last_ckpt: str | None
+        self.best_ckpt_path: str | None
+        is_local = '://' not in str(self.out_dir or '')
+        if backend_args is None and self.file_client_args is None and is_local:
+            self.backend_args = dict(backend=ATOMIC_BACKEND)
+        self._collected: dict = {}
+        self._saved_iteration = -1
+
+    def before_train(self, runner: Runner) -> None:
+        super().before_train(runner)
+        if runner._resume:
+            self._find_validation_to_make_up(runner)
+        if self.save_best is None:
+            return
+        # The paths that a checkpoint holds are those of the work directory at the time.
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = self._move_here(self.best_ckpt_path)
+        else:
+            for key, path in self.best_ckpt_path_dict.items():
+                self.best_ckpt_path_dict[key] = self._move_here(path)
+        if runner._resume and is_main_process():
+            self._remove_forgotten_best(runner)
+
+    def _find_validation_to_make_up(self, runner: Runner) -> None:
+        loop, note = runner.train_loop, Path(runner.work_dir) / LAST_VALIDATION
+        if isinstance(loop, ResumableLoop) and loop.is_validation_due():
+            text = note.read_text().strip() if note.is_file() else ''
+            last = int(text) if text.isdigit() else -1
+            loop.must_validate = last < runner.iter and not loop.is_within_epoch()
+
+    def _move_here(self, path: str | None) -> str | None:
+        return path and self.file_backend.join_path(self.out_dir, os.path.basename(path))
+
+    def _remove_forgotten_best(self, runner: Runner) -> None:
+        """Remove a best checkpoint that the resumed run does not know of.
+
+        The interrupted run had saved it, or was about to remove it.
+        """
+        known = {self.best_ckpt_path, *getattr(self, 'best_ckpt_path_dict', {}).values()}
+        names = {os.path.basename(path) for path in known if path}
+        for key in self.key_indicators:
+            for path in Path(self.out_dir).glob(f'best_{key.replace("/", "_")}_*.pth'):
+                if key != 'auto' and path.name not in names:
+                    path.unlink(missing_ok=True)
+                    runner.logger.info(f'{path.name} is not of this run: removed')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        checkpoint['meta'].update(
+            world_size=get_world_size(),
+            batch_size=getattr(runner.train_dataloader, 'batch_size', None),
+        )
+        checkpoint.update(self._collected)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        meta = checkpoint.get('meta') or {}
+        if not runner._resume or not meta.get('world_size'):
+            return
+        loader = runner.train_dataloader
+        size = getattr(loader, 'batch_size', None)
+        before = (meta['world_size'], meta.get('batch_size'))
+        now = (get_world_size(), size)
+        if before == now:
+            return
+        if None not in (*before, *now):
+            seen = meta['iter'] * before[0] * before[1]
+            runner.train_loop.num_batches_seen = seen // (now[0] * now[1])
+        runner.logger.warning(
+            f'The checkpoint was saved by {before[0]} process(es) with {before[1]} '
+            f'images each; this run has {now[0]} with {now[1]} each. It goes on where the '
+            'data were left, but the order of the data, the random numbers and the total '
+            'batch size differ from those of an uninterrupted run.'
+        )
+
+    def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
+        super().after_val_epoch(runner, metrics)
+        if is_main_process():
+            self._note(runner, LAST_VALIDATION, str(runner.iter))
+
+    def save_now(self, runner: Runner, epoch: int, iteration: int) -> str | None:
+        """Save a complete checkpoint between two regular ones; call it on all ranks.
+
+        Args:
+            runner (Runner): The runner.
+            epoch (int): Epochs that are complete.
+            iteration (int): Iterations that are complete.
+
+        Returns:
+            str | None: Its path.
+        """
+        if self._saved_iteration != iteration:
+            meta = dict(epoch=epoch, iter=iteration)
+            if self.by_epoch:
+                stem = self.filename_tmpl.format(epoch).removesuffix('.pth')
+                self._save(runner, f'{stem}_iter_{iteration}.pth', meta)
+            else:
+                self._save_checkpoint_with_step(runner, iteration, meta)
+        return self.last_ckpt
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        outdated = []
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            while len(self.keep_ckpt_ids) >= self.max_keep_ckpts:
+                outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        self._save(runner, self.filename_tmpl.format(step), meta)
+        if is_main_process():
+            for name in [*outdated, *self._find_interim()]:
+                path = self.file_backend.join_path(self.out_dir, name)
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)
+
+    def _find_interim(self) -> list[str]:
+        """The checkpoints of interruptions, which a regular one replaces."""
+        stem = self.filename_tmpl.format('*').removesuffix('.pth')
+        paths = Path(self.out_dir).glob(f'{stem}_iter_*.pth') if self.by_epoch else ()
+        return [path.name for path in paths]
+
+    def _save(self, runner: Runner, filename: str, meta: dict) -> None:
+        check_finite(runner, meta['iter'], self.last_ckpt)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, filename)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        self._collected = dict(random_states=all_gather_object(get_random_states()))
+        try:
+            runner.save_checkpoint(
+                self.out_dir,
+                filename,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=meta,
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+        finally:
+            self._collected = {}
+        if is_main_process():
+            self._note(runner, LAST_CHECKPOINT, self._relative_path(runner))
+        self._saved_iteration = meta['iter']
+
+    def _relative_path(self, runner: Runner) -> str:
+        assert self.last_ckpt is not None
+        if '://' in self.last_ckpt:
+            return self.last_ckpt
+        return os.path.relpath(self.last_ckpt, runner.work_dir)
+
+    def _note(self, runner: Runner, name: str, text: str) -> None:
+        write_atomically(os.path.join(runner.work_dir, name), text.encode())
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self._removals_postponed():
+            super()._save_best_checkpoint(runner, metrics)
+
+    @contextmanager
+    def _removals_postponed(self) -> Iterator[None]:
+        """Remove files at the end of the block only, and none if it fails."""
+        backend = self.file_backend
+        self.file_backend = postponed = _PostponedRemovals(backend)
+        try:
+            yield
+        finally:
+            self.file_backend = backend
+        best = {self.best_ckpt_path, *getattr(self, 'best_ckpt_path_dict', {}).values()}
+        for path in postponed.paths:
+            if path not in best and backend.isfile(path):
+                backend.remove(path)
+
+
+class _PostponedRemovals:
+    """A file backend that remembers what to remove."""
+
+    def __init__(self, backend: Any):
+        self.backend = backend
+        self.paths: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+    def remove(self, path: str) -> None:
+        self.paths.append(path)
+
+
+def check_finite(runner: Runner, iteration: int, last_checkpoint: str | None) -> None:
+    """Check that the weights are numbers; call it on all ranks.
+
+    Args:
+        runner (Runner): The runner.
+        iteration (int): For the message.
+        last_checkpoint (str, optional): The checkpoint before, for the message.
+
+    Raises:
+        UserError: If a parameter or a buffer of any rank is NaN, or a parameter is
+            infinite.
+    """
+    broken = [
+        name for name, tensor in runner.model.named_parameters() if not _is_finite(tensor)
+    ]
+    broken += [
+        name for name, tensor in runner.model.named_buffers() if tensor.isnan().any()
+    ]
+    count = torch.tensor(float(len(broken)))
+    all_reduce(count)
+    if not count:
+        return
+    names = ', '.join(broken[:3]) or 'on another rank'
+    raise UserError(
+        f'the weights are NaN or infinite after iteration {iteration} ({names}). They '
+        f'were not saved; the last good checkpoint is {last_checkpoint or "none"}. '
+        'Lower the learning rate, clip gradients or check the data, and resume from it.'
+    )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())

@@ -1,0 +1,53 @@
+"""Hook that lets a resumed run go on with the random numbers of the interrupted one."""
+
+from typing import Any
+
+from mmengine.dist import get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from ...registry import HOOKS
+from ..random_states import get_random_states, set_random_states
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Restore the random states that ``DurableCheckpointHook`` saved.
+
+    It also keeps validation from changing the random numbers of the training, which
+    therefore do not depend on when, and how often, the run is validated.
+    """
+
+    # Before anything that draws random numbers.
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._resumed: dict | None = None
+        self._before_validation: dict | None = None
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if not runner._resume:
+            return
+        states = checkpoint.get('random_states')
+        if states is None:
+            runner.logger.warning(
+                'The checkpoint holds no random states: it was not saved by '
+                'DurableCheckpointHook. The resumed run will not equal an uninterrupted '
+                'one bit by bit.'
+            )
+        elif len(states) == get_world_size():
+            self._resumed = states[get_rank()]
+
+    def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        # Not earlier: building and loading a model draws random numbers.
+        if self._resumed is not None:
+            set_random_states(self._resumed)
+            self._resumed = None
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._before_validation = get_random_states()
+
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
+        if self._before_validation is not None:
+            set_random_states(self._before_validation)
+            self._before_validation = None

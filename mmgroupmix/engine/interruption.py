@@ -1,0 +1,76 @@
+"""Signals by which a scheduler ends a job before its time."""
+
+import os
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Any
+
+#: What schedulers send before they kill a job: Kubernetes and torchrun SIGTERM, Slurm
+#: the signal of ``--signal`` (SIGUSR1 in tools/slurm_train.sh), a lost terminal SIGHUP.
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
+#: ``EX_TEMPFAIL``: the same command, run again, may succeed. Schedulers requeue on it.
+INTERRUPTED_EXIT_CODE = 75
+#: torchrun and Slurm's steps repeat a signal within a moment; a later one is a second.
+REPEATED_WITHIN = 0.5
+
+
+class TrainingInterrupted(SystemExit):
+    """The end of a training that a signal interrupted; its exit status is 75.
+
+    Args:
+        received (int): The signal.
+        checkpoint (str, optional): The checkpoint from which the run can be resumed.
+            Defaults to None.
+    """
+
+    def __init__(self, received: int, checkpoint: str | None = None):
+        super().__init__(INTERRUPTED_EXIT_CODE)
+        self.signal = signal.Signals(received)
+        self.checkpoint = checkpoint
+
+
+class SignalWatch:
+    """Notices signals while a ``with`` block runs.
+
+    Outside of training, a signal raises :class:`TrainingInterrupted` at once. In training
+    it is only noted, for the hook that ends the training after the step. A second one
+    ends the process at once, as if nobody handled it.
+
+    Attributes:
+        received (int | None): The signal, or None.
+        is_training (bool): Whether a step must be finished first.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.is_training = False
+        self._received_at = 0.0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> 'SignalWatch':
+        for number in SIGNALS:
+            # `nohup` starts a process with SIGHUP ignored: that stays.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self.received is None:
+            self.received, self._received_at = number, now
+            if not self.is_training:
+                raise TrainingInterrupted(number)
+        elif now - self._received_at > REPEATED_WITHIN:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)

@@ -1,0 +1,96 @@
+"""Finding the checkpoint from which a run can be resumed."""
+
+import re
+import zipfile
+from pathlib import Path
+
+from ..checkpoints.reading import load_file
+from ..errors import CheckpointError
+
+#: What a training writes: iter_4000.pth, epoch_3.pth, epoch_3_iter_900.pth, best_*.pth.
+WRITTEN = re.compile(r'(best_.+|(iter|epoch)_\d+(_iter_\d+)?)\.pth')
+
+
+def find_damage(path: str | Path) -> str | None:
+    """Check that a checkpoint is whole.
+
+    ``torch.save`` stores a CRC-32 checksum of every record, which is compared here.
+
+    Args:
+        path (str | Path): The file.
+
+    Returns:
+        str | None: What is wrong, or None.
+    """
+    path = Path(path)
+    if is_torn(path):
+        return f'it is not complete ({path.stat().st_size} bytes)'
+    if not zipfile.is_zipfile(path):
+        try:
+            load_file(path)
+        except CheckpointError as error:
+            return str(error)
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            record = archive.testzip()
+    except Exception as error:  # zipfile raises many kinds for a damaged directory
+        return f'it is damaged ({error})'
+    return f'the checksum of its record {record} differs' if record else None
+
+
+def is_torn(path: Path) -> bool:
+    """Whether a checkpoint lacks its end, as one that was being written in place."""
+    with path.open('rb') as file:
+        head = file.read(4)
+    return not head or (head.startswith(b'PK') and not zipfile.is_zipfile(path))
+
+
+def remove_torn(work_dir: str | Path) -> list[Path]:
+    """Remove the checkpoints of a work directory that lack their end.
+
+    Args:
+        work_dir (str | Path): A directory in which no run writes.
+
+    Returns:
+        list[Path]: The removed files.
+    """
+    torn = [
+        path
+        for path in sorted(Path(work_dir).glob('*.pth'))
+        if WRITTEN.fullmatch(path.name) and path.is_file() and is_torn(path)
+    ]
+    for path in torn:
+        path.unlink()
+    return torn
+
+
+def find_resumable(work_dir: str | Path) -> list[Path]:
+    """The checkpoints of a work directory that may be resumed from, the newest first.
+
+    Args:
+        work_dir (str | Path): The directory.
+
+    Returns:
+        list[Path]: Files, whole or not; those of the best metric are not among them,
+        since they hold no optimizer.
+    """
+    paths = [
+        path
+        for path in Path(work_dir).glob('*.pth')
+        if not path.name.startswith('best_') and path.is_file()
+    ]
+    note = Path(work_dir) / 'last_checkpoint'
+    last = Path(note.read_text(errors='replace').strip()).name if note.is_file() else ''
+
+    def progress(path: Path) -> tuple:
+        # A run counts iterations or epochs; a directory with both holds two runs.
+        is_kind_of_last = _prefix(path.name) == _prefix(last)
+        numbers = tuple(int(number) for number in re.findall(r'\d+', path.name))
+        return is_kind_of_last, numbers, path.stat().st_mtime
+
+    return sorted(paths, key=progress, reverse=True)
+
+
+def _prefix(name: str) -> str:
+    return re.split(r'\d', name, maxsplit=1)[0]
