@@ -44,6 +44,17 @@ def set_random_states(states: Mapping) -> None:
         torch.cuda.set_rng_state(states['cuda'].cpu())
 
 
+def seed_process(seed: int) -> None:
+    """Seed the generators of Python, numpy and PyTorch, on all devices.
+
+    Args:
+        seed (int): At least 0.
+    """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
 @contextmanager
 def seeded_cpu(*numbers: int) -> Iterator[None]:
     """Seed the generators of the CPU for a block; afterwards they go on as before.

@@ -1,7 +1,7 @@
 """Hook that saves checkpoints from which a run goes on as if it had not stopped."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from ..random_states import get_random_states
 
 #: The last checkpoint, and the iteration after which the last validation ended.
 LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
+
+#: The message hub's name of the checkpoint of an interruption.
+INTERIM = 'interim_ckpt'
 
 
 @HOOKS.register_module()
@@ -109,9 +112,9 @@ class DurableCheckpointHook(CheckpointHook):
             runner.train_loop.num_batches_seen = seen // (now[0] * now[1])
         runner.logger.warning(
             f'The checkpoint was saved by {before[0]} process(es) with {before[1]} '
-            f'images each; this run has {now[0]} with {now[1]} each. It goes on where the '
-            'data were left, but the order of the data, the random numbers and the total '
-            'batch size differ from those of an uninterrupted run.'
+            f'images each; this run has {now[0]} with {now[1]} each. It goes on where '
+            'the data were left, but the order of the data, the random numbers and the '
+            'total batch size differ from those of an uninterrupted run.'
         )
 
     def after_val_epoch(self, runner: Runner, metrics: dict) -> None:
@@ -130,34 +133,42 @@ class DurableCheckpointHook(CheckpointHook):
         Returns:
             str | None: Its path.
         """
-        if self._saved_iteration != iteration:
-            meta = dict(epoch=epoch, iter=iteration)
-            if self.by_epoch:
-                stem = self.filename_tmpl.format(epoch).removesuffix('.pth')
-                self._save(runner, f'{stem}_iter_{iteration}.pth', meta)
-            else:
-                self._save_checkpoint_with_step(runner, iteration, meta)
+        if self._saved_iteration == iteration:
+            return self.last_ckpt
+        filename = self.filename_tmpl.format(epoch if self.by_epoch else iteration)
+        if self.by_epoch:
+            filename = f'{filename.removesuffix(".pth")}_iter_{iteration}.pth'
+        before = self._replace_interim(runner, filename)
+        self._save(runner, filename, dict(epoch=epoch, iter=iteration))
+        self._remove([before] if before != filename else [])
         return self.last_ckpt
 
+    @staticmethod
+    def _replace_interim(runner: Runner, filename: str | None) -> str | None:
+        """Note the checkpoint that only lasts until the next; return that before."""
+        before = runner.message_hub.runtime_info.get(INTERIM)
+        runner.message_hub.update_info(INTERIM, filename)
+        return before
+
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        outdated = []
+        outdated: list[str | None] = []
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             while len(self.keep_ckpt_ids) >= self.max_keep_ckpts:
                 outdated.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
             self.keep_ckpt_ids.append(step)
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        self._save(runner, self.filename_tmpl.format(step), meta)
-        if is_main_process():
-            for name in [*outdated, *self._find_interim()]:
-                path = self.file_backend.join_path(self.out_dir, name)
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+        filename = self.filename_tmpl.format(step)
+        outdated.append(self._replace_interim(runner, None))
+        self._save(runner, filename, meta)
+        self._remove(name for name in outdated if name != filename)
 
-    def _find_interim(self) -> list[str]:
-        """The checkpoints of interruptions, which a regular one replaces."""
-        stem = self.filename_tmpl.format('*').removesuffix('.pth')
-        paths = Path(self.out_dir).glob(f'{stem}_iter_*.pth') if self.by_epoch else ()
-        return [path.name for path in paths]
+    def _remove(self, names: Iterable[str | None]) -> None:
+        if not is_main_process():
+            return
+        for name in filter(None, names):
+            path = self.file_backend.join_path(self.out_dir, name)
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)
 
     def _save(self, runner: Runner, filename: str, meta: dict) -> None:
         check_finite(runner, meta['iter'], self.last_ckpt)

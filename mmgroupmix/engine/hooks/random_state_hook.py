@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from ...registry import HOOKS
-from ..random_states import get_random_states, set_random_states
+from ..random_states import get_random_states, seed_process, set_random_states
 
 
 @HOOKS.register_module()
@@ -46,6 +46,8 @@ class RandomStateHook(Hook):
 
     def before_val_epoch(self, runner: Runner) -> None:
         self._before_validation = get_random_states()
+        # A validation that is made up for gives the same result.
+        seed_process((runner.seed or 0) + runner.iter)
 
     def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         if self._before_validation is not None:
