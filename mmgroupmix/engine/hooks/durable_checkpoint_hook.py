@@ -67,6 +67,11 @@ class DurableCheckpointHook(CheckpointHook):
         if runner._resume and is_main_process():
             self._remove_forgotten_best(runner)
 
+    def _best_paths(self) -> set[str | None]:
+        # Which of the two there is depends on the number of metrics.
+        several = getattr(self, 'best_ckpt_path_dict', {})
+        return {getattr(self, 'best_ckpt_path', None), *several.values()}
+
     def _find_validation_to_make_up(self, runner: Runner) -> None:
         loop, note = runner.train_loop, Path(runner.work_dir) / LAST_VALIDATION
         if isinstance(loop, ResumableLoop) and loop.is_validation_due():
@@ -82,8 +87,7 @@ class DurableCheckpointHook(CheckpointHook):
 
         The interrupted run had saved it, or was about to remove it.
         """
-        known = {self.best_ckpt_path, *getattr(self, 'best_ckpt_path_dict', {}).values()}
-        names = {os.path.basename(path) for path in known if path}
+        names = {os.path.basename(path) for path in self._best_paths() if path}
         for key in self.key_indicators:
             for path in Path(self.out_dir).glob(f'best_{key.replace("/", "_")}_*.pth'):
                 if key != 'auto' and path.name not in names:
@@ -215,9 +219,8 @@ class DurableCheckpointHook(CheckpointHook):
             yield
         finally:
             self.file_backend = backend
-        best = {self.best_ckpt_path, *getattr(self, 'best_ckpt_path_dict', {}).values()}
         for path in postponed.paths:
-            if path not in best and backend.isfile(path):
+            if path not in self._best_paths() and backend.isfile(path):
                 backend.remove(path)
 
 
