@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmgroupmix.apis.train import make_resumable
+from mmgroupmix.compat import format_once
 
 
 @DATASETS.register_module()
@@ -99,7 +100,7 @@ def tiny_config(work_dir, by_epoch=False, length=8, interval=2, seed=3):
             },
             val_dataloader=validation,
             val_evaluator=dict(type='TinyMetric'),
-            val_cfg=dict(),
+            val_cfg={},
             optim_wrapper=dict(optimizer=dict(type='AdamW', lr=0.01)),
             param_scheduler=[dict(type='PolyLR', begin=0, end=length, by_epoch=by_epoch)],
             default_hooks=dict(
@@ -132,6 +133,7 @@ def build_tiny_runner(cfg, resume_from=None):
     make_resumable(cfg)
     # Without curves: drawing takes longer than the training.
     cfg.custom_hooks = [hook for hook in cfg.custom_hooks if 'Curve' not in hook.type]
+    format_once()
     cfg.resume, cfg.load_from = resume_from is not None, resume_from
     # Its instances live as long as the process: a name of its own for each.
     cfg.experiment_name = f'{cfg.experiment_name}_{time.monotonic_ns()}'

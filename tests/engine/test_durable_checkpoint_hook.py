@@ -1,0 +1,206 @@
+"""Checkpoints are whole or absent, and the old one goes after the new one is complete."""
+
+import errno
+import os
+import shutil
+
+import pytest
+import torch
+
+from mmgroupmix.engine.file_backend import remove_temporary_files, write_atomically
+from mmgroupmix.engine.resuming import find_damage, find_resumable, remove_torn
+from mmgroupmix.errors import UserError
+
+from .test_bit_equal_resume import Killed, KillHook
+from .tiny_training import build_tiny_runner, load_last, tiny_config
+
+
+@pytest.fixture(scope='module')
+def finished(tmp_path_factory):
+    work_dir = tmp_path_factory.mktemp('finished')
+    build_tiny_runner(tiny_config(work_dir)).train()
+    return work_dir
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / 'copied')
+
+
+@pytest.mark.smoke
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / 'file'
+    write_atomically(path, b'old')
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(OSError, match='No space left'):
+        write_atomically(path, b'new')
+    assert path.read_bytes() == b'old'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.smoke
+def test_what_a_killed_process_was_writing_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'replace', lambda *_: os.kill(os.getpid(), 9))
+    child = os.fork()
+    if not child:
+        write_atomically(tmp_path / 'file', b'new')
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not (tmp_path / 'file').exists()
+    (left,) = tmp_path.iterdir()
+    (tmp_path / '.hidden').write_text("the user's")
+    assert remove_temporary_files(tmp_path) == [left]
+    assert [path.name for path in tmp_path.iterdir()] == ['.hidden']
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('write', range(1, 5))
+def test_a_full_disk_at_any_write_leaves_a_checkpoint_to_resume_from(
+    tmp_path, monkeypatch, write
+):
+    cfg = tiny_config(tmp_path, length=4)
+    cfg.default_hooks.checkpoint.max_keep_ckpts = 1
+    build_tiny_runner(cfg.copy()).train()
+    before = load_last(tmp_path)
+    replace, count = os.replace, 0
+
+    def full(source, target):
+        nonlocal count
+        count += 1
+        if count >= write:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        replace(source, target)
+
+    cfg.train_cfg.max_iters = 8
+    (newest,) = find_resumable(tmp_path)
+    runner = build_tiny_runner(cfg.copy(), str(newest))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'replace', full)
+        with pytest.raises(OSError, match='No space left'):
+            runner.train()
+    newest = find_resumable(tmp_path)[0]
+    assert find_damage(newest) is None
+    after = torch.load(newest, weights_only=False)
+    assert after['meta']['iter'] >= before['meta']['iter']
+    build_tiny_runner(cfg.copy(), str(newest)).train()
+    assert load_last(tmp_path)['meta']['iter'] == 8
+
+
+@pytest.mark.smoke
+def test_the_new_best_checkpoint_is_complete_before_the_old_one_goes(
+    tmp_path, monkeypatch
+):
+    present = []
+    remove = os.remove
+
+    def record(path, *args, **kwargs):
+        present.append(sorted(one.name for one in tmp_path.glob('*.pth')))
+        remove(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, 'remove', record)
+    cfg = tiny_config(tmp_path, length=6, interval=1)
+    cfg.default_hooks.checkpoint.rule = 'less'
+    cfg.default_hooks.checkpoint.max_keep_ckpts = 1
+    build_tiny_runner(cfg).train()
+    assert present
+    assert all(
+        len([name for name in names if name.startswith(kind)]) == 2
+        for names in present
+        for kind in ('iter_', 'best_')
+        if any(name.startswith('best_') for name in names) and names[-1].startswith(kind)
+    )
+    assert len(list(tmp_path.glob('best_*'))) == 1
+    assert len(list(tmp_path.glob('iter_*'))) == 1
+
+
+@pytest.mark.smoke
+def test_a_copied_work_directory_resumes_from_its_own_files(copied, finished):
+    assert (copied / 'last_checkpoint').read_text() == 'iter_8.pth'
+    before = sorted(finished.glob('*.pth'))
+    cfg = tiny_config(copied, length=12)
+    cfg.default_hooks.checkpoint.greater_keys = ['acc']
+    build_tiny_runner(cfg, str(find_resumable(copied)[0])).train()
+    assert sorted(finished.glob('*.pth')) == before
+    best = load_last(copied)['message_hub']['runtime_info']['best_ckpt']
+    assert [path.name for path in copied.glob('best_*')] == [os.path.basename(best)]
+
+
+@pytest.mark.smoke
+def test_a_best_checkpoint_that_the_resumed_run_does_not_know_is_removed(tmp_path):
+    cfg = tiny_config(tmp_path)
+    runner = build_tiny_runner(cfg.copy())
+    runner.register_hook(KillHook('after_val_epoch', 2))
+    with pytest.raises(Killed):
+        runner.train()
+    forgotten = tmp_path / 'best_acc_iter_3.pth'
+    forgotten.write_bytes(b'saved by the run after the checkpoint')
+    other = tmp_path / 'best_of_my_own.pth'
+    other.write_bytes(b"the user's")
+    build_tiny_runner(cfg.copy(), str(find_resumable(tmp_path)[0])).train()
+    assert not forgotten.exists()
+    assert other.exists()
+
+
+@pytest.mark.smoke
+def test_every_flipped_byte_of_a_record_is_found(copied):
+    path = copied / 'iter_8.pth'
+    content = path.read_bytes()
+    assert find_damage(path) is None
+    # The weights of the first layer: random bytes that stand nowhere else.
+    weight = load_last(copied)['state_dict']['layers.0.weight'].numpy().tobytes()
+    place = content.index(weight)
+    for offset in range(0, len(weight), 7):
+        damaged = bytearray(content)
+        damaged[place + offset] ^= 1
+        path.write_bytes(damaged)
+        assert 'checksum' in find_damage(path)
+
+
+@pytest.mark.smoke
+def test_torn_files_are_found_and_removed_whatever_their_length(copied):
+    content = (copied / 'iter_8.pth').read_bytes()
+    for length in (0, 1, 4, 100, len(content) // 2, len(content) - 1):
+        (copied / 'iter_9.pth').write_bytes(content[:length])
+        assert find_damage(copied / 'iter_9.pth') is not None
+    torn = [copied / 'best_acc_iter_9.pth', copied / 'iter_9.pth']
+    torn[0].write_bytes(content[:500])
+    (copied / 'pretrained.pth').write_bytes(content[:500])
+    assert remove_torn(copied) == torn
+    assert (copied / 'pretrained.pth').exists()
+    assert (copied / 'iter_8.pth').exists()
+
+
+@pytest.mark.smoke
+def test_checkpoints_are_ordered_by_progress_and_not_by_time(tmp_path):
+    names = ['epoch_10.pth', 'epoch_9_iter_95.pth', 'epoch_9.pth', 'epoch_2.pth']
+    for name in [*names, 'best_acc_epoch_11.pth', 'iter_500.pth']:
+        (tmp_path / name).touch()
+    (tmp_path / 'last_checkpoint').write_text('epoch_10.pth')
+    found = [path.name for path in find_resumable(tmp_path)]
+    assert found == [*names, 'iter_500.pth']
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_broken_weights_are_not_saved(tmp_path, value):
+    runner = build_tiny_runner(tiny_config(tmp_path))
+
+    def spoil(runner, *args, **kwargs):
+        if runner.iter == 4:
+            runner.model.layers[0].weight.data[0, 0] = value
+
+    hook = KillHook('before_train_iter', 0)
+    hook.before_train_iter = spoil
+    runner.register_hook(hook)
+    with pytest.raises(
+        UserError, match=r'layers.0.weight.*last good checkpoint is .*iter_4'
+    ):
+        runner.train()
+    assert [path.name for path in find_resumable(tmp_path)] == [
+        'iter_4.pth',
+        'iter_2.pth',
+    ]
