@@ -53,24 +53,69 @@ def run_command(command, arguments, cwd, timeout=500):
     Returns:
         subprocess.CompletedProcess: With ``returncode``, ``stdout`` and ``stderr``.
     """
-    arguments = [str(argument) for argument in arguments]
-    with tempfile.TemporaryDirectory() as folder:
-        outputs = [Path(folder) / name for name in ('stdout', 'stderr')]
-        process = _server().Process(target=_run, args=(command, arguments, cwd, outputs))
-        process.start()
-        process.join(timeout)
-        if process.is_alive():
-            process.kill()
-            process.join()
-        stdout, stderr = (
-            path.read_text(errors='replace') if path.exists() else '' for path in outputs
-        )
+    process = start_command(command, arguments, cwd)
+    process.wait(timeout)
     return subprocess.CompletedProcess(
-        [command, *arguments], process.exitcode, stdout, stderr
+        [command, *map(str, arguments)],
+        process.exitcode,
+        process.read('stdout'),
+        process.read('stderr'),
     )
 
 
-def _run(command, arguments, cwd, outputs):
+def start_command(command, arguments, cwd, environment=None):
+    """Start a command of ``mmgroupmix.apis`` in a forked process.
+
+    Args:
+        command, arguments, cwd: As for :func:`run_command`.
+        environment (dict, optional): Variables to set. Defaults to None.
+
+    Returns:
+        RunningCommand: The process.
+    """
+    return RunningCommand(command, [str(one) for one in arguments], cwd, environment)
+
+
+class RunningCommand:
+    """A command that is running."""
+
+    def __init__(self, command, arguments, cwd, environment):
+        self._folder = tempfile.TemporaryDirectory()
+        self._outputs = {
+            name: Path(self._folder.name) / name for name in ('stdout', 'stderr')
+        }
+        arguments = (command, arguments, cwd, list(self._outputs.values()), environment)
+        self._process = _server().Process(target=_run, args=arguments)
+        self._process.start()
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    @property
+    def exitcode(self):
+        return self._process.exitcode
+
+    def wait(self, timeout=500):
+        """Wait for its end; after ``timeout`` seconds, kill it."""
+        self._process.join(timeout)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def send(self, number):
+        """Send it a signal."""
+        if self._process.is_alive():
+            os.kill(self.pid, number)
+
+    def read(self, name):
+        """What it has written so far to 'stdout' or 'stderr'."""
+        path = self._outputs[name]
+        return path.read_text(errors='replace') if path.exists() else ''
+
+
+def _run(command, arguments, cwd, outputs, environment):
+    os.environ.update(environment or {})
     for descriptor, path in zip((1, 2), outputs):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     os.chdir(cwd)

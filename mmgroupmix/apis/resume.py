@@ -43,11 +43,14 @@ def prepare_run(
     meta: Mapping = {}
     if resume == 'auto':
         checkpoint, meta = find_newest(folder)
-        start = f'resuming from {checkpoint}' if checkpoint else 'starting from scratch'
-        found = '' if checkpoint else f'nothing to resume in {folder}: '
-        print(f'{found}{start}', flush=True)
+        if not checkpoint:
+            weights = cfg.get('load_from')
+            start = f'the weights of {weights}' if weights else 'scratch'
+            print(f'nothing to resume in {folder}: starting from {start}', flush=True)
     elif resume:
         checkpoint, meta = resume, read_meta(resume)
+    if checkpoint:
+        print(f'resuming from {checkpoint}', flush=True)
     return checkpoint, choose_seed(cfg, meta)
 
 

@@ -7,16 +7,14 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
-from torch.utils.data import DataLoader
 
-from ..engine.data_order import protect_workers
 from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
-from ..engine.interruption import SIGNALS, SignalWatch, TrainingInterrupted
+from ..engine.interruption import SignalWatch, TrainingInterrupted
+from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
 from .command_line import (
     build_parser,
@@ -75,14 +73,17 @@ def train(args: argparse.Namespace) -> None:
         checkpoint, seed = on_main_rank(
             lambda: prepare_run(cfg, resume, args.overwrite, stack)
         )
-        if resume:
-            cfg.resume, cfg.load_from = checkpoint is not None, checkpoint
+        if checkpoint:
+            cfg.resume, cfg.load_from = True, checkpoint
+        elif resume:
+            cfg.resume = False
+            check_load_from(cfg)
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
         make_resumable(cfg)
         runner = build_runner(cfg)
         runner.register_hook(PreemptionHook(watch))
         report_unreadable_files(runner)
-        protect_all_workers(runner)
+        stack.enter_context(WorkerProtection(runner))
         try:
             runner.train()
         except OSError as error:
@@ -99,30 +100,18 @@ def make_resumable(cfg: Config) -> None:
     present = {type_name(hook) for hook in hooks}
     hooks += [dict(type=f'mmgroupmix.{name}') for name in HOOKS if name not in present]
     cfg.custom_hooks = hooks
-    defaults = cfg.setdefault('default_hooks', {})
-    defaults.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+    checkpoint = dict(type='CheckpointHook', interval=1)
+    cfg.default_hooks = dict(checkpoint=checkpoint) | dict(cfg.get('default_hooks') or {})
     by_epoch = cfg.train_cfg.pop('by_epoch', None)
     if by_epoch is not None:
-        cfg.train_cfg.type = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
-    for part in (defaults['checkpoint'], cfg.train_cfg):
+        cfg.train_cfg['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+    for part in (cfg.default_hooks['checkpoint'], cfg.train_cfg):
         if type_name(part) in REPLACED:
-            part.type = f'mmgroupmix.{REPLACED[type_name(part)]}'
-
-
-def protect_all_workers(runner: Runner) -> None:
-    """Let the workers of every data loader leave signals to the main process."""
-    build = runner.build_dataloader
-
-    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        loader = build(*args, **kwargs)
-        protect_workers(loader, SIGNALS)
-        return loader
-
-    runner.build_dataloader = build_dataloader
+            part['type'] = f'mmgroupmix.{REPLACED[type_name(part)]}'
 
 
 def set_resume(cfg: Config, resume: str | None) -> str | None:
-    """Set what the run resumes from.
+    """Find out what the run resumes from.
 
     Args:
         cfg (Config): The config, changed in place.
@@ -134,13 +123,26 @@ def set_resume(cfg: Config, resume: str | None) -> str | None:
     Raises:
         UserError: If the checkpoint, or that of ``load_from``, does not exist.
     """
+    if resume == 'auto':
+        return resume
     if resume:
-        cfg.resume, cfg.load_from = True, None if resume == 'auto' else resume
-    load_from = cfg.get('load_from')
-    if load_from and '://' not in load_from and not os.path.isfile(load_from):
-        option = '--resume' if resume else 'load_from'
-        raise UserError(f'{option}: checkpoint not found: {load_from}')
-    return load_from or 'auto' if cfg.get('resume') else None
+        cfg.resume, cfg.load_from = True, resume
+    if cfg.get('resume') and not cfg.get('load_from'):
+        return 'auto'
+    check_load_from(cfg)
+    return cfg.load_from if cfg.get('resume') else None
+
+
+def check_load_from(cfg: Config) -> None:
+    """Check that the checkpoint that the run loads exists.
+
+    Raises:
+        UserError: If it does not.
+    """
+    path = cfg.get('load_from')
+    if path and '://' not in path and not os.path.isfile(path):
+        option = '--resume' if cfg.get('resume') else 'load_from'
+        raise UserError(f'{option}: checkpoint not found: {path}')
 
 
 def set_mixed_precision(cfg: Config, demo: bool) -> None:

@@ -6,8 +6,7 @@ place in it. So a resumed run needs no state of any data loader worker: it goes 
 the next number, and gets the same batches with any number of workers.
 """
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -133,28 +132,3 @@ def number_batches(loader: DataLoader, seed: int) -> None:
     object.__setattr__(
         loader, 'batch_sampler', NumberedBatchSampler(loader.batch_sampler)
     )
-
-
-def protect_workers(loader: DataLoader, signals: Sequence[int]) -> None:
-    """Let the workers of a data loader ignore signals that the main process handles.
-
-    A scheduler signals every process of a job; a worker that died of it would fail the
-    step that the main process is finishing.
-
-    Args:
-        loader (DataLoader): A loader that has not been iterated yet.
-        signals (Sequence[int]): The signals.
-    """
-    if loader.num_workers:
-        loader.worker_init_fn = _WorkerInit(loader.worker_init_fn, signals)
-
-
-class _WorkerInit:
-    def __init__(self, initialize: Callable | None, signals: Sequence[int]):
-        self.initialize, self.signals = initialize, tuple(signals)
-
-    def __call__(self, worker_id: int) -> None:
-        for number in self.signals:
-            signal.signal(number, signal.SIG_IGN)
-        if self.initialize is not None:
-            self.initialize(worker_id)

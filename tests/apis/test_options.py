@@ -22,6 +22,9 @@ test_evaluator = dict(type='Accuracy')
 """
 
 
+CHECKPOINT = dict(state_dict={}, message_hub={}, meta=dict(iter=5, epoch=0, seed=7))
+
+
 class Stopped(Exception):
     """Raised where the runner would be built."""
 
@@ -32,7 +35,7 @@ def config_of(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'config.py').write_text(CONFIG)
     for name in ('old.pth', 'iter_5.pth'):
-        (tmp_path / name).write_bytes(b'checkpoint')
+        torch.save(CHECKPOINT, tmp_path / name)
     configs = []
 
     def stop(cfg):
@@ -52,11 +55,11 @@ def config_of(tmp_path, monkeypatch):
     'settings, arguments, expected',
     [
         ('', [], (None, None)),
-        ('', ['--resume'], (True, None)),
+        # There is nothing to resume in the work directory.
+        ('', ['--resume'], (False, None)),
         ('', ['--resume', 'old.pth'], (True, 'old.pth')),
         ('load_from = "old.pth"', [], (None, 'old.pth')),
-        # --resume without a value means the latest checkpoint, not the one to load.
-        ('load_from = "old.pth"', ['--resume'], (True, None)),
+        ('load_from = "old.pth"', ['--resume'], (False, 'old.pth')),
         ('resume, load_from = True, "old.pth"', [], (True, 'old.pth')),
         ('resume, load_from = True, "old.pth"', ['--resume', 'iter_5.pth'],
          (True, 'iter_5.pth')),
@@ -89,10 +92,15 @@ def test_a_checkpoint_that_does_not_exist_is_refused(
 def test_a_resumed_run_keeps_the_checkpoints_of_its_work_directory(config_of, tmp_path):
     (tmp_path / 'run').mkdir()
     kept = tmp_path / 'run' / 'iter_5.pth'
-    kept.write_bytes(b'checkpoint')
+    torch.save(CHECKPOINT, kept)
+    before = kept.read_bytes()
+    (tmp_path / 'config.py').write_text(CONFIG + 'load_from = "old.pth"')
     for arguments in (['--resume'], ['--resume', 'run/iter_5.pth']):
-        config_of(train, '--work-dir', 'run', *arguments)
-    assert kept.read_bytes() == b'checkpoint'
+        cfg = config_of(train, '--work-dir', 'run', *arguments)
+        # The latest checkpoint, and not the one to load.
+        assert (cfg.resume, cfg.load_from) == (True, 'run/iter_5.pth')
+        assert cfg.randomness.seed == 7
+    assert kept.read_bytes() == before
     assert train.main(['config.py', '--work-dir', 'run']) == 2
 
 
@@ -127,7 +135,13 @@ def test_every_training_gets_the_hooks_of_the_package_once(config_of, tmp_path):
     hooks = 'custom_hooks = [dict(type="mmgroupmix.CurveHook"), dict(type="EMAHook")]'
     (tmp_path / 'config.py').write_text(CONFIG + hooks)
     types = [hook['type'] for hook in config_of(train).custom_hooks]
-    assert types == ['mmgroupmix.CurveHook', 'EMAHook', 'mmgroupmix.ClassNumCheckHook']
+    assert types == [
+        'mmgroupmix.CurveHook',
+        'EMAHook',
+        'mmgroupmix.ClassNumCheckHook',
+        'mmgroupmix.InvalidLossHook',
+        'mmgroupmix.RandomStateHook',
+    ]
 
 
 def test_a_test_loads_the_checkpoint_and_flips_with_tta(config_of, tmp_path):
@@ -209,3 +223,63 @@ def test_a_config_without_a_model_or_a_pipeline_to_infer_with_is_refused(tmp_pat
         inferencer.build_inferencer(config, tmp_path / 'a.pth', 'cpu')
     with pytest.raises(UserError, match='has no `model`'):
         infer_task(Config({}))
+
+
+@pytest.mark.parametrize(
+    'settings, expected',
+    [
+        ('', 'mmgroupmix.ResumableEpochBasedTrainLoop'),
+        ('train_cfg = dict(type="IterBasedTrainLoop", max_iters=3)',
+         'mmgroupmix.ResumableIterBasedTrainLoop'),
+        ('train_cfg = dict(by_epoch=False, max_iters=3)',
+         'mmgroupmix.ResumableIterBasedTrainLoop'),
+        ('train_cfg = dict(type="MyLoop", max_iters=3)', 'MyLoop'),
+    ],
+)  # fmt: skip
+def test_training_loops_are_those_that_resume_bit_by_bit(
+    settings, expected, config_of, tmp_path
+):
+    by_epoch = CONFIG.replace('max_epochs', 'by_epoch=True, max_epochs')
+    (tmp_path / 'config.py').write_text(f'{by_epoch}\n{settings}')
+    cfg = config_of(train)
+    assert cfg.train_cfg.type == expected
+    assert 'by_epoch' not in cfg.train_cfg
+    assert cfg.default_hooks.checkpoint.type == 'mmgroupmix.DurableCheckpointHook'
+
+
+def test_a_checkpoint_hook_of_the_user_stays(config_of, tmp_path):
+    hooks = 'default_hooks = dict(checkpoint=dict(type="MyCheckpointHook"))'
+    (tmp_path / 'config.py').write_text(CONFIG + hooks)
+    assert config_of(train).default_hooks.checkpoint.type == 'MyCheckpointHook'
+
+
+def test_the_seed_is_said_and_kept_in_the_config(config_of, capsys):
+    seed = config_of(train).randomness.seed
+    assert f'seed {seed}\n' in capsys.readouterr().out
+    assert config_of(train, '--cfg-options', 'randomness.seed=3').randomness.seed == 3
+    assert config_of(train).randomness.seed != seed
+
+
+def test_the_newest_whole_checkpoint_is_resumed_and_others_are_named(
+    config_of, tmp_path, capsys
+):
+    run = tmp_path / 'run'
+    run.mkdir()
+    for name in ('iter_4.pth', 'iter_5.pth', 'iter_9.pth'):
+        torch.save(CHECKPOINT, run / name)
+    torch.save(dict(weight=torch.ones(2)), run / 'iter_10.pth')
+    content = (run / 'iter_9.pth').read_bytes()
+    place = content.index(b'state_dict')
+    damaged = content[:place] + b'X' + content[place + 1 :]
+    (run / 'iter_9.pth').write_bytes(damaged)
+    (run / 'iter_11.pth').write_bytes(content[:-30])
+    assert config_of(train, '--work-dir', 'run', '--resume').load_from == 'run/iter_5.pth'
+    output = capsys.readouterr().out
+    assert 'removed run/iter_11.pth' in output
+    assert 'skipped run/iter_10.pth: it is not the checkpoint of a training' in output
+    assert 'skipped run/iter_9.pth: the checksum of its record' in output
+    for name in ('iter_4.pth', 'iter_5.pth'):
+        (run / name).write_bytes(damaged)
+    assert train.main(['config.py', '--work-dir', 'run', '--resume']) == 2
+    assert 'none of the 4 checkpoints in run can be resumed' in capsys.readouterr().err
+    assert len(list(run.glob('*.pth'))) == 4
