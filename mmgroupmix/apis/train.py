@@ -23,6 +23,7 @@ from .command_line import (
 from .config.preflight import check_training, lacks_accelerator
 from .config.tree import type_name
 from .config.work_dir import find_checkpoints, prepare_work_dir
+from .plan import plan_training
 from .unreadable_files import report_unreadable_files
 
 #: Hooks that every run gets, also with the user's own config.
@@ -35,21 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command(lambda: train(args))
 
 
-def train(args: argparse.Namespace) -> None:
-    """Train, evaluate and draw.
+def train(args: argparse.Namespace) -> int | None:
+    """Train, evaluate and draw, or with ``--plan`` measure what that needs.
 
     Args:
         args (argparse.Namespace): Parsed options.
 
+    Returns:
+        int | None: The exit status of ``--plan``, None after a training.
+
     Raises:
         UserError: For anything that the user can correct.
     """
+    if args.plan is not None:
+        return plan_training(args, configure)
     cfg, _ = load_config(args)
-    resume = set_resume(cfg, args.resume)
-    if args.amp:
-        set_mixed_precision(cfg, args.demo)
-    if args.auto_scale_lr:
-        set_auto_scale_lr(cfg)
+    resume = configure(cfg, args)
     check_training(cfg)
     if is_main_rank():
         prepare_work_dir(cfg.work_dir, resume, args.overwrite)
@@ -67,6 +69,28 @@ def train(args: argparse.Namespace) -> None:
     runner.train()
     if is_main_rank():
         print(_summarize(runner), flush=True)
+    return None
+
+
+def configure(cfg: Config, args: argparse.Namespace) -> str | None:
+    """Set the options of the command line in a config, in place.
+
+    Args:
+        cfg (Config): The config.
+        args (argparse.Namespace): Parsed options.
+
+    Returns:
+        str | None: What the run resumes from, see :func:`set_resume`.
+
+    Raises:
+        UserError: If an option does not fit the config.
+    """
+    resume = set_resume(cfg, args.resume)
+    if args.amp:
+        set_mixed_precision(cfg, args.demo)
+    if args.auto_scale_lr:
+        set_auto_scale_lr(cfg)
+    return resume
 
 
 def set_resume(cfg: Config, resume: str | None) -> str | None:
@@ -160,5 +184,14 @@ def _build_parser() -> argparse.ArgumentParser:
         action='store_true',
         help="scale the learning rate to the actual batch size, by the config's "
         'auto_scale_lr.base_batch_size',
+    )
+    parser.add_argument(
+        '--plan',
+        nargs='?',
+        type=int,
+        const=0,
+        metavar='PROCESSES',
+        help='measure a few steps on generated images and print the time, memory, disk '
+        'space and data that the run needs, with the processes of this job or so many',
     )
     return parser
