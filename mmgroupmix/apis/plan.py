@@ -1,10 +1,13 @@
 """``tools/train.py --plan``: what a training needs, before it takes a night."""
 
 import argparse
+import io
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TextIO
 
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, barrier, get_world_size, is_distributed
@@ -93,11 +96,13 @@ def make_plan(
     measured_with = get_world_size()
     processes = args.plan or measured_with
 
-    _report('reading the annotations')
+    report = _progress(sys.stdout)
+    report('reading the annotations')
     data: dict[str, LoaderData] = {}
     for name in LOADERS:
         if cfg.get(name):
-            data[name] = inspect_data(cfg, task, name)
+            with redirect_stdout(io.StringIO()):  # pycocotools prints
+                data[name] = inspect_data(cfg, task, name)
             problems += data[name].problems
     schedule = plan_schedule(cfg, data['train_dataloader'].num_images, processes)
     plan = Plan(
@@ -120,9 +125,12 @@ def make_plan(
         plan.replaced_bytes = sum(
             path.stat().st_size for path in find_checkpoints(cfg.work_dir)
         )
-    with tempfile.TemporaryDirectory(prefix='mmgroupmix_plan_') as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix='mmgroupmix_plan_') as folder,
+        redirect_stdout(io.StringIO()),
+    ):
         plan.figures, plan.sides, found = measure_with_retries(
-            cfg, task, build_runner, Path(folder), _report
+            cfg, task, build_runner, Path(folder), report
         )
     plan.problems = problems + found
     plan.problems += plan.find_storage_problems()
@@ -146,10 +154,14 @@ def _merge(problems: list[str]) -> list[str]:
     return list(dict.fromkeys(problem for one in gathered for problem in one))
 
 
-def _report(text: str) -> None:
-    """Print a line of progress."""
-    if is_main_rank():
-        print(f'... {text}', flush=True)
+def _progress(stream: TextIO) -> Callable[[str], None]:
+    """What prints a line of progress, also while other output is silenced."""
+
+    def report(text: str) -> None:
+        if is_main_rank():
+            print(f'... {text}', file=stream, flush=True)
+
+    return report
 
 
 def _list_problems(problems: list[str]) -> str:

@@ -18,7 +18,7 @@ def describe_error(error: BaseException) -> str:
     Returns:
         str: At most about 500 characters.
     """
-    text = ' '.join(str(error).split()) or type(error).__name__
+    text = ' '.join(str(error).split()) or 'no message'
     if len(text) > MAX_LENGTH:
         text = f'{text[:MAX_LENGTH]}...'
     frames = traceback.extract_tb(error.__traceback__)
