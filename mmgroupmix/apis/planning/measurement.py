@@ -21,7 +21,8 @@ from mmengine.runner import Runner
 
 from ..config.tree import type_name
 from .device_memory import PeakMemory, read_peak, reset_peak
-from .failures import describe_error
+from .failures import describe_error, is_out_of_memory
+from .largest_batch import build_largest_batch, has_random_size
 from .schedule import plan_batch
 from .step_timer import EnoughSteps, StepTimer
 from .storage import checkpoint_hooks
@@ -128,6 +129,8 @@ def measure(
         try:
             runner.register_hook(timer)
             _measure_steps(runner, timer, accumulation, figures)
+            _measure_largest_batch(runner, cfg.train_dataloader.dataset, report, figures)
+            figures.training_peak = read_peak()
             for name, part in () if steps_only else OTHER_PARTS:
                 report(name)
                 try:
@@ -193,7 +196,6 @@ def _measure_steps(
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     with _recorded_shapes(model) as shapes, suppress(EnoughSteps):
         runner.train()
-    figures.training_peak = read_peak()
     figures.step = timer.typical_seconds(accumulation)
     figures.num_timed = len(timer.timed)
     figures.warmed_up = len(timer.seconds) > len(timer.timed)
@@ -204,6 +206,27 @@ def _measure_steps(
     figures.gradient_bytes = sum(
         one.numel() * one.element_size() for one in parameters if one.requires_grad
     )
+
+
+def _measure_largest_batch(
+    runner: Runner, dataset: Any, report: Callable[[str], None], figures: Measurement
+) -> None:
+    """Take a step with the largest images, for the peak of the memory."""
+    if not has_random_size(dataset):
+        return
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    report('taking a step with the largest images')
+    with _recorded_shapes(model) as shapes:
+        try:
+            batch = build_largest_batch(runner, dataset)
+            runner.model.train()
+            runner.model.train_step(batch, optim_wrapper=runner.optim_wrapper)
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            report(f'no such step was possible: {describe_error(error)}')
+    known = [figures.input_shape] if figures.input_shape else []
+    figures.input_shape = max([*shapes, *known], key=math.prod, default=None)
 
 
 def _measure_checkpoints(runner: Runner, folder: Path, figures: Measurement) -> None:

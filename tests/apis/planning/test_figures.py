@@ -10,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from mmgroupmix.apis.planning import storage
 from mmgroupmix.apis.planning.data_table import published_length
 from mmgroupmix.apis.planning.generated_data import choose_sides
+from mmgroupmix.apis.planning.largest_batch import has_random_size, largest_dataset
 from mmgroupmix.apis.planning.schedule import (
     Schedule,
     count_batches,
@@ -215,6 +216,37 @@ def test_images_of_a_pipeline_that_never_resizes_are_as_large_as_its_crop():
     assert min(choose_sides(cfg, SEGMENTATION)) >= 1024
     cfg.train_dataloader.dataset.pipeline[0].type = 'RandomResizedCrop'
     assert max(choose_sides(cfg, SEGMENTATION)) < 1024
+
+
+def test_random_sizes_are_tried_at_their_largest():
+    steps = [
+        dict(type='RandomChoiceResize', scales=[(1333, 480), (1333, 800), (1333, 512)]),
+        dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0)),
+        dict(
+            type='RandomChoice',
+            transforms=[[dict(type='Resize', scale_factor=k)] for k in (0.5, 2.0, 1.0)],
+        ),
+    ]
+    dataset = dict(type='MyDataset', pipeline=steps)
+    choice, factor, branch = largest_dataset(dataset)['pipeline']
+    assert choice['scales'] == [(1333, 800)]
+    assert factor['ratio_range'] == (2.0, 2.0)
+    assert branch['transforms'] == [[dict(type='Resize', scale_factor=2.0)]]
+    assert len(steps[0]['scales']) == 3
+    assert has_random_size(dataset)
+
+
+@pytest.mark.parametrize(
+    'step',
+    [
+        dict(type='RandomCrop', crop_size=(512, 512)),
+        dict(type='RandomResizedCrop', scale=224),
+    ],
+)
+def test_a_crop_fixes_the_size_whatever_precedes_it(step):
+    resize = dict(type='RandomResize', scale=(2048, 512), ratio_range=(0.5, 2.0))
+    assert has_random_size(dict(type='MyDataset', pipeline=[resize]))
+    assert not has_random_size(dict(type='MyDataset', pipeline=[resize, step]))
 
 
 @pytest.mark.parametrize(
