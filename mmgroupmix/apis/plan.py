@@ -20,7 +20,7 @@ from .command_line import (
     load_config,
     wrap,
 )
-from .config.preflight import check_mixed_precision, check_sizes
+from .config.preflight import check_mixed_precision, check_sizes, check_training
 from .config.work_dir import find_checkpoints, prepare_work_dir
 from .planning.attempts import measure_with_retries
 from .planning.data_table import LoaderData, inspect_data
@@ -104,6 +104,8 @@ def make_plan(
             with redirect_stdout(io.StringIO()):  # pycocotools prints
                 data[name] = inspect_data(cfg, task, name)
             problems += data[name].problems
+    if not problems:
+        _collect(problems, lambda: check_training(cfg))
     schedule = plan_schedule(cfg, data['train_dataloader'].num_images, processes)
     plan = Plan(
         config=str(args.config),

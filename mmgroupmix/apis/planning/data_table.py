@@ -34,6 +34,10 @@ PUBLISHED_IMAGES = (
 )
 
 
+#: What mmengine says of a dataset without an image.
+EMPTY_DATASET = 'need at least one array to concatenate'
+
+
 @dataclass
 class DataRow:
     """One dataset on disk.
@@ -105,7 +109,11 @@ def inspect_data(cfg: Config, task: Task, loader: str) -> LoaderData:
             if hasattr(built, 'full_init'):
                 built.full_init()
         except Exception as error:
-            problems.append(f'{loader}.dataset cannot be read: {describe_error(error)}')
+            if EMPTY_DATASET in str(error):
+                problems.append(_describe_empty(loader, rows[0]))
+            else:
+                reason = describe_error(error)
+                problems.append(f'{loader}.dataset cannot be read: {reason}')
             return LoaderData(rows, published_length(dataset), problems)
     rows[0].seconds = time.perf_counter() - start
     leaves = list(_built_leaves(built))
@@ -113,10 +121,7 @@ def inspect_data(cfg: Config, task: Task, loader: str) -> LoaderData:
         row.num_images, row.is_published = len(leaf), False
         row.num_classes = _names_classes(getattr(leaf, 'metainfo', {}))
         if not len(leaf):
-            problems.append(
-                f'{loader}.dataset ({row.name}) holds no image after its filters; the '
-                'annotations and the images must belong together'
-            )
+            problems.append(_describe_empty(loader, row))
     problems += _compare_classes(loader, rows, task.num_outputs(cfg.model))
     return LoaderData(rows, len(built), problems)
 
@@ -203,6 +208,14 @@ def _state(path: str) -> str:
             return 'found' if next(entries, None) else 'empty'
     except PermissionError:
         return 'may not be read'
+
+
+def _describe_empty(loader: str, row: DataRow) -> str:
+    return (
+        f'{loader}.dataset ({row.name}) holds no image that its filters accept. Compare '
+        'the names of the classes in its annotations and in the config '
+        '(metainfo.classes), and filter_cfg.'
+    )
 
 
 def _describe_missing(place: str, row: DataRow) -> str:
