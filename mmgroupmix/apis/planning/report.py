@@ -70,10 +70,6 @@ def _format_batch(plan: Plan) -> list[str]:
             f'WARNING: the learning rate is meant for a batch of {batch.base}; add '
             '--auto-scale-lr',
         )
-    if batch.scaled and batch.accumulation > 1:
-        lines += _entry(
-            '', 'WARNING: --auto-scale-lr does not count accumulated steps (mmengine)'
-        )
     for name, rate in batch.rates.items():
         used = rate * batch.factor if batch.scaled else rate
         text = f'{used:.4g}'

@@ -62,8 +62,8 @@ class BatchPlan:
 
     @property
     def factor(self) -> float:
-        """Factor of ``--auto-scale-lr``: mmengine does not count accumulated steps."""
-        return self.per_device * self.processes / self.base if self.base else 1.0
+        """Factor of the learning rate with ``--auto-scale-lr``."""
+        return self.total / self.base if self.base else 1.0
 
 
 def plan_schedule(cfg: Config, num_images: int | None, processes: int) -> Schedule:
