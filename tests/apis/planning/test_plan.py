@@ -9,6 +9,16 @@ from mmengine.registry import MODELS, DefaultScope
 from ...commands import run_tool
 from .ranks import train_on_ranks
 
+AVERAGE = """
+_base_ = 'tiny.py'
+train_cfg = dict(_delete_=True, by_epoch=False, max_iters=100, val_interval=30)
+custom_hooks = [dict(type='EMAHook')]
+train_dataloader = dict(
+    num_workers=1, persistent_workers=True, sampler=dict(type='InfiniteSampler'))
+default_hooks = dict(checkpoint=dict(by_epoch=False))
+optim_wrapper = dict(accumulative_counts=3)
+"""
+
 
 def list_files(folder):
     return sorted(path for path in folder.rglob('*') if '__pycache__' not in path.parts)
@@ -90,6 +100,23 @@ def test_a_step_that_fails_is_a_problem_of_the_run(folder):
     assert '16' in message and '17' in message
     assert 'Traceback' not in result.stderr
     assert not (folder / 'work_dirs').exists()
+
+
+def test_an_average_of_the_weights_and_workers_are_part_of_the_plan(folder):
+    (folder / 'average.py').write_text(AVERAGE)
+    sizes = {}
+    for config in 'tiny.py', 'average.py':
+        result = run_tool('train.py', config, '--plan', cwd=folder)
+        assert result.returncode == 0, result.stderr
+        found = re.search(r'best +([\d.]+) (\w+) each', result.stdout)
+        sizes[config] = read_bytes(*found.groups())
+    text = result.stdout
+    number = int(re.search(r'([\d,]+) parameters', text)[1].replace(',', ''))
+    # The average is a second copy of the float32 weights.
+    assert sizes['average.py'] - sizes['tiny.py'] > 4 * number
+    assert '100 iterations, 4 validations' in text
+    assert re.search(r'loading .* per batch with 1 worker per process', text)
+    assert '12 = 4 per process x 1 x 3 accumulated' in text
 
 
 def test_two_processes_plan_together_and_print_once(folder):
