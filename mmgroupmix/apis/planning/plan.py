@@ -92,6 +92,11 @@ class Plan:
     def find_storage_problems(self) -> list[str]:
         """What the disk of the work directory lacks."""
         problems = []
+        if self.space.obstacle:
+            problems.append(
+                f'{self.space.obstacle} is in the way of the work directory: it is not a '
+                'folder. Give another --work-dir, or move it away.'
+            )
         if not self.space.writable:
             problems.append(
                 f'{self.space.folder} is not writable, so the work directory cannot be '

@@ -91,7 +91,9 @@ def _format_schedule(plan: Plan) -> list[str]:
         length += f' = {_known(schedule.steps)} steps'
     lines = _entry('length', f'{length}, {schedule.validations} validations')
     if plan.resume:
-        lines += _entry('resumes', f'from {plan.resume}; the figures are of a whole run')
+        latest = 'the latest checkpoint of the work directory'
+        source = latest if plan.resume == 'auto' else plan.resume
+        lines += _entry('resumes', f'from {source}; the figures are of a whole run')
     return lines
 
 

@@ -47,11 +47,13 @@ class FreeSpace:
         folder (str): The work directory, or its nearest parent that exists.
         bytes (int): Bytes that are free.
         writable (bool): Whether this user may write there.
+        obstacle (str, optional): A file in the place of the work directory or a parent.
     """
 
     folder: str
     bytes: int
     writable: bool
+    obstacle: str | None = None
 
 
 def checkpoint_hooks(cfg: Config) -> Iterator[Mapping]:
@@ -77,8 +79,10 @@ def count_checkpoints(cfg: Config, schedule: Schedule) -> KeptCheckpoints:
     """
     regular = best = written = 0
     for hook in checkpoint_hooks(cfg):
-        saved = _count_saved(hook, schedule)
         limit = hook.get('max_keep_ckpts', -1)
+        saved = _count_saved(hook, schedule)
+        if saved is None:  # the length is unknown: as many as are kept, or one
+            saved = limit + 1 if limit > 0 else 1
         regular += min(saved, limit) if limit > 0 else saved
         written += 0 < limit < saved
         if schedule.validations:
@@ -95,20 +99,25 @@ def find_free_space(work_dir: str | Path) -> FreeSpace:
     Returns:
         FreeSpace: Folder and bytes.
     """
-    folder = os.path.abspath(work_dir)
+    folder, obstacle = os.path.abspath(work_dir), None
     while not os.path.isdir(folder):
+        if os.path.lexists(folder):
+            obstacle = folder
         folder = os.path.dirname(folder)
     free = shutil.disk_usage(folder).free
-    return FreeSpace(folder, free, os.access(folder, os.W_OK | os.X_OK))
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    return FreeSpace(folder, free, writable, obstacle)
 
 
-def _count_saved(hook: Mapping, schedule: Schedule) -> int:
-    """How many checkpoints a hook saves in a whole run, best ones aside."""
+def _count_saved(hook: Mapping, schedule: Schedule) -> int | None:
+    """How many checkpoints a hook saves in a run, best ones aside; None if unknown."""
     interval = hook.get('interval', -1)
     by_epoch = hook.get('by_epoch', True)
     length = schedule.length if by_epoch else schedule.steps
-    if interval <= 0 or not length:
+    if interval <= 0:
         return 0
+    if length is None:
+        return None
     if by_epoch and schedule.unit == 'iterations':
         return 1  # mmengine counts the whole run as one epoch
     begin = hook.get('save_begin', 0)

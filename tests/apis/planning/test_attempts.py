@@ -98,7 +98,7 @@ def test_a_loss_that_is_not_finite_is_noted_and_the_steps_are_counted():
     assert len(timer.timed) == 2
 
 
-def make_plan(free, replaced=0, writable=True):
+def make_plan(free, replaced=0, writable=True, obstacle=None):
     figures = Measurement(step=2.0, loading=0.5, validation=3.0)
     figures.checkpoint, figures.best_checkpoint = 1000, 400
     return Plan(
@@ -114,7 +114,7 @@ def make_plan(free, replaced=0, writable=True):
         val_batch_size=1,
         num_workers=2,
         kept=KeptCheckpoints(2, 1, 1),
-        space=FreeSpace('/disk', free, writable),
+        space=FreeSpace('/disk', free, writable, obstacle),
         replaced_bytes=replaced,
         figures=figures,
     )
@@ -133,6 +133,11 @@ def test_checkpoints_must_fit_beside_each_other(free, replaced, fits):
 def test_a_disk_that_may_not_be_written_is_a_problem():
     (problem,) = make_plan(10**9, writable=False).find_storage_problems()
     assert '/disk is not writable' in problem
+
+
+def test_a_file_in_the_way_is_a_problem():
+    (problem,) = make_plan(10**9, obstacle='/disk/run').find_storage_problems()
+    assert '/disk/run is in the way of the work directory' in problem
 
 
 def test_workers_load_while_the_model_computes():

@@ -173,6 +173,19 @@ def test_free_space_is_that_of_the_nearest_folder_that_exists(tmp_path, monkeypa
     assert (space.folder, space.bytes) == (str(tmp_path), 7)
 
 
+def test_a_file_in_the_place_of_the_work_directory_is_found(tmp_path):
+    (tmp_path / 'run').write_text('notes')
+    space = storage.find_free_space(tmp_path / 'run' / 'inner')
+    assert (space.folder, space.obstacle) == (str(tmp_path), str(tmp_path / 'run'))
+
+
+def test_checkpoints_of_a_run_of_unknown_length_are_those_that_are_kept():
+    hook = dict(type='CheckpointHook', interval=100, by_epoch=False, max_keep_ckpts=3)
+    cfg = config(default_hooks=dict(checkpoint=hook))
+    kept = storage.count_checkpoints(cfg, Schedule('epochs', 5, None, 0))
+    assert (kept.regular, kept.written) == (3, 1)
+
+
 def test_an_epoch_of_published_data_counts_wrappers():
     aug = [
         dict(type='PascalVOCDataset', ann_file=f'ImageSets/Segmentation/{name}.txt')
