@@ -170,6 +170,6 @@ def _list_problems(problems: list[str]) -> str:
     lines = ['error: this run would fail:']
     for number, problem in enumerate(problems, start=1):
         first, *others = problem.splitlines()
-        lines.append(wrap(f'{number}. {first}'))
+        lines.append(wrap(f'{number}. {first}').replace('\n', '\n   '))
         lines += [f'   {line}' for line in others]
     return '\n'.join(lines)
