@@ -40,7 +40,8 @@ FLOORS = {
     'apis.tasks': 13,
     'apis.demo': 14,
     'apis.recipes': 14,
-    'apis': 15,
+    'apis.planning': 15,
+    'apis': 16,
 }
 
 

@@ -114,7 +114,7 @@ class RunningCommand:
         return path.read_text(errors='replace') if path.exists() else ''
 
 
-def _run(command, arguments, cwd, outputs, environment):
+def _run(command, arguments, cwd, outputs, environment=None):
     os.environ.update(environment or {})
     for descriptor, path in zip((1, 2), outputs):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)

@@ -27,6 +27,7 @@ from .command_line import (
 )
 from .config.preflight import check_training, lacks_accelerator
 from .config.tree import type_name
+from .plan import plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
@@ -52,23 +53,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(end.code or 0)
 
 
-def train(args: argparse.Namespace) -> None:
-    """Train, evaluate and draw.
+def train(args: argparse.Namespace) -> int | None:
+    """Train, evaluate and draw, or with ``--plan`` measure what that needs.
 
     Args:
         args (argparse.Namespace): Parsed options.
+
+    Returns:
+        int | None: The exit status of ``--plan``, None after a training.
 
     Raises:
         UserError: For anything that the user can correct.
         TrainingInterrupted: If a signal ended the training.
     """
+    if args.plan is not None:
+        return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
         cfg, _ = load_config(args)
-        resume = set_resume(cfg, args.resume)
-        if args.amp:
-            set_mixed_precision(cfg, args.demo)
-        if args.auto_scale_lr:
-            set_auto_scale_lr(cfg)
+        resume = configure(cfg, args)
         check_training(cfg)
         checkpoint, seed = on_main_rank(
             lambda: prepare_run(cfg, resume, args.overwrite, stack)
@@ -79,7 +81,6 @@ def train(args: argparse.Namespace) -> None:
             cfg.resume = False
             check_load_from(cfg)
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
-        make_resumable(cfg)
         runner = build_runner(cfg)
         runner.register_hook(PreemptionHook(watch))
         report_unreadable_files(runner)
@@ -92,6 +93,29 @@ def train(args: argparse.Namespace) -> None:
             raise
         if is_main_rank():
             print(_summarize(runner), flush=True)
+    return None
+
+
+def configure(cfg: Config, args: argparse.Namespace) -> str | None:
+    """Set the options of the command line in a config, in place.
+
+    Args:
+        cfg (Config): The config.
+        args (argparse.Namespace): Parsed options.
+
+    Returns:
+        str | None: What the run resumes from, see :func:`set_resume`.
+
+    Raises:
+        UserError: If an option does not fit the config.
+    """
+    resume = set_resume(cfg, args.resume)
+    if args.amp:
+        set_mixed_precision(cfg, args.demo)
+    if args.auto_scale_lr:
+        set_auto_scale_lr(cfg)
+    make_resumable(cfg)
+    return resume
 
 
 def make_resumable(cfg: Config) -> None:
@@ -225,6 +249,15 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar='CHECKPOINT',
         help='continue from a checkpoint; without a value, from the latest one in the '
         'work directory',
+    )
+    parser.add_argument(
+        '--plan',
+        nargs='?',
+        type=int,
+        const=0,
+        metavar='PROCESSES',
+        help='measure a few steps on generated images and print the time, memory, disk '
+        'space and data that the run needs, with the processes of this job or so many',
     )
     parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
     parser.add_argument(

@@ -132,11 +132,11 @@ def test_a_second_training_in_the_work_directory_is_refused(config, tmp_path):
 def test_a_full_disk_is_reported_in_one_message(config, tmp_path):
     limit = 20_000  # bytes; a checkpoint has more
     statement = f'resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))'
-    config.write_text(
-        f'{config.read_text()}\nimport resource\n{statement}\ndel resource\n'
-    )
+    (tmp_path / 'limit_files.py').write_text(f'import resource\n{statement}\n')
+    text = config.read_text().replace('imports=[', "imports=['limit_files', ", 1)
+    config.write_text(text)
     (process,) = start(config, tmp_path / 'run')
-    assert finish([process]) == [2]
+    assert finish([process]) == [2], process.read('stderr')[-3000:]
     message = process.read('stderr').splitlines()[-1]
     assert message.startswith(
         f'error: cannot write to {tmp_path / "run"}: File too large'

@@ -1,8 +1,6 @@
 """The mini dataset in place of a config's datasets, with the config's pipelines."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier, get_rank
@@ -43,10 +41,25 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         UserError: If the config needs data of another kind than the mini datasets, or
             the mini dataset cannot be written.
     """
+    check_supported(cfg, '--demo')
+    root = _write_mini_data(task, task.num_outputs(cfg.model))
+    replaced = replace_datasets(cfg, task, root)
+    return f'{", ".join(replaced)} -> the mini dataset {root}'
+
+
+def replace_datasets(cfg: Config, task: Task, root: Path) -> list[str]:
+    """Replace the datasets and their evaluators by a mini dataset, in place.
+
+    Args:
+        cfg (Config): The config.
+        task (Task): Its task.
+        root (Path): The folder of the mini dataset.
+
+    Returns:
+        list[str]: Types of the datasets that were replaced.
+    """
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    _check_supported(loaders)
     num_outputs = task.num_outputs(cfg.model)
-    root = _write_mini_data(task, num_outputs)
     common = dict(
         data_root=str(root), metainfo=mini_metainfo(task.demo.layout, num_outputs)
     )
@@ -65,14 +78,19 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         evaluators = as_list(cfg.get(name))
         if evaluators:
             cfg[name] = task.mini_evaluators(evaluators, cfg, root)
-    return f'{", ".join(sorted(replaced))} -> the mini dataset {root}'
+    return sorted(replaced)
+
+
+def count_classes(task: Task, num_outputs: int | None) -> int:
+    """Classes of the mini dataset for a model with so many outputs."""
+    classes = num_outputs or task.demo.default_classes
+    limit = task.demo.max_classes
+    return classes if limit is None else min(classes, limit)
 
 
 def _write_mini_data(task: Task, num_outputs: int | None) -> Path:
     demo = task.demo
-    classes = num_outputs or demo.default_classes
-    if demo.max_classes is not None:
-        classes = min(classes, demo.max_classes)
+    classes = count_classes(task, num_outputs)
     num_train, num_val = demo.num_images
     root = MINI_ROOT / f'{demo.layout}_{classes}_classes_{num_train}_images'
     if get_rank() != 0:
@@ -103,13 +121,22 @@ def _adapt_pipeline(pipeline: list, task: Task) -> list[dict]:
     return task.adapt_pipeline(adapted)
 
 
-def _check_supported(loaders: Mapping[str, Any]) -> None:
-    for name, loader in loaders.items():
-        for place, node in walk(loader, name):
+def check_supported(cfg: Config, option: str) -> None:
+    """Check that the generated images are of the kind that a config reads.
+
+    Args:
+        cfg (Config): The config.
+        option (str): The option that asks for generated images, for the message.
+
+    Raises:
+        UserError: If the config needs data of another kind.
+    """
+    for name in LOADERS:
+        for place, node in walk(cfg.get(name), name):
             kind = type_name(node)
             if kind in UNSUPPORTED_TRANSFORMS or node.get('with_seg'):
                 names = ', '.join(known.name for known in TASKS)
                 raise UserError(
-                    f'--demo has no mini data for {place} ({kind}). It supports {names} '
-                    '(boxes and instance masks) from single images.'
+                    f'{option} has no mini data for {place} ({kind}). It supports '
+                    f'{names} (boxes and instance masks) from single images.'
                 )

@@ -1,0 +1,1 @@
+"""Parts of ``tools/train.py --plan``: what a run needs, computed and measured."""
