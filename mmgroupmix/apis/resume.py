@@ -7,11 +7,9 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..checkpoints.reading import load_file
 from ..engine.file_backend import remove_temporary_files
 from ..engine.lock import WorkDirLock
-from ..engine.resuming import find_damage, find_resumable, remove_torn
-from ..errors import CheckpointError, UserError
+from ..engine.resuming import find_newest, read_meta, remove_torn
 from .config.work_dir import prepare_work_dir
 
 
@@ -42,7 +40,7 @@ def prepare_run(
     checkpoint: str | None = None
     meta: Mapping = {}
     if resume == 'auto':
-        checkpoint, meta = find_newest(folder)
+        checkpoint, meta = find_newest(folder, lambda line: print(line, flush=True))
         if not checkpoint:
             weights = cfg.get('load_from')
             start = f'the weights of {weights}' if weights else 'scratch'
@@ -52,66 +50,6 @@ def prepare_run(
     if checkpoint:
         print(f'resuming from {checkpoint}', flush=True)
     return checkpoint, choose_seed(cfg, meta)
-
-
-def find_newest(folder: Path) -> tuple[str | None, Mapping]:
-    """Find the newest checkpoint that is whole, and say what was skipped.
-
-    Returns:
-        tuple[str | None, Mapping]: It and its ``meta``; None if there is none at all.
-
-    Raises:
-        UserError: If there are checkpoints, but none that can be resumed.
-    """
-    skipped = []
-    for path in find_resumable(folder):
-        try:
-            meta = read_meta(str(path))
-        except CheckpointError as error:
-            skipped.append(str(error))
-            print(f'skipped {error}', flush=True)
-            continue
-        return str(path), meta
-    if skipped:
-        raise UserError(
-            f'none of the {len(skipped)} checkpoints in {folder} can be resumed:\n  '
-            + '\n  '.join(skipped)
-            + '\nGive another one as --resume CHECKPOINT, or --overwrite to start from '
-            'scratch.'
-        )
-    return None, {}
-
-
-def read_meta(path: str) -> Mapping:
-    """Read what a checkpoint says of its run.
-
-    Args:
-        path (str): The file, or a URL, which is not checked.
-
-    Returns:
-        Mapping: Its ``meta``, with ``iter`` and ``epoch``.
-
-    Raises:
-        CheckpointError: If it is damaged, or no training can go on from it.
-    """
-    if '://' in path:
-        return {}
-    damage = find_damage(path)
-    if damage:
-        raise CheckpointError(f'{path}: {damage}')
-    content = load_file(Path(path))
-    parts = content if isinstance(content, Mapping) else {}
-    missing = [
-        name for name in ('state_dict', 'message_hub', 'meta') if name not in parts
-    ]
-    meta = parts.get('meta')
-    if missing or not isinstance(meta, Mapping) or not {'iter', 'epoch'} <= set(meta):
-        raise CheckpointError(
-            f'{path}: it is not the checkpoint of a training of mmengine (it lacks '
-            f'{", ".join(missing) or "the iteration"}). To start from its weights, use '
-            f'--cfg-options load_from={path}.'
-        )
-    return meta
 
 
 def choose_seed(cfg: Config, meta: Mapping) -> int:

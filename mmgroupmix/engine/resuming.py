@@ -2,10 +2,11 @@
 
 import re
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..checkpoints.reading import load_file
-from ..errors import CheckpointError
+from ..errors import CheckpointError, UserError
 
 #: What a training writes: iter_4000.pth, epoch_3.pth, epoch_3_iter_900.pth, best_*.pth.
 WRITTEN = re.compile(r'(best_.+|(iter|epoch)_\d+(_iter_\d+)?)\.pth')
@@ -90,6 +91,70 @@ def find_resumable(work_dir: str | Path) -> list[Path]:
         return is_kind_of_last, numbers, path.stat().st_mtime
 
     return sorted(paths, key=progress, reverse=True)
+
+
+def find_newest(
+    work_dir: str | Path, report: Callable[[str], None]
+) -> tuple[str | None, Mapping]:
+    """Find the newest checkpoint of a work directory that is whole.
+
+    Args:
+        work_dir (str | Path): The directory.
+        report (Callable): Gets a line about each checkpoint that is skipped.
+
+    Returns:
+        tuple[str | None, Mapping]: It and its ``meta``; None if there is none at all.
+
+    Raises:
+        UserError: If there are checkpoints, but none that can be resumed.
+    """
+    skipped = []
+    for path in find_resumable(work_dir):
+        try:
+            return str(path), read_meta(str(path))
+        except CheckpointError as error:
+            skipped.append(str(error))
+            report(f'skipped {error}')
+    if skipped:
+        raise UserError(
+            f'none of the {len(skipped)} checkpoints in {work_dir} can be resumed:\n  '
+            + '\n  '.join(skipped)
+            + '\nGive another one as --resume CHECKPOINT, or --overwrite to start from '
+            'scratch.'
+        )
+    return None, {}
+
+
+def read_meta(path: str) -> Mapping:
+    """Read what a checkpoint says of its run.
+
+    Args:
+        path (str): The file, or a URL, which is not checked.
+
+    Returns:
+        Mapping: Its ``meta``, with ``iter`` and ``epoch``.
+
+    Raises:
+        CheckpointError: If it is damaged, or no training can go on from it.
+    """
+    if '://' in path:
+        return {}
+    damage = find_damage(path)
+    if damage:
+        raise CheckpointError(f'{path}: {damage}')
+    content = load_file(Path(path))
+    parts = content if isinstance(content, Mapping) else {}
+    missing = [
+        name for name in ('state_dict', 'message_hub', 'meta') if name not in parts
+    ]
+    meta = parts.get('meta')
+    if missing or not isinstance(meta, Mapping) or not {'iter', 'epoch'} <= set(meta):
+        raise CheckpointError(
+            f'{path}: it is not the checkpoint of a training of mmengine (it lacks '
+            f'{", ".join(missing) or "the iteration"}). To start from its weights, use '
+            f'--cfg-options load_from={path}.'
+        )
+    return meta
 
 
 def _prefix(name: str) -> str:

@@ -204,3 +204,21 @@ def test_broken_weights_are_not_saved(tmp_path, value):
         'iter_4.pth',
         'iter_2.pth',
     ]
+
+
+@pytest.mark.smoke
+def test_a_runner_of_a_toolbox_resumes_the_newest_whole_checkpoint(copied, monkeypatch):
+    # Without the command of this package; the folder is not the current one.
+    newest = copied / 'iter_8.pth'
+    newest.write_bytes(newest.read_bytes()[:-40])
+    cfg = tiny_config(copied, length=10)
+    runner = build_tiny_runner(cfg)
+    runner._resume = True
+    started = []
+    runner.register_hook(KillHook('before_train_iter', 1))
+    monkeypatch.setattr(
+        runner, 'resume', lambda path, **_: started.append(os.path.basename(path))
+    )
+    with pytest.raises(Killed):
+        runner.train()
+    assert started == ['iter_6.pth']

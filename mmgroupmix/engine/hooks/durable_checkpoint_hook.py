@@ -17,6 +17,7 @@ from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND, write_atomically
 from ..loops import ResumableLoop
 from ..random_states import get_random_states
+from ..resuming import find_newest
 
 #: The last checkpoint, and the iteration after which the last validation ended.
 LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
@@ -51,6 +52,12 @@ class DurableCheckpointHook(CheckpointHook):
             self.backend_args = dict(backend=ATOMIC_BACKEND)
         self._collected: dict = {}
         self._saved_iteration = -1
+
+    def before_run(self, runner: Runner) -> None:
+        # A toolbox's own script follows `last_checkpoint`, from the current folder.
+        if runner._resume and runner._load_from is None:
+            newest, _ = find_newest(runner.work_dir, runner.logger.warning)
+            runner._load_from, runner._resume = newest, newest is not None
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
