@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 
 from ..errors import UserError
 from .command_line import run_command
-from .config.work_dir import prepare_output
+from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
 from .inference.sources import Source, find_sources, read_frames
 from .inferencer import build_inferencer
@@ -23,12 +23,7 @@ INTERRUPTED_EXIT_CODE = 130
 TERMINATED_EXIT_CODE = 143
 #: Folders and files that a run writes below ``--out-dir``.
 FOLDERS = (OVERLAY_FOLDER, 'label_maps')
-OUTPUTS = (
-    'predictions.json',
-    'images.json',
-    'skipped.json',
-    *(f'{folder}/**/*' for folder in FOLDERS),
-)
+FILES = ('predictions.json', 'images.json', 'skipped.json')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +71,7 @@ def infer(args: argparse.Namespace) -> int:
         backbone.fuse()
     try:
         # Not earlier: a command that fails before removes nothing.
-        prepare_output(folder, '--out-dir', OUTPUTS, args.overwrite)
+        prepare_output(folder, '--out-dir', args.overwrite, FILES, FOLDERS)
         with ExitStack() as stack:
             prediction = Prediction(
                 folder,
@@ -106,7 +101,9 @@ def _check_out_dir(folder: Path, sources: list[Source], overwrite: bool) -> None
             f'--out-dir {folder}: {existing} is not a folder that can be written to'
         )
     if not overwrite:
-        prepare_output(folder, '--out-dir', OUTPUTS, overwrite=False)
+        prepare_output(folder, '--out-dir', overwrite=False)
+    for name in FOLDERS:
+        refuse_link(folder / name)
     outputs = {os.path.abspath(folder / name) for name in FOLDERS}
     for source in sources:
         if not outputs.isdisjoint(map(str, source.path.parents)):

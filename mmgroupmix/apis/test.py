@@ -19,10 +19,11 @@ from .command_line import (
     load_config,
     run_command,
 )
+from .config.output_files import prepare_output
 from .config.preflight import check_data, check_sizes
 from .config.tree import leaf_datasets
-from .config.work_dir import prepare_output
 from .tasks import Task
+from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
 
 LOADERS = ('test_dataloader',)
@@ -113,11 +114,14 @@ def use_tta(cfg: Config, task: Task, show_dir: str | None) -> None:
 def prepare_outputs(args: argparse.Namespace) -> None:
     """Make room for the files of ``--out`` and ``--show-dir``."""
     if args.out:
-        prepare_output(args.out, '--out', ('*.png',), args.overwrite)
+        label_maps = () if args.out.endswith(PICKLE_SUFFIXES) else ('*.png',)
+        prepare_output(args.out, '--out', args.overwrite, label_maps)
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     if args.show_dir:
-        drawings = ('*.png', '*.jpg', '*.jpeg', 'vis_data/**/*')
-        prepare_output(args.show_dir, '--show-dir', drawings, args.overwrite)
+        drawings = ('*.png', '*.jpg', '*.jpeg')
+        prepare_output(
+            args.show_dir, '--show-dir', args.overwrite, drawings, ['vis_data']
+        )
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from ..inference.json_list import JsonListWriter
 from ..inference.sources import Frame, Source
 from .task import DemoSettings, ResultWriter, Task
 
+#: What ``tools/test.py --out`` writes for detection and classification.
+PICKLE_SUFFIXES = ('.pkl', '.pickle')
+
 
 class DetectionWriter(ResultWriter):
     """Writes ``predictions.json``, a list of COCO results, and ``images.json``.
@@ -178,7 +181,7 @@ def predicts_masks(model: Mapping) -> bool:
 
 def check_pickle_name(out: str) -> None:
     """Raise a UserError unless a file name is that of a pickle file."""
-    if not out.endswith(('.pkl', '.pickle')):
+    if not out.endswith(PICKLE_SUFFIXES):
         raise UserError(f'--out {out}: detection and classification write a .pkl file')
 
 
