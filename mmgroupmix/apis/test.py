@@ -9,7 +9,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import barrier
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
+from ..checkpoints.finite_weights import check_finite_weights
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -66,11 +69,30 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
+    runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
     metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args), flush=True)
+
+
+class FiniteWeightsHook(Hook):
+    """Refuse weights that are NaN or infinite, when all are loaded.
+
+    Args:
+        checkpoint (str): The file that they come from, for the message.
+
+    Raises:
+        CheckpointError: Naming the first such weights.
+    """
+
+    def __init__(self, checkpoint: str):
+        self.checkpoint = checkpoint
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Check after EMAHook, which exchanges the weights here."""
+        check_finite_weights(runner.model, self.checkpoint)
 
 
 def use_tta(cfg: Config, task: Task, show_dir: str | None) -> None:
