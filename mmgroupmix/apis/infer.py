@@ -1,6 +1,7 @@
 """The command ``tools/infer.py``: prediction of images and videos."""
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -14,7 +15,9 @@ from ..errors import UserError
 from .command_line import run_command
 from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
-from .inference.sources import Source, find_sources, read_frames
+from .inference.memory import DEFAULT_MAX_MEMORY, MemoryLimit
+from .inference.reading import read_frames
+from .inference.sources import Source, find_sources
 from .inferencer import build_inferencer
 from .prediction import OVERLAY_FOLDER, Prediction
 
@@ -42,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
         print('\ninterrupted: all files are complete so far', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
 
@@ -62,6 +66,8 @@ def infer(args: argparse.Namespace) -> int:
     sources = find_sources(args.inputs, [folder / name for name in FOLDERS])
     if args.batch_size < 1:
         raise UserError(f'--batch-size {args.batch_size}: expected 1 or more')
+    if not 0 < args.max_memory < math.inf:
+        raise UserError(f'--max-memory {args.max_memory}: expected GiB, more than 0')
     _check_out_dir(folder, sources, args.overwrite)
     task, inferencer = build_inferencer(
         args.config, args.checkpoint, args.device, args.cfg_options
@@ -72,6 +78,7 @@ def infer(args: argparse.Namespace) -> int:
     try:
         # Not earlier: a command that fails before removes nothing.
         prepare_output(folder, '--out-dir', args.overwrite, FILES, FOLDERS)
+        limit = MemoryLimit(args.max_memory)
         with ExitStack() as stack:
             prediction = Prediction(
                 folder,
@@ -81,8 +88,9 @@ def infer(args: argparse.Namespace) -> int:
                 stack,
                 score_thr=args.score_thr,
                 draws=not args.no_overlays,
+                limit=limit,
             )
-            frames = read_frames(sources, prediction.skip)
+            frames = read_frames(sources, prediction.skip, limit)
             for batch in iter_batches(frames, args.batch_size):
                 prediction.add(batch)
             prediction.finish()
@@ -144,6 +152,14 @@ def _build_parser() -> argparse.ArgumentParser:
         default=1,
         metavar='N',
         help='images per batch; only images of one size are batched. Default: 1',
+    )
+    parser.add_argument(
+        '--max-memory',
+        type=float,
+        default=DEFAULT_MAX_MEMORY,
+        metavar='GIB',
+        help='memory that the work on one image may take, in GiB, besides the model; an '
+        f'image that needs more is skipped. Default: {DEFAULT_MAX_MEMORY:g}',
     )
     parser.add_argument('--device', help='such as cuda:0; default: a GPU if there is one')
     parser.add_argument(

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmgroupmix.apis.inference.sources import find_sources, read_frames
+from mmgroupmix.apis.inference.reading import read_frames
+from mmgroupmix.apis.inference.sources import find_sources
 
 pytestmark = pytest.mark.smoke
 

@@ -14,6 +14,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from ..inference.json_list import JsonListWriter
+from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
 
 
@@ -29,7 +30,11 @@ class ResultWriter(ABC):
 
     @abstractmethod
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
-        """Write the prediction for one image."""
+        """Write the prediction for one image.
+
+        Raises:
+            NonFinitePredictionError: If it holds NaN; nothing is written then.
+        """
 
     def close(self) -> None:
         """Close the files."""
@@ -170,6 +175,10 @@ class Task(ABC):
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
 
+    def bound_memory(self, model: Any, limit: MemoryLimit) -> None:
+        """Make a model predict large images within a limit of memory, in place."""
+        return  # by default, only the system's refusal bounds it
+
     @abstractmethod
     def draw(
         self,
@@ -177,6 +186,7 @@ class Task(ABC):
         frame: Frame,
         prediction: BaseDataElement,
         score_thr: float,
+        limit: MemoryLimit,
     ) -> np.ndarray:
         """Draw a prediction on its image.
 
@@ -185,6 +195,7 @@ class Task(ABC):
             frame (Frame): The image.
             prediction (BaseDataElement): The model's prediction.
             score_thr (float): Boxes with a lower score are not drawn.
+            limit (MemoryLimit): The memory that it may take.
 
         Returns:
             np.ndarray: RGB, (H, W, 3), uint8.
