@@ -53,7 +53,7 @@ class Prediction:
         self.sources, self.stack = sources, stack
         self.score_thr = score_thr
         self.limit = limit or MemoryLimit()
-        task.bound_memory(inferencer.model, self.limit)
+        task.bound_memory(inferencer, self.limit)
         self.writer = task.result_writer(folder, inferencer)
         stack.callback(self.writer.close)
         self.overlays: OverlayFiles | None = None

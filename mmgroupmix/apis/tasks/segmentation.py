@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -160,9 +159,9 @@ class SemanticSegmentation(Task):
 
         return MMSegInferencer(cfg, weights, device=device)
 
-    def bound_memory(self, model: Any, limit: MemoryLimit) -> None:
+    def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
         """Keep logits at full size only if they take a quarter of the limit, at most."""
-        bound_segmentation(model, limit.num_bytes // 4, limit.check)
+        bound_segmentation(inferencer.model, limit.num_bytes // 4, limit.check)
 
     def draw(
         self,

@@ -175,7 +175,7 @@ class Task(ABC):
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
 
-    def bound_memory(self, model: Any, limit: MemoryLimit) -> None:
+    def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
         """Make a model predict large images within a limit of memory, in place."""
         return  # by default, only the system's refusal bounds it
 
