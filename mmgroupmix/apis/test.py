@@ -1,6 +1,7 @@
 """The command ``tools/test.py``: evaluation of a checkpoint."""
 
 import argparse
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ..checkpoints.finite_weights import check_finite_weights
@@ -72,7 +74,10 @@ def test(args: argparse.Namespace) -> None:
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
-    metrics = runner.test()
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    task.bound_test_memory(cfg, model)  # not of a model for test-time augmentation
+    with report_full_disk(args):
+        metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args), flush=True)
 
@@ -158,6 +163,23 @@ def preserve_file(path: Path) -> Iterator[None]:
     finally:
         if content is not None and is_main_rank():
             path.write_bytes(content)
+
+
+@contextmanager
+def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
+    """Report a full disk in one message, and leave no incomplete file of predictions.
+
+    Raises:
+        UserError: If there is no space left for what is written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        if args.out and args.out.endswith(PICKLE_SUFFIXES) and is_main_rank():
+            Path(args.out).unlink(missing_ok=True)
+        raise UserError(f'{error}. Free some space and start the test again.') from error
 
 
 def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:

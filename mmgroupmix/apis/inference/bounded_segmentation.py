@@ -23,7 +23,9 @@ Size = tuple[int, int]
 Check = Callable[[float, str], None]
 
 
-def bound_segmentation(model: Any, num_bytes: int, check: Check) -> None:
+def bound_segmentation(
+    model: Any, num_bytes: int, check: Check = lambda num_bytes, purpose: None
+) -> None:
     """Bound the memory that a segmentor takes for logits, in place.
 
     Predictions whose logits fit into the bound are made by mmsegmentation alone, and
@@ -35,14 +37,17 @@ def bound_segmentation(model: Any, num_bytes: int, check: Check) -> None:
         model (nn.Module): A segmentor of mmsegmentation.
         num_bytes (int): Logits that are kept or resized at a time, in bytes.
         check (Callable[[float, str], None]): Called with the bytes that a step needs in
-            any case and its name, before it takes them; it may raise.
+            any case and its name, before it takes them; it may raise. Defaults to no
+            check.
     """
     from mmseg.models.decode_heads.decode_head import BaseDecodeHead
     from mmseg.models.segmentors import EncoderDecoder
     from mmseg.models.segmentors.base import BaseSegmentor
 
     kind: Any = type(model)
-    if kind.postprocess_result is not BaseSegmentor.postprocess_result:
+    if not issubclass(kind, BaseSegmentor) or (
+        kind.postprocess_result is not BaseSegmentor.postprocess_result
+    ):
         return
     bounds = _Bounds(model, num_bytes, check)
     model.postprocess_result = bounds.postprocess_result

@@ -35,7 +35,7 @@ class OverlayFiles:
         if frame.index is None:
             keeps_name = source.path.suffix.lower() in OUTPUT_SUFFIXES
             name = source.name if keeps_name else f'{source.stem}.png'
-            mmcv.imwrite(overlay, str(self.folder / name))
+            _write_image(self.folder / name, overlay)
             return
         if self.video is None or self.source != source:
             self.close()
@@ -64,3 +64,15 @@ class OverlayFiles:
         if self.video is not None:
             self.video.release()
         self.video, self.source = None, None
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    """Write an image; if that fails, remove what is there of it."""
+    written = False
+    try:
+        written = mmcv.imwrite(image, str(path))
+    finally:
+        if not written:
+            path.unlink(missing_ok=True)
+    if not written:
+        raise ValueError(f'OpenCV cannot write a {path.suffix} file of this size')

@@ -95,8 +95,8 @@ def find_sources(inputs: Sequence[str], outputs: Sequence[Path] = ()) -> list[So
     Args:
         inputs (Sequence[str]): Image or video files, folders (all images below them) or
             patterns with ``*``, ``?``, ``[...]`` and ``**``. In folders and patterns,
-            hidden files and those of other kinds are left out; links to folders are not
-            followed.
+            hidden files and those of other kinds are left out; ``**`` and folders do not
+            follow links to folders.
         outputs (Sequence[Path]): Folders of earlier outputs, whose files only count if
             they are named one by one. Defaults to none.
 
@@ -157,8 +157,13 @@ def _list_files(given: str) -> list[Path]:
         ]
         expected = 'in this folder. Name videos one by one, or by a pattern'
     elif glob.has_magic(given):
-        candidates = [Path(file) for file in glob.glob(given, recursive=True)]
+        candidates = _match(given)
         expected = 'or videos match this pattern'
+    elif os.path.lexists(given):
+        raise UserError(
+            f'{given} is neither a file nor a folder, but a device, a pipe, a socket or '
+            'a link that leads nowhere.'
+        )
     else:
         raise UserError(
             f'{given}: no such file or folder. Expected an image, a video, a folder, or '
@@ -170,3 +175,18 @@ def _list_files(given: str) -> list[Path]:
             f'{given}: no images {expected}. Looked for {", ".join(suffixes)}.'
         )
     return files
+
+
+def _match(pattern: str) -> list[Path]:
+    """Files that a pattern matches; glob.glob would follow links, and loops of them."""
+    parts = Path(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    root, rest = Path(*parts[:first]), parts[first:]
+    found = root.glob(os.path.join(*rest))
+    if any(part.startswith('.') for part in rest):
+        return list(found)
+    return [
+        path
+        for path in found
+        if not any(part.startswith('.') for part in path.relative_to(root).parts)
+    ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -16,13 +17,15 @@ from ...mini_data import SEG_CLASSES, write_mini_ade20k
 from ..config.tree import as_list, type_name, walk
 from ..inference.bounded_segmentation import bound_segmentation
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
-from ..inference.memory import MemoryLimit
+from ..inference.memory import DEFAULT_MAX_MEMORY, GIBIBYTE, MemoryLimit
 from ..inference.sources import Frame
 from .label_map_drawing import draw_label_map, estimate_visualizer_bytes
 from .task import DemoSettings, ResultWriter, Task
 
 #: A PNG with a palette holds at most as many colours.
 MAX_PALETTE_SIZE = 256
+#: Metrics of mmsegmentation that do not read logits.
+LABEL_MAP_METRICS = ('IoUMetric', 'CityscapesMetric')
 #: Of a label map over its image.
 OPACITY = 0.5
 
@@ -152,6 +155,13 @@ class SemanticSegmentation(Task):
         cfg.setdefault('visualizer', dict(type=self.visualizer))
         cfg.visualizer['save_dir'] = folder
         cfg.visualizer.setdefault('vis_backends', [dict(type='LocalVisBackend')])
+
+    def bound_test_memory(self, cfg: Config, model: Any) -> None:
+        """Drop the logits of large images, for metrics that read label maps only."""
+        evaluators = as_list(cfg.get('test_evaluator') or [])
+        if all(type_name(one) in LABEL_MAP_METRICS for one in evaluators):
+            num_bytes = int(DEFAULT_MAX_MEMORY * GIBIBYTE) // 4
+            bound_segmentation(model, num_bytes)
 
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build mmsegmentation's inferencer."""

@@ -169,6 +169,10 @@ class Task(ABC):
     def draw_into(self, cfg: Config, hook: dict, folder: str) -> None:
         """Make a test draw its predictions into a folder, in place."""
 
+    def bound_test_memory(self, cfg: Config, model: Any) -> None:
+        """Bound the memory of a model in a test, if no metric needs more, in place."""
+        return  # by default, as the toolbox does it
+
     # --- inference
 
     @abstractmethod
