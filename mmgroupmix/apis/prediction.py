@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from torch import nn
 
 from ..errors import UserError
 from .inference.interruption import defer_signals
@@ -54,6 +55,9 @@ class Prediction:
         self.score_thr = score_thr
         self.limit = limit or MemoryLimit()
         task.bound_memory(inferencer, self.limit)
+        model = getattr(inferencer, 'model', None)
+        parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+        self.device = next((one.device.type for one in parameters), 'cpu')
         self.writer = task.result_writer(folder, inferencer)
         stack.callback(self.writer.close)
         self.overlays: OverlayFiles | None = None
@@ -115,8 +119,7 @@ class Prediction:
     def _predict(self, batch: list[Frame]) -> list[tuple[Frame, BaseDataElement]]:
         """Predict a batch; if that fails, image by image, and skip those that fail."""
         try:
-            with self.limit.enforce(len(batch)):
-                return list(zip(batch, _forward(self.inferencer, batch), strict=True))
+            return list(zip(batch, self._forward(batch), strict=True))
         except Exception as error:
             message = format_error(error)
             if len(batch) == 1 and isinstance(error, MemoryLimitError):
@@ -139,6 +142,15 @@ class Prediction:
             self.reported_batch_failure = True
         return [pair for frame in batch for pair in self._predict([frame])]
 
+    def _forward(self, batch: list[Frame]) -> list[BaseDataElement]:
+        images = [frame.image for frame in batch]
+        with self.limit.enforce(len(batch)):
+            (data,) = self.inferencer.preprocess(images, batch_size=len(images))
+        if not isinstance(data, dict):  # mmdet and mmseg return the images as well
+            _, data = data
+        with self.limit.enforce(len(batch), self.device):
+            return list(self.inferencer.forward(data))
+
     def _raise_if_nothing_worked(self) -> None:
         """Where nothing at all can be predicted, the images are not the cause."""
         if self.first_error and not self.num_predicted:
@@ -156,14 +168,6 @@ class Prediction:
             listing = self.folder / 'skipped.json'
             lines.append(f'skipped      {self.num_skipped}, listed in {listing}')
         print('\n'.join(lines), flush=True)
-
-
-def _forward(inferencer: BaseInferencer, batch: list[Frame]) -> list[BaseDataElement]:
-    images = [frame.image for frame in batch]
-    (data,) = inferencer.preprocess(images, batch_size=len(images))
-    if not isinstance(data, dict):  # mmdet and mmseg return the images as well
-        _, data = data
-    return list(inferencer.forward(data))
 
 
 def format_error(error: Exception) -> str:

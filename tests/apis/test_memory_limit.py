@@ -146,3 +146,16 @@ def test_an_overlay_drawn_in_strips_is_that_of_mmsegmentation(size):
     )
     found = draw_label_map(image, labels, classes, palette, 0.5)
     np.testing.assert_array_equal(found, expected)
+
+
+@linux
+def test_work_on_another_device_is_not_refused_by_the_system():
+    limit = MemoryLimit(0.125)
+    with limit.enforce(device='cuda'):
+        torch.ones(QUARTER, dtype=torch.uint8)
+
+
+def test_a_device_without_memory_left_skips_the_image():
+    expected = pytest.raises(MemoryLimitError, match='the device has too little memory')
+    with expected, MemoryLimit().enforce(device='cuda'):
+        raise torch.cuda.OutOfMemoryError('full')

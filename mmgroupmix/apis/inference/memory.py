@@ -4,9 +4,11 @@ import errno
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
 
 try:
@@ -41,6 +43,7 @@ class MemoryLimit:
     def __init__(self, gibibytes: float = DEFAULT_MAX_MEMORY):
         self.gibibytes = gibibytes
         self.num_bytes = int(gibibytes * GIBIBYTE)
+        _start_threads()
         self._held = _measure_data()
 
     def check(self, num_bytes: float, purpose: str) -> None:
@@ -60,20 +63,22 @@ class MemoryLimit:
             )
 
     @contextmanager
-    def enforce(self, num_images: int = 1) -> Iterator[None]:
+    def enforce(self, num_images: int = 1, device: str = 'cpu') -> Iterator[None]:
         """Let the system refuse memory beyond the limit, where it can: on Linux.
 
         It covers what no estimate foresees, such as the steps of a pipeline and the
-        layers of a network. Memory of a GPU is not counted.
+        layers of a network.
 
         Args:
             num_images (int): Images that are worked on together. Defaults to 1.
+            device (str): Type of the device of the work. Defaults to 'cpu'. On others,
+                only their own memory limits it: their drivers map the host's as well.
 
         Raises:
             MemoryLimitError: If the work needs more, here or on a GPU.
         """
         try:
-            with self._lower_limit(num_images):
+            with self._lower_limit(num_images) if device == 'cpu' else nullcontext():
                 yield
         except MemoryLimitError:
             raise
@@ -118,6 +123,12 @@ class MemoryLimit:
         elif unit:
             device = f' (one step alone takes {unit[1]})'
         return f'it needs{device} {self._describe()}'
+
+
+def _start_threads() -> None:
+    """Start the threads of PyTorch and OpenCV, which end the program if they cannot."""
+    torch.zeros(2**20).exp_()
+    cv2.resize(np.zeros((512, 512, 3), np.uint8), (1024, 1024))
 
 
 def _measure_data() -> int | None:
