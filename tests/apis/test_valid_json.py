@@ -18,6 +18,7 @@ from mmgroupmix.apis.inference.json_list import (
     NonFinitePredictionError,
     to_json,
 )
+from mmgroupmix.apis.inference.overlay_files import OverlayFiles
 from mmgroupmix.apis.inference.reading import read_frames
 from mmgroupmix.apis.inference.sources import find_sources
 from mmgroupmix.apis.prediction import Prediction
@@ -184,3 +185,32 @@ def test_an_image_whose_prediction_is_not_a_number_is_skipped(task, bad, good, t
 )
 def test_a_metric_without_a_value_is_not_shown_as_a_percentage(metrics, expected):
     assert format_metrics(metrics) == expected
+
+
+@pytest.mark.parametrize('room', [0, 300])
+def test_no_half_of_an_image_stays_on_a_full_disk(room, tmp_path):
+    resource = pytest.importorskip('resource')
+    Image.effect_noise((40, 32), 90).save(tmp_path / '1.png')
+    (frame,) = read_frames(find_sources([str(tmp_path)]), print)
+    random = np.random.default_rng(0)
+    labels = torch.from_numpy(random.integers(0, 2, (1, 320, 400)))
+    prediction = BaseDataElement(pred_sem_seg=PixelData(data=labels))
+    meta = dict(classes=('cat', 'dog'), palette=[[0, 0, 0], [1, 1, 1]])
+    inferencer = SimpleNamespace(model=SimpleNamespace(dataset_meta=meta))
+    out = tmp_path / 'out'
+    writer, overlays = SEGMENTATION.result_writer(out, inferencer), OverlayFiles(out)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        with pytest.raises(OSError):
+            writer.add(frame, prediction)
+        with pytest.raises(OSError):
+            overlays.add(frame, frame.image)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+        writer.close()
+    files = [path.name for path in out.rglob('*') if path.is_file()]
+    assert files == ['predictions.json']
+    assert read_strictly(out / 'predictions.json')['images'] == []

@@ -1,9 +1,10 @@
-"""Signals that wait until what is being written is complete."""
+"""Files that are whole or absent after signals and errors."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -25,3 +26,13 @@ def defer_signals() -> Iterator[None]:
             signal.signal(deferred, signal.SIG_DFL if handler is None else handler)
         if received:
             signal.raise_signal(received[0])
+
+
+@contextmanager
+def remove_if_failed(path: Path) -> Iterator[None]:
+    """Remove what is there of a file if writing it fails, as on a full disk."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -7,6 +7,7 @@ import mmcv
 import numpy as np
 
 from ...errors import UserError
+from .interruption import remove_if_failed
 from .sources import Frame, Source
 
 #: Plausible frame rates, in frames per second; videos with others get the default.
@@ -67,12 +68,6 @@ class OverlayFiles:
 
 
 def _write_image(path: Path, image: np.ndarray) -> None:
-    """Write an image; if that fails, remove what is there of it."""
-    written = False
-    try:
-        written = mmcv.imwrite(image, str(path))
-    finally:
-        if not written:
-            path.unlink(missing_ok=True)
-    if not written:
-        raise ValueError(f'OpenCV cannot write a {path.suffix} file of this size')
+    with remove_if_failed(path):
+        if not mmcv.imwrite(image, str(path)):
+            raise ValueError(f'OpenCV cannot write a {path.suffix} file of this size')

@@ -16,6 +16,7 @@ from ...errors import UserError
 from ...mini_data import SEG_CLASSES, write_mini_ade20k
 from ..config.tree import as_list, type_name, walk
 from ..inference.bounded_segmentation import bound_segmentation
+from ..inference.interruption import remove_if_failed
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
 from ..inference.memory import DEFAULT_MAX_MEMORY, GIBIBYTE, MemoryLimit
 from ..inference.sources import Frame
@@ -75,7 +76,8 @@ class SegmentationWriter(ResultWriter):
         path.parent.mkdir(parents=True, exist_ok=True)
         label_map = Image.fromarray(labels)
         label_map.putpalette(self.palette.ravel().tolist())
-        label_map.save(path)
+        with remove_if_failed(path):
+            label_map.save(path)
         indices, pixels = np.unique(labels, return_counts=True)
         shares = {
             self._class_name(index): round(count / labels.size, 6)
