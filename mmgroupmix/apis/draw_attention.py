@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 from ..visualization.attention_maps import draw_attention_maps, record_attention
 from .command_line import run_command
-from .drawing import add_drawing_options, check_one_pass, resolve_out_file
+from .drawing import (
+    add_drawing_options,
+    check_one_pass,
+    prepare_out_file,
+    resolve_out_file,
+)
 from .inferencer import build_inferencer
 
 SUFFIX = '_attention.png'
@@ -33,7 +38,7 @@ def draw_attention(args: argparse.Namespace) -> None:
         inferencer(str(args.image))
     check_one_pass(args.config, record.num_passes)
     assert record.attention is not None  # for mypy: there was one pass
-    out_file.parent.mkdir(parents=True, exist_ok=True)
+    prepare_out_file(out_file)
     draw_attention_maps(record, args.rows, out_file)
     heads, height, width, num_memories = record.attention.shape
     print(

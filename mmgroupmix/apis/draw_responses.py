@@ -17,7 +17,12 @@ from ..visualization.input_record import InputRecord, record_input
 from ..visualization.panels import Panel, draw_panels
 from ..visualization.responses import draw_responses, record_responses
 from .command_line import run_command
-from .drawing import add_drawing_options, check_one_pass, resolve_out_file
+from .drawing import (
+    add_drawing_options,
+    check_one_pass,
+    prepare_out_file,
+    resolve_out_file,
+)
 from .inferencer import build_inferencer
 from .tasks import CLASSIFICATION
 
@@ -68,7 +73,7 @@ def _draw_responses(
             inferencer(str(image))
         check_one_pass(args.config, record.num_passes)
         records.append(record)
-    out_file.parent.mkdir(parents=True, exist_ok=True)
+    prepare_out_file(out_file)
     draw_responses(records, out_file)
     height, width, _ = records[0].outputs[0].shape
     print(f'\n{out_file}: {records[0].mixer}, maps of {height} x {width} positions')
@@ -96,7 +101,7 @@ def _draw_cams(
             for index in classes
         ]
         lines.append(build_cam_line(record.image, cams, titles))
-    out_file.parent.mkdir(parents=True, exist_ok=True)
+    prepare_out_file(out_file)
     draw_panels(lines, out_file, CAM_CAPTION)
     print(f'\n{out_file}: Grad-CAM of {len(lines)} image(s)')
 

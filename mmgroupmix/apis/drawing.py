@@ -1,6 +1,7 @@
 """Options and checks of the commands that draw attention, responses and Grad-CAM."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,12 +41,19 @@ def resolve_out_file(
     out_file = Path(out or f'{Path(images[0]).stem}{suffix}')
     if out_file.suffix.lower() != '.png':
         raise UserError(f'--out {out_file}: expected the name of a .png file')
-    if out_file.exists() and not overwrite:
+    if os.path.lexists(out_file) and not overwrite:
         raise UserError(
             f'{out_file} exists already. Give another --out, or --overwrite to replace '
             'it.'
         )
     return out_file
+
+
+def prepare_out_file(out_file: Path) -> None:
+    """Make the folder of a file, and remove a link in its place, not what it leads to."""
+    out_file.parent.mkdir(parents=True, exist_ok=True)
+    if out_file.is_symlink():
+        out_file.unlink()
 
 
 def check_one_pass(config: str, num_passes: int) -> None:

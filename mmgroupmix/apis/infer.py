@@ -1,6 +1,7 @@
 """The command ``tools/infer.py``: prediction of images and videos."""
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -12,9 +13,11 @@ from mmengine.config import DictAction
 
 from ..errors import UserError
 from .command_line import run_command
-from .config.work_dir import prepare_output
+from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
-from .inference.sources import Source, find_sources, read_frames
+from .inference.memory import DEFAULT_MAX_MEMORY, MemoryLimit
+from .inference.reading import read_frames
+from .inference.sources import Source, find_sources
 from .inferencer import build_inferencer
 from .prediction import OVERLAY_FOLDER, Prediction
 
@@ -23,12 +26,7 @@ INTERRUPTED_EXIT_CODE = 130
 TERMINATED_EXIT_CODE = 143
 #: Folders and files that a run writes below ``--out-dir``.
 FOLDERS = (OVERLAY_FOLDER, 'label_maps')
-OUTPUTS = (
-    'predictions.json',
-    'images.json',
-    'skipped.json',
-    *(f'{folder}/**/*' for folder in FOLDERS),
-)
+FILES = ('predictions.json', 'images.json', 'skipped.json')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
         print('\ninterrupted: all files are complete so far', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
 
@@ -67,6 +66,8 @@ def infer(args: argparse.Namespace) -> int:
     sources = find_sources(args.inputs, [folder / name for name in FOLDERS])
     if args.batch_size < 1:
         raise UserError(f'--batch-size {args.batch_size}: expected 1 or more')
+    if not 0 < args.max_memory < math.inf:
+        raise UserError(f'--max-memory {args.max_memory}: expected GiB, more than 0')
     _check_out_dir(folder, sources, args.overwrite)
     task, inferencer = build_inferencer(
         args.config, args.checkpoint, args.device, args.cfg_options
@@ -76,7 +77,8 @@ def infer(args: argparse.Namespace) -> int:
         backbone.fuse()
     try:
         # Not earlier: a command that fails before removes nothing.
-        prepare_output(folder, '--out-dir', OUTPUTS, args.overwrite)
+        prepare_output(folder, '--out-dir', args.overwrite, FILES, FOLDERS)
+        limit = MemoryLimit(args.max_memory)
         with ExitStack() as stack:
             prediction = Prediction(
                 folder,
@@ -86,8 +88,9 @@ def infer(args: argparse.Namespace) -> int:
                 stack,
                 score_thr=args.score_thr,
                 draws=not args.no_overlays,
+                limit=limit,
             )
-            frames = read_frames(sources, prediction.skip)
+            frames = read_frames(sources, prediction.skip, limit)
             for batch in iter_batches(frames, args.batch_size):
                 prediction.add(batch)
             prediction.finish()
@@ -106,7 +109,9 @@ def _check_out_dir(folder: Path, sources: list[Source], overwrite: bool) -> None
             f'--out-dir {folder}: {existing} is not a folder that can be written to'
         )
     if not overwrite:
-        prepare_output(folder, '--out-dir', OUTPUTS, overwrite=False)
+        prepare_output(folder, '--out-dir', overwrite=False)
+    for name in FOLDERS:
+        refuse_link(folder / name)
     outputs = {os.path.abspath(folder / name) for name in FOLDERS}
     for source in sources:
         if not outputs.isdisjoint(map(str, source.path.parents)):
@@ -147,6 +152,14 @@ def _build_parser() -> argparse.ArgumentParser:
         default=1,
         metavar='N',
         help='images per batch; only images of one size are batched. Default: 1',
+    )
+    parser.add_argument(
+        '--max-memory',
+        type=float,
+        default=DEFAULT_MAX_MEMORY,
+        metavar='GIB',
+        help='memory that the work on one image may take, in GiB, besides the model; an '
+        f'image that needs more is skipped. Default: {DEFAULT_MAX_MEMORY:g}',
     )
     parser.add_argument('--device', help='such as cuda:0; default: a GPU if there is one')
     parser.add_argument(

@@ -9,6 +9,7 @@ from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
 from mmengine.runner import CheckpointLoader
 
+from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.reading import load_file, unwrap
 from ..errors import UserError
 from .config.read import read_config
@@ -39,7 +40,7 @@ def build_inferencer(
 
     Raises:
         UserError: If a file, the toolbox or the device is missing, or the checkpoint is
-            of another model.
+            of another model or holds weights that are not finite.
     """
     if not Path(checkpoint).is_file():
         raise UserError(f'checkpoint not found: {checkpoint}')
@@ -68,6 +69,7 @@ def build_inferencer(
         inferencer = task.build_inferencer(cfg, address, device)
     # The inferencers load what fits, and only log the rest.
     _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
+    check_finite_weights(inferencer.model, str(checkpoint))
     return task, inferencer
 
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from torch import nn
 
 from ..errors import UserError
-from .inference.json_list import JsonListWriter
+from .inference.interruption import defer_signals
+from .inference.json_list import JsonListWriter, NonFinitePredictionError
+from .inference.memory import MemoryLimit, MemoryLimitError
 from .inference.overlay_files import OverlayFiles
 from .inference.sources import Frame, Source
 from .tasks import Task
@@ -31,6 +34,8 @@ class Prediction:
         stack (ExitStack): Closes the files.
         score_thr (float): Boxes with a lower score are not drawn.
         draws (bool): Whether to write overlays.
+        limit (MemoryLimit, optional): Images that need more are skipped. Defaults to
+            None: the default limit.
     """
 
     def __init__(
@@ -43,10 +48,16 @@ class Prediction:
         *,
         score_thr: float,
         draws: bool,
+        limit: MemoryLimit | None = None,
     ):
         self.folder, self.task, self.inferencer = folder, task, inferencer
         self.sources, self.stack = sources, stack
         self.score_thr = score_thr
+        self.limit = limit or MemoryLimit()
+        task.bound_memory(inferencer, self.limit)
+        model = getattr(inferencer, 'model', None)
+        parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+        self.device = next((one.device.type for one in parameters), 'cpu')
         self.writer = task.result_writer(folder, inferencer)
         stack.callback(self.writer.close)
         self.overlays: OverlayFiles | None = None
@@ -75,7 +86,12 @@ class Prediction:
         if not pairs and self.num_errors >= MAX_CONSECUTIVE_FAILURES:
             self._raise_if_nothing_worked()
         for frame, prediction in pairs:
-            self.writer.add(frame, prediction)
+            try:
+                with self.limit.enforce(), defer_signals():
+                    self.writer.add(frame, prediction)
+            except (NonFinitePredictionError, MemoryLimitError) as error:
+                self.skip(frame.name, f'the prediction cannot be written: {error}')
+                continue
             self.num_predicted += 1
             if not self.overlays or self._draw(self.overlays, frame, prediction):
                 self.progress.update()
@@ -85,8 +101,12 @@ class Prediction:
     ) -> bool:
         """Whether a prediction could be drawn; if not, it is reported and recorded."""
         try:
-            overlay = self.task.draw(self.inferencer, frame, prediction, self.score_thr)
-            overlays.add(frame, overlay)
+            with self.limit.enforce():
+                overlay = self.task.draw(
+                    self.inferencer, frame, prediction, self.score_thr, self.limit
+                )
+                with defer_signals():
+                    overlays.add(frame, overlay)
         except (OSError, UserError):
             raise
         except Exception as error:
@@ -99,9 +119,12 @@ class Prediction:
     def _predict(self, batch: list[Frame]) -> list[tuple[Frame, BaseDataElement]]:
         """Predict a batch; if that fails, image by image, and skip those that fail."""
         try:
-            return list(zip(batch, _forward(self.inferencer, batch), strict=True))
+            return list(zip(batch, self._forward(batch), strict=True))
         except Exception as error:
             message = format_error(error)
+            if len(batch) == 1 and isinstance(error, MemoryLimitError):
+                self.skip(batch[0].name, f'cannot be predicted: {error}')
+                return []
             if len(batch) == 1:
                 # Only the first: a traceback keeps the tensors of its frames alive.
                 self.first_error = self.first_error or error
@@ -118,6 +141,15 @@ class Prediction:
             )
             self.reported_batch_failure = True
         return [pair for frame in batch for pair in self._predict([frame])]
+
+    def _forward(self, batch: list[Frame]) -> list[BaseDataElement]:
+        images = [frame.image for frame in batch]
+        with self.limit.enforce(len(batch)):
+            (data,) = self.inferencer.preprocess(images, batch_size=len(images))
+        if not isinstance(data, dict):  # mmdet and mmseg return the images as well
+            _, data = data
+        with self.limit.enforce(len(batch), self.device):
+            return list(self.inferencer.forward(data))
 
     def _raise_if_nothing_worked(self) -> None:
         """Where nothing at all can be predicted, the images are not the cause."""
@@ -136,14 +168,6 @@ class Prediction:
             listing = self.folder / 'skipped.json'
             lines.append(f'skipped      {self.num_skipped}, listed in {listing}')
         print('\n'.join(lines), flush=True)
-
-
-def _forward(inferencer: BaseInferencer, batch: list[Frame]) -> list[BaseDataElement]:
-    images = [frame.image for frame in batch]
-    (data,) = inferencer.preprocess(images, batch_size=len(images))
-    if not isinstance(data, dict):  # mmdet and mmseg return the images as well
-        _, data = data
-    return list(inferencer.forward(data))
 
 
 def format_error(error: Exception) -> str:

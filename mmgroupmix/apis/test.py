@@ -1,6 +1,7 @@
 """The command ``tools/test.py``: evaluation of a checkpoint."""
 
 import argparse
+import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,11 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import barrier
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 
+from ..checkpoints.finite_weights import check_finite_weights
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -19,10 +24,11 @@ from .command_line import (
     load_config,
     run_command,
 )
+from .config.output_files import prepare_output
 from .config.preflight import check_data, check_sizes
 from .config.tree import leaf_datasets
-from .config.work_dir import prepare_output
 from .tasks import Task
+from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
 
 LOADERS = ('test_dataloader',)
@@ -65,11 +71,33 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
+    runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
-    metrics = runner.test()
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    task.bound_test_memory(cfg, model)  # not of a model for test-time augmentation
+    with report_full_disk(args):
+        metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args), flush=True)
+
+
+class FiniteWeightsHook(Hook):
+    """Refuse weights that are NaN or infinite, when all are loaded.
+
+    Args:
+        checkpoint (str): The file that they come from, for the message.
+
+    Raises:
+        CheckpointError: Naming the first such weights.
+    """
+
+    def __init__(self, checkpoint: str):
+        self.checkpoint = checkpoint
+
+    def before_test_epoch(self, runner: Runner) -> None:
+        """Check after EMAHook, which exchanges the weights here."""
+        check_finite_weights(runner.model, self.checkpoint)
 
 
 def use_tta(cfg: Config, task: Task, show_dir: str | None) -> None:
@@ -113,11 +141,14 @@ def use_tta(cfg: Config, task: Task, show_dir: str | None) -> None:
 def prepare_outputs(args: argparse.Namespace) -> None:
     """Make room for the files of ``--out`` and ``--show-dir``."""
     if args.out:
-        prepare_output(args.out, '--out', ('*.png',), args.overwrite)
+        label_maps = () if args.out.endswith(PICKLE_SUFFIXES) else ('*.png',)
+        prepare_output(args.out, '--out', args.overwrite, label_maps)
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     if args.show_dir:
-        drawings = ('*.png', '*.jpg', '*.jpeg', 'vis_data/**/*')
-        prepare_output(args.show_dir, '--show-dir', drawings, args.overwrite)
+        drawings = ('*.png', '*.jpg', '*.jpeg')
+        prepare_output(
+            args.show_dir, '--show-dir', args.overwrite, drawings, ['vis_data']
+        )
 
 
 @contextmanager
@@ -132,6 +163,23 @@ def preserve_file(path: Path) -> Iterator[None]:
     finally:
         if content is not None and is_main_rank():
             path.write_bytes(content)
+
+
+@contextmanager
+def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
+    """Report a full disk in one message, and leave no incomplete file of predictions.
+
+    Raises:
+        UserError: If there is no space left for what is written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        if args.out and args.out.endswith(PICKLE_SUFFIXES) and is_main_rank():
+            Path(args.out).unlink(missing_ok=True)
+        raise UserError(f'{error}. Free some space and start the test again.') from error
 
 
 def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:

@@ -5,7 +5,7 @@ from mmengine.config import Config
 
 from mmgroupmix.apis.command_line import run_command
 from mmgroupmix.apis.config.preflight import check_data, check_sizes
-from mmgroupmix.apis.config.work_dir import prepare_output, prepare_work_dir
+from mmgroupmix.apis.config.work_dir import prepare_work_dir
 from mmgroupmix.errors import UserError
 
 pytestmark = pytest.mark.smoke
@@ -124,15 +124,6 @@ def test_resuming_from_elsewhere_does_not_overwrite_the_run_here(tmp_path):
     with pytest.raises(UserError):
         prepare_work_dir(str(tmp_path), '/elsewhere/iter_3.pth', False)
     prepare_work_dir(str(tmp_path), str(tmp_path / 'iter_5.pth'), False)
-
-
-def test_overwriting_an_output_folder_keeps_foreign_files(tmp_path):
-    (tmp_path / 'a.png').write_text('x')
-    (tmp_path / 'notes.txt').write_text('x')
-    with pytest.raises(UserError, match='--out'):
-        prepare_output(str(tmp_path), '--out', ['*.png'], False)
-    prepare_output(str(tmp_path), '--out', ['*.png'], True)
-    assert [path.name for path in tmp_path.iterdir()] == ['notes.txt']
 
 
 def test_an_error_from_a_worker_is_told_without_its_traceback(capsys):

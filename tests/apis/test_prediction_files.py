@@ -13,7 +13,8 @@ from PIL import Image
 
 from mmgroupmix.apis.inference.batching import iter_batches
 from mmgroupmix.apis.inference.json_list import JsonListWriter
-from mmgroupmix.apis.inference.sources import find_sources, read_frames
+from mmgroupmix.apis.inference.reading import read_frames
+from mmgroupmix.apis.inference.sources import find_sources
 from mmgroupmix.apis.prediction import Prediction
 from mmgroupmix.apis.tasks import CLASSIFICATION
 from mmgroupmix.apis.tasks.detection import DetectionWriter, coco_category_ids

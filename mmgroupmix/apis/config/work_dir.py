@@ -1,6 +1,5 @@
 """Protection of what an earlier run left: nothing is overwritten unless asked."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import UserError
@@ -30,8 +29,13 @@ def prepare_work_dir(work_dir: str | Path, resume: str | None, overwrite: bool) 
     if resume and Path(resume).resolve().parent == Path(work_dir).resolve():
         return
     if overwrite:
+        if Path(work_dir).is_symlink():
+            raise UserError(
+                f'{work_dir} is a link to {Path(work_dir).resolve()}, and --overwrite '
+                'removes nothing through a link. Give --work-dir the folder itself.'
+            )
         for path in present:
-            path.unlink()
+            path.unlink()  # of a link, this removes the link
         return
     names = ', '.join(path.name for path in present[:4])
     more = f' and {len(present) - 4} more' if len(present) > 4 else ''
@@ -41,39 +45,3 @@ def prepare_work_dir(work_dir: str | Path, resume: str | None, overwrite: bool) 
         '  --work-dir OTHER   keep it and write elsewhere\n'
         '  --overwrite        remove its checkpoints and start from scratch'
     )
-
-
-def prepare_output(
-    target: str | Path, option: str, patterns: Sequence[str], overwrite: bool
-) -> None:
-    """Refuse an output that exists and is not empty, unless asked to replace it.
-
-    Args:
-        target (str | Path): A file, or a folder to fill.
-        option (str): The option that named it, for the message.
-        patterns (Sequence[str]): The files in a folder that are outputs of an earlier
-            run; only they are removed.
-        overwrite (bool): Whether to remove the earlier outputs.
-
-    Raises:
-        UserError: If something is there and ``overwrite`` is not given.
-    """
-    path = Path(target)
-    present = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    if not present:
-        return
-    if not overwrite:
-        found = f'holds {len(present)} entries ({present[0].name}, ...)'
-        raise UserError(
-            f'{option} {target} {found if path.is_dir() else "exists"}. Give another '
-            'place, or --overwrite to replace the earlier outputs.'
-        )
-    outputs = (
-        [path]
-        if path.is_file()
-        else (
-            file for pattern in patterns for file in path.glob(pattern) if file.is_file()
-        )
-    )
-    for file in list(outputs):
-        file.unlink()

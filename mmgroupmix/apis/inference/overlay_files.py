@@ -7,6 +7,7 @@ import mmcv
 import numpy as np
 
 from ...errors import UserError
+from .interruption import remove_if_failed
 from .sources import Frame, Source
 
 #: Plausible frame rates, in frames per second; videos with others get the default.
@@ -35,7 +36,7 @@ class OverlayFiles:
         if frame.index is None:
             keeps_name = source.path.suffix.lower() in OUTPUT_SUFFIXES
             name = source.name if keeps_name else f'{source.stem}.png'
-            mmcv.imwrite(overlay, str(self.folder / name))
+            _write_image(self.folder / name, overlay)
             return
         if self.video is None or self.source != source:
             self.close()
@@ -64,3 +65,9 @@ class OverlayFiles:
         if self.video is not None:
             self.video.release()
         self.video, self.source = None, None
+
+
+def _write_image(path: Path, image: np.ndarray) -> None:
+    with remove_if_failed(path):
+        if not mmcv.imwrite(image, str(path)):
+            raise ValueError(f'OpenCV cannot write a {path.suffix} file of this size')

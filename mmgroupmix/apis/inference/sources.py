@@ -1,17 +1,15 @@
-"""Images from files, folders, patterns and videos."""
+"""Images and videos that files, folders and patterns name."""
 
 import glob
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import mmcv
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ...errors import UserError
 
@@ -19,8 +17,6 @@ IMAGE_SUFFIXES = (
     '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm',
 )  # fmt: skip
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
-#: Containers of some formats only estimate their number of frames.
-MIN_SHARE_OF_FRAMES = 0.95
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,8 @@ def find_sources(inputs: Sequence[str], outputs: Sequence[Path] = ()) -> list[So
     Args:
         inputs (Sequence[str]): Image or video files, folders (all images below them) or
             patterns with ``*``, ``?``, ``[...]`` and ``**``. In folders and patterns,
-            hidden files and those of other kinds are left out; links to folders are not
-            followed.
+            hidden files and those of other kinds are left out; ``**`` and folders do not
+            follow links to folders.
         outputs (Sequence[Path]): Folders of earlier outputs, whose files only count if
             they are named one by one. Defaults to none.
 
@@ -132,33 +128,6 @@ def find_sources(inputs: Sequence[str], outputs: Sequence[Path] = ()) -> list[So
     ]
 
 
-def read_frames(
-    sources: Iterable[Source], skip: Callable[[str, str], None]
-) -> Iterator[Frame]:
-    """Decode one image after the other.
-
-    Args:
-        sources (Iterable[Source]): The files.
-        skip (Callable[[str, str], None]): Called with the name of a file or frame that
-            cannot be read, and the reason.
-
-    Yields:
-        Frame: The next image that could be read.
-    """
-    numbers = count(1)
-    for source in sources:
-        if source.is_video:
-            yield from _read_video(source, numbers, skip)
-            continue
-        number = next(numbers) if source.number is None else source.number
-        try:
-            yield Frame(source, number, _read_image(source.path))
-        except Exception as error:
-            # Decoders raise exceptions of many types on broken files.
-            reason = ' '.join(str(error).split()) or type(error).__name__
-            skip(source.name, f'cannot be read: {reason}')
-
-
 def _number_by_name(paths: list[Path]) -> list[int] | list[None]:
     stems = [path.stem for path in paths]
     are_images = all(path.suffix.lower() in IMAGE_SUFFIXES for path in paths)
@@ -188,8 +157,13 @@ def _list_files(given: str) -> list[Path]:
         ]
         expected = 'in this folder. Name videos one by one, or by a pattern'
     elif glob.has_magic(given):
-        candidates = [Path(file) for file in glob.glob(given, recursive=True)]
+        candidates = _match(given)
         expected = 'or videos match this pattern'
+    elif os.path.lexists(given):
+        raise UserError(
+            f'{given} is neither a file nor a folder, but a device, a pipe, a socket or '
+            'a link that leads nowhere.'
+        )
     else:
         raise UserError(
             f'{given}: no such file or folder. Expected an image, a video, a folder, or '
@@ -203,32 +177,16 @@ def _list_files(given: str) -> list[Path]:
     return files
 
 
-def _read_image(path: Path) -> np.ndarray:
-    """Read in colour and upright; raise if any part of the file is missing."""
-    try:
-        with Image.open(path) as image:
-            # OpenCV silently fills what a truncated file lacks with grey.
-            image.load()
-    except (UnidentifiedImageError, Image.DecompressionBombError):
-        pass  # formats and sizes that only OpenCV reads
-    pixels = mmcv.imread(str(path))
-    if pixels is None:
-        raise ValueError('not an image, or a broken one')
-    return pixels
-
-
-def _read_video(
-    source: Source, numbers: Iterator[int], skip: Callable[[str, str], None]
-) -> Iterator[Frame]:
-    video = mmcv.VideoReader(str(source.path))
-    if not video.opened:
-        skip(source.name, 'cannot be opened as a video')
-        return
-    read = 0
-    for image in video:
-        if image is None:
-            break
-        yield Frame(source, next(numbers), image, read, video.fps)
-        read += 1
-    if read < MIN_SHARE_OF_FRAMES * video.frame_cnt:
-        skip(source.name, f'ends after {read} of {video.frame_cnt} frames')
+def _match(pattern: str) -> list[Path]:
+    """Files that a pattern matches; glob.glob would follow links, and loops of them."""
+    parts = Path(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    root, rest = Path(*parts[:first]), parts[first:]
+    found = root.glob(os.path.join(*rest))
+    if any(part.startswith('.') for part in rest):
+        return list(found)
+    return [
+        path
+        for path in found
+        if not any(part.startswith('.') for part in path.relative_to(root).parts)
+    ]

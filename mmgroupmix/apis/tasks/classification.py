@@ -12,7 +12,8 @@ from mmengine.structures import BaseDataElement
 
 from ...mini_data import DET_CLASSES, write_mini_imagenet
 from ..config.tree import type_name
-from ..inference.json_list import JsonListWriter
+from ..inference.json_list import JsonListWriter, NonFinitePredictionError
+from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame
 from .detection import check_pickle_name
 from .task import DemoSettings, ResultWriter, Task
@@ -40,6 +41,8 @@ class ClassificationWriter(ResultWriter):
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
         """Write the best classes of an image."""
         scores = prediction.pred_score
+        if not scores.isfinite().all():
+            raise NonFinitePredictionError('its scores are NaN or infinite')
         values, labels = scores.topk(min(TOP_K, len(scores)))
         best = []
         for label, score in zip(labels.tolist(), values.tolist()):
@@ -99,6 +102,7 @@ class ImageClassification(Task):
         frame: Frame,
         prediction: BaseDataElement,
         score_thr: float,
+        limit: MemoryLimit,
     ) -> np.ndarray:
         """Write the best classes on the image, enlarged if it is small."""
         if inferencer.visualizer is None:

@@ -1,6 +1,5 @@
 """Object detection and instance segmentation, by mmdetection."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,13 @@ from torch import Tensor
 from ...errors import UserError
 from ...mini_data import DET_CLASSES, write_mini_coco
 from ..config.tree import type_name
-from ..inference.json_list import JsonListWriter
+from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
+from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
 from .task import DemoSettings, ResultWriter, Task
+
+#: What ``tools/test.py --out`` writes for detection and classification.
+PICKLE_SUFFIXES = ('.pkl', '.pickle')
 
 
 class DetectionWriter(ResultWriter):
@@ -52,7 +55,7 @@ class DetectionWriter(ResultWriter):
         super().__init__(JsonListWriter(folder / 'predictions.json'))
         self.images = JsonListWriter(
             folder / 'images.json',
-            f'{{"categories": {json.dumps(categories)}, "annotations": [], "images": ',
+            f'{{"categories": {to_json(categories)}, "annotations": [], "images": ',
             '}',
         )
 
@@ -70,6 +73,8 @@ class DetectionWriter(ResultWriter):
             # Models such as SOLO predict masks without boxes.
             instances.bboxes = mask2bbox(instances.masks)
         found = instances.numpy()
+        if not (np.isfinite(found.scores).all() and np.isfinite(found.bboxes).all()):
+            raise NonFinitePredictionError('its scores or boxes are NaN or infinite')
         masks = encode_mask_results(found.masks) if 'masks' in found else []
         entries = []
         for i, (label, score) in enumerate(
@@ -161,6 +166,7 @@ class ObjectDetection(Task):
         frame: Frame,
         prediction: BaseDataElement,
         score_thr: float,
+        limit: MemoryLimit,
     ) -> np.ndarray:
         """Draw boxes and masks."""
         overlay, *_ = inferencer.visualize(
@@ -178,7 +184,7 @@ def predicts_masks(model: Mapping) -> bool:
 
 def check_pickle_name(out: str) -> None:
     """Raise a UserError unless a file name is that of a pickle file."""
-    if not out.endswith(('.pkl', '.pickle')):
+    if not out.endswith(PICKLE_SUFFIXES):
         raise UserError(f'--out {out}: detection and classification write a .pkl file')
 
 

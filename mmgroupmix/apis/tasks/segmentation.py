@@ -1,9 +1,9 @@
 """Semantic segmentation, by mmsegmentation."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.config import Config
@@ -15,12 +15,20 @@ from PIL import Image
 from ...errors import UserError
 from ...mini_data import SEG_CLASSES, write_mini_ade20k
 from ..config.tree import as_list, type_name, walk
-from ..inference.json_list import JsonListWriter
+from ..inference.bounded_segmentation import bound_segmentation
+from ..inference.interruption import remove_if_failed
+from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
+from ..inference.memory import DEFAULT_MAX_MEMORY, GIBIBYTE, MemoryLimit
 from ..inference.sources import Frame
+from .label_map_drawing import draw_label_map, estimate_visualizer_bytes
 from .task import DemoSettings, ResultWriter, Task
 
 #: A PNG with a palette holds at most as many colours.
 MAX_PALETTE_SIZE = 256
+#: Metrics of mmsegmentation that do not read logits.
+LABEL_MAP_METRICS = ('IoUMetric', 'CityscapesMetric')
+#: Of a label map over its image.
+OPACITY = 0.5
 
 
 class SegmentationWriter(ResultWriter):
@@ -55,18 +63,21 @@ class SegmentationWriter(ResultWriter):
         # A full palette: Pillow stores only as many bits per pixel as the palette needs.
         self.palette = np.zeros((MAX_PALETTE_SIZE, 3), np.uint8)
         self.palette[: len(self.classes)] = meta['palette']
-        header = f'{{"classes": {json.dumps(self.classes)}, "images": '
+        header = f'{{"classes": {to_json(self.classes)}, "images": '
         super().__init__(JsonListWriter(folder / 'predictions.json', header, '}'))
 
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
         """Write the label map of an image."""
+        if prediction.get('nan_logits'):
+            raise NonFinitePredictionError('its logits are NaN')
         labels = prediction.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         name = f'label_maps/{frame.stem}.png'
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         label_map = Image.fromarray(labels)
         label_map.putpalette(self.palette.ravel().tolist())
-        label_map.save(path)
+        with remove_if_failed(path):
+            label_map.save(path)
         indices, pixels = np.unique(labels, return_counts=True)
         shares = {
             self._class_name(index): round(count / labels.size, 6)
@@ -147,11 +158,22 @@ class SemanticSegmentation(Task):
         cfg.visualizer['save_dir'] = folder
         cfg.visualizer.setdefault('vis_backends', [dict(type='LocalVisBackend')])
 
+    def bound_test_memory(self, cfg: Config, model: Any) -> None:
+        """Drop the logits of large images, for metrics that read label maps only."""
+        evaluators = as_list(cfg.get('test_evaluator') or [])
+        if all(type_name(one) in LABEL_MAP_METRICS for one in evaluators):
+            num_bytes = int(DEFAULT_MAX_MEMORY * GIBIBYTE) // 4
+            bound_segmentation(model, num_bytes)
+
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build mmsegmentation's inferencer."""
         from mmseg.apis import MMSegInferencer
 
         return MMSegInferencer(cfg, weights, device=device)
+
+    def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
+        """Keep logits at full size only if they take a quarter of the limit, at most."""
+        bound_segmentation(inferencer.model, limit.num_bytes // 4, limit.check)
 
     def draw(
         self,
@@ -159,10 +181,18 @@ class SemanticSegmentation(Task):
         frame: Frame,
         prediction: BaseDataElement,
         score_thr: float,
+        limit: MemoryLimit,
     ) -> np.ndarray:
         """Draw the label map, half transparent: mmseg's 0.8 hides most of the image."""
+        labels, meta = prediction.pred_sem_seg.data[0], inferencer.model.dataset_meta
+        classes = meta['classes']
+        needed = estimate_visualizer_bytes(labels.numel(), len(classes))
+        if needed > limit.num_bytes / 2:
+            return draw_label_map(
+                frame.rgb(), labels.cpu().numpy(), classes, meta['palette'], OPACITY
+            )
         overlay, *_ = inferencer.visualize(
-            [frame.rgb()], [prediction], return_vis=True, opacity=0.5
+            [frame.rgb()], [prediction], return_vis=True, opacity=OPACITY
         )
         return overlay
 

@@ -14,6 +14,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from ..inference.json_list import JsonListWriter
+from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
 
 
@@ -29,7 +30,11 @@ class ResultWriter(ABC):
 
     @abstractmethod
     def add(self, frame: Frame, prediction: BaseDataElement) -> None:
-        """Write the prediction for one image."""
+        """Write the prediction for one image.
+
+        Raises:
+            NonFinitePredictionError: If it holds NaN; nothing is written then.
+        """
 
     def close(self) -> None:
         """Close the files."""
@@ -164,11 +169,19 @@ class Task(ABC):
     def draw_into(self, cfg: Config, hook: dict, folder: str) -> None:
         """Make a test draw its predictions into a folder, in place."""
 
+    def bound_test_memory(self, cfg: Config, model: Any) -> None:
+        """Bound the memory of a model in a test, if no metric needs more, in place."""
+        return  # by default, as the toolbox does it
+
     # --- inference
 
     @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
+
+    def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
+        """Make a model predict large images within a limit of memory, in place."""
+        return  # by default, only the system's refusal bounds it
 
     @abstractmethod
     def draw(
@@ -177,6 +190,7 @@ class Task(ABC):
         frame: Frame,
         prediction: BaseDataElement,
         score_thr: float,
+        limit: MemoryLimit,
     ) -> np.ndarray:
         """Draw a prediction on its image.
 
@@ -185,6 +199,7 @@ class Task(ABC):
             frame (Frame): The image.
             prediction (BaseDataElement): The model's prediction.
             score_thr (float): Boxes with a lower score are not drawn.
+            limit (MemoryLimit): The memory that it may take.
 
         Returns:
             np.ndarray: RGB, (H, W, 3), uint8.

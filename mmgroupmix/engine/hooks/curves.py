@@ -121,7 +121,7 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
         # writes files for a server that has the labels.
         return 'no metric: nothing was predicted, or only written (format_only)'
     known = [
-        f'{metric.label} {metrics[metric.key] * metric.factor:.2f} %'
+        _format_metric(metric, metrics[metric.key])
         for metric in METRICS
         if metric.key in metrics
     ]
@@ -130,6 +130,13 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
         for key, value in metrics.items()
         if isinstance(value, (int, float))
     )
+
+
+def _format_metric(metric: Metric, value: float) -> str:
+    # IoUMetric has NaN, and COCO's AP -1, for data without a single labelled object.
+    if value >= 0:
+        return f'{metric.label} {value * metric.factor:.2f} %'
+    return f'{metric.label} undefined ({value:g})'
 
 
 def smooth(values: Sequence[float]) -> np.ndarray:
