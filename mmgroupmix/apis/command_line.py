@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from ..compat import format_once, prepare_distributed
 from ..errors import UserError
+from .config.output_files import refuse_link
 from .config.read import read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
@@ -141,6 +142,7 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
             'writes the complete config there under the same name and would overwrite '
             'yours. Give another --work-dir.'
         )
+    refuse_link(Path(cfg.work_dir) / Path(args.config).name)
 
 
 def build_runner(cfg: Config) -> Runner:

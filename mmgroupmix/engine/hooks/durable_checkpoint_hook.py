@@ -10,8 +10,8 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
-from torch import Tensor
 
+from ...checkpoints.finite_weights import find_nonfinite
 from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND, write_atomically
@@ -63,6 +63,8 @@ class DurableCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if runner._resume:
             self._find_validation_to_make_up(runner)
+        elif is_main_process():
+            (Path(runner.work_dir) / LAST_VALIDATION).unlink(missing_ok=True)
         if self.save_best is None:
             return
         # The paths that a checkpoint holds are those of the work directory at the time.
@@ -257,12 +259,8 @@ def check_finite(runner: Runner, iteration: int, last_checkpoint: str | None) ->
         UserError: If a parameter or a buffer of any rank is NaN, or a parameter is
             infinite.
     """
-    broken = [
-        name for name, tensor in runner.model.named_parameters() if not _is_finite(tensor)
-    ]
-    broken += [
-        name for name, tensor in runner.model.named_buffers() if tensor.isnan().any()
-    ]
+    broken = find_nonfinite(runner.model.named_parameters())
+    broken += find_nonfinite(runner.model.named_buffers(), allow_infinite=True)
     count = torch.tensor(float(len(broken)))
     all_reduce(count)
     if not count:
@@ -273,7 +271,3 @@ def check_finite(runner: Runner, iteration: int, last_checkpoint: str | None) ->
         f'were not saved; the last good checkpoint is {last_checkpoint or "none"}. '
         'Lower the learning rate, clip gradients or check the data, and resume from it.'
     )
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    return bool(tensor.isfinite().all())
