@@ -11,7 +11,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from ..errors import UserError
-from .command_line import run_command
+from .command_line import add_trust_option, run_command
 from .config.work_dir import prepare_output
 from .inference.batching import iter_batches
 from .inference.sources import Source, find_sources, read_frames
@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Clusters end a job by SIGTERM: files, above all videos, have to be closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     try:
-        return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
+        return run_command(
+            lambda: SKIPPED_EXIT_CODE if infer(args) else 0, args.trust_checkpoint
+        )
     except KeyboardInterrupt:
         print('\ninterrupted: all files are complete so far', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
@@ -148,6 +150,7 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar='N',
         help='images per batch; only images of one size are batched. Default: 1',
     )
+    add_trust_option(parser)
     parser.add_argument('--device', help='such as cuda:0; default: a GPU if there is one')
     parser.add_argument(
         '--score-thr',

@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier
 
+from ..checkpoints.file_checks import check_file
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -32,7 +33,7 @@ FLIPS = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: test(args))
+    return run_command(lambda: test(args), args.trust_checkpoint)
 
 
 def test(args: argparse.Namespace) -> None:
@@ -44,8 +45,8 @@ def test(args: argparse.Namespace) -> None:
     Raises:
         UserError: For anything that the user can correct.
     """
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        raise UserError(f'checkpoint not found: {args.checkpoint}')
+    if '://' not in args.checkpoint:
+        check_file(args.checkpoint)
     cfg, task = load_config(args)
     if not cfg.get('test_dataloader'):
         raise UserError(f'{args.config} has no test_dataloader')

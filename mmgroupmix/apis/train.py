@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import barrier
 from mmengine.runner import Runner
 
+from ..checkpoints.file_checks import check_file
 from ..engine.hooks import CurveHook
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
@@ -32,7 +33,7 @@ HOOKS = ('CurveHook', 'ClassNumCheckHook')
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: train(args))
+    return run_command(lambda: train(args), args.trust_checkpoint)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -85,9 +86,8 @@ def set_resume(cfg: Config, resume: str | None) -> str | None:
     if resume:
         cfg.resume, cfg.load_from = True, None if resume == 'auto' else resume
     load_from = cfg.get('load_from')
-    if load_from and '://' not in load_from and not os.path.isfile(load_from):
-        option = '--resume' if resume else 'load_from'
-        raise UserError(f'{option}: checkpoint not found: {load_from}')
+    if load_from and '://' not in load_from:
+        check_file(load_from, '--resume: ' if resume else 'load_from: ')
     return load_from or 'auto' if cfg.get('resume') else None
 
 

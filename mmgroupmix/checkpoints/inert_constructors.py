@@ -159,7 +159,7 @@ def _build_bytearray(reader: Any, args: tuple) -> bytearray:
 
 
 def _encode(reader: Any, args: tuple) -> bytes:
-    text, encoding = args
+    text, encoding = args[:2]
     if not isinstance(text, str) or encoding not in ('latin1', 'latin-1', 'utf-8'):
         raise pickle.UnpicklingError('an encoding that no pickle uses')
     reader.budget.charge(text)
@@ -245,7 +245,8 @@ def _set_array_state(reader: Any, target: np.ndarray, state: Any) -> None:
         raise pickle.UnpicklingError('an unusual array')
     check_size(shape, 1, len(data))
     reader.budget.charge(data)
-    target.__setstate__((1, shape, dtype, bool(is_fortran), data))  # type: ignore[attr-defined]
+    state = (1, shape, dtype, bool(is_fortran), data)
+    target.__setstate__(state)
 
 
 def _build_scalar(reader: Any, args: tuple) -> Any:

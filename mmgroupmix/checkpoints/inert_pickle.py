@@ -63,7 +63,7 @@ INERT_CALLS = {
 
 # The implementation in Python, since the one in C neither bounds its memory nor lets a
 # subclass tell a call from the creation of an object.
-_PythonUnpickler: Any = pickle._Unpickler  # type: ignore[attr-defined]
+_PythonUnpickler: Any = pickle._Unpickler
 
 
 class InertUnpickler(_PythonUnpickler):

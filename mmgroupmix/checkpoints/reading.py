@@ -117,8 +117,8 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
     if is_inert(loaded):
         raise CheckpointError(
             f'{origin} holds a pickled {printable(type(loaded).__name__)} object, which '
-            'needs its code to be loaded: save its state_dict() instead, where that code is '
-            'available.'
+            'needs its code to be loaded: save its state_dict() instead, where that code '
+            'is available.'
         )
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
