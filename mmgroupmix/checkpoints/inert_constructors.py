@@ -221,7 +221,7 @@ def _build_dtype(reader: Any, args: tuple) -> np.dtype:
 
 def _check_dtype_state(dtype: np.dtype, state: Any) -> None:
     """Allow only another byte order: numpy trusts sizes and flags."""
-    _, _, expected = dtype.__reduce__()
+    expected: Any = dtype.__reduce__()[2]
     if (
         not isinstance(state, tuple)
         or state[:1] + state[2:] != expected[:1] + expected[2:]

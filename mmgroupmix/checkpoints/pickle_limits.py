@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 #: Instructions and their arguments that are read; a checkpoint of 10,000 tensors with the
-#: states of an optimizer has about a million.
-MAX_READS = 4_000_000
+#: states of an optimizer has a good million.
+MAX_READS = 2_000_000
 #: Nodes of a tuple that serves as a key of a dict, with those of the tuples within it:
 #: hashing visits all of them, as often as they are referred to.
 MAX_KEY_NODES = 1000
