@@ -67,6 +67,12 @@ def _inspect_zip(file: BinaryIO) -> None:
         raise UnsafePickleError(f'its table of contents has {end[5]} bytes')
     with zipfile.ZipFile(file) as archive:
         records = archive.infolist()
+        folder = records[0].filename.partition('/')[0]
+        sizes = {record.filename: record.file_size for record in records}
+        if f'{folder}/constants.pkl' in sizes:
+            raise UnsafePickleError(
+                'it is a TorchScript archive, a program and not only weights'
+            )
         names = {record.filename.casefold() for record in records}
         if len(names) != len(records):
             raise UnsafePickleError('two records in it have the same name')
@@ -76,12 +82,6 @@ def _inspect_zip(file: BinaryIO) -> None:
             )
         if sum(record.file_size + len(record.filename) for record in records) > size:
             raise UnsafePickleError('its records together are larger than the file')
-        folder = records[0].filename.partition('/')[0]
-        sizes = {record.filename: record.file_size for record in records}
-        if f'{folder}/constants.pkl' in sizes:
-            raise UnsafePickleError(
-                'it is a TorchScript archive, a program and not only weights'
-            )
         content = io.BytesIO(archive.read(f'{folder}/data.pkl'))
     storages = _Storages(size, folder, sizes)
     check_nesting(_unpickle(content, size, storages))

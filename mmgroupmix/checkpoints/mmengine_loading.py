@@ -23,6 +23,7 @@ from ..compat.after_import import call_after_import
 from ..errors import CheckpointError
 from .downloads import download
 from .inert_objects import drop_inert
+from .inert_pickle import is_inert
 from .reading import load_file
 from .resuming import check_resumable
 from .trust import is_trusting
@@ -82,7 +83,11 @@ def prepare_content(content: Any, origin: str) -> Any:
     if is_trusting():
         return content
     weights = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not isinstance(weights, dict) or not all(isinstance(k, str) for k in weights):
+    if (
+        is_inert(content)
+        or not isinstance(weights, dict)
+        or not all(isinstance(key, str) for key in weights)
+    ):
         raise CheckpointError(
             f'{origin} does not hold the weights of a model: expected a dict of names to '
             'tensors, alone or as "state_dict".'
