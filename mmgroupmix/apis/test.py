@@ -10,7 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier
 
-from ..checkpoints.file_checks import check_file
+from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -45,8 +45,7 @@ def test(args: argparse.Namespace) -> None:
     Raises:
         UserError: For anything that the user can correct.
     """
-    if '://' not in args.checkpoint:
-        check_file(args.checkpoint)
+    check_checkpoint(args.checkpoint)
     cfg, task = load_config(args)
     if not cfg.get('test_dataloader'):
         raise UserError(f'{args.config} has no test_dataloader')

@@ -26,11 +26,14 @@ ZIP_MAGIC = b'PK\x03\x04'
 MAX_DIRECTORY_SIZE = 16 * 2**20
 
 
-def inspect(path: Path) -> None:
+def inspect(path: Path) -> Any:
     """Check a file that ``torch.save`` may have written, without loading its tensors.
 
     Args:
         path (Path): A regular file.
+
+    Returns:
+        Any: Its content, with tensors on the device 'meta', which have no values.
 
     Raises:
         UnsafePickleError: If it calls something, or states sizes that it does not have.
@@ -38,8 +41,7 @@ def inspect(path: Path) -> None:
     """
     with path.open('rb') as file:
         if file.read(4) == ZIP_MAGIC:
-            _inspect_zip(file)
-            return
+            return _inspect_zip(file)
         file.seek(0)
         if _is_tar(file):
             raise UnsafePickleError(
@@ -47,7 +49,7 @@ def inspect(path: Path) -> None:
                 'can read'
             )
         file.seek(0)
-        _inspect_legacy(file)
+        return _inspect_legacy(file)
 
 
 def _is_tar(file: BinaryIO) -> bool:
@@ -58,7 +60,7 @@ def _is_tar(file: BinaryIO) -> bool:
     return True
 
 
-def _inspect_zip(file: BinaryIO) -> None:
+def _inspect_zip(file: BinaryIO) -> Any:
     size = file.seek(0, 2)
     end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
     if not end:
@@ -82,12 +84,12 @@ def _inspect_zip(file: BinaryIO) -> None:
             )
         if sum(record.file_size + len(record.filename) for record in records) > size:
             raise UnsafePickleError('its records together are larger than the file')
-        content = io.BytesIO(archive.read(f'{folder}/data.pkl'))
+        data = io.BytesIO(archive.read(f'{folder}/data.pkl'))
     storages = _Storages(size, folder, sizes)
-    check_nesting(_unpickle(content, size, storages))
+    return _unpickle(data, size, storages)
 
 
-def _inspect_legacy(file: BinaryIO) -> None:
+def _inspect_legacy(file: BinaryIO) -> Any:
     size = file.seek(0, 2)
     file.seek(0)
     if _unpickle(file, size) != MAGIC_NUMBER:
@@ -96,12 +98,13 @@ def _inspect_legacy(file: BinaryIO) -> None:
         raise pickle.UnpicklingError('the version of its format is unknown')
     _unpickle(file, size)  # the system that wrote it
     storages = _Storages(size)
-    check_nesting(_unpickle(file, size, storages))
+    content = _unpickle(file, size, storages)
     keys = _unpickle(file, size)
     if not isinstance(keys, list) or set(keys) != set(storages.sizes):
         raise pickle.UnpicklingError('it does not hold the storages of its tensors')
     if sum(storages.sizes.values()) + 8 * len(keys) > size - file.tell():
         raise EOFError('its tensors are larger than the rest of the file')
+    return content
 
 
 def _unpickle(file: BinaryIO, size: int, storages: '_Storages | None' = None) -> Any:
@@ -109,7 +112,9 @@ def _unpickle(file: BinaryIO, size: int, storages: '_Storages | None' = None) ->
     unpickler.max_bytes = size
     if storages is not None:
         unpickler.persistent_load = storages.announce
-    return unpickler.load()
+    content = unpickler.load()
+    check_nesting(content)
+    return content
 
 
 class _Storages:

@@ -27,7 +27,11 @@ from .file_checks import check_file, describe_unreadable, printable
 from .inert_pickle import InertUnpickler, is_inert
 from .inspection import inspect
 from .pickle_limits import UnsafePickleError
-from .safetensors_files import is_safetensors, read_safetensors
+from .resuming import check_resumable
+from .safetensors_files import (
+    is_safetensors,
+    read_safetensors,
+)
 from .trust import FORCE_VARIABLE, is_trusting
 
 #: Keys under which training scripts store the weights, in order of preference: weights
@@ -161,21 +165,54 @@ def load_file(path: Path, map_location: Any = 'cpu') -> Any:
     """
     path = check_file(path)
     try:
-        return _load_safely(path, map_location)
+        with _described(path):
+            return _load_safely(path, map_location)
     except CheckpointError:
-        raise
+        if not is_trusting() or is_safetensors(path):
+            raise
+    return _load_trusted(path, map_location)
+
+
+def check_checkpoint(
+    checkpoint: str | Path, subject: str = '', is_resumed: bool = False
+) -> None:
+    """Check a checkpoint before a run begins, without loading its tensors.
+
+    Args:
+        checkpoint (str | Path): A file; of a URL, nothing is checked.
+        subject (str): The option that names it, as ``'--resume: '``. Defaults to ''.
+        is_resumed (bool): Whether a training goes on from it. Defaults to False.
+
+    Raises:
+        CheckpointNotFoundError: If there is no file.
+        CheckpointError: If the file cannot be read safely, and is not trusted.
+    """
+    if '://' in str(checkpoint):
+        return
+    path = check_file(checkpoint, subject)
+    if is_trusting():
+        return
+    with _described(path):
+        content = (inspect_safetensors if is_safetensors(path) else inspect)(path)
+    if is_resumed:
+        check_resumable(content, str(path))
+
+
+@contextmanager
+def _described(path: Path) -> Iterator[None]:
+    """Turn every error of reading into a CheckpointError."""
+    try:
+        yield
+    except UnsafePickleError as error:
+        raise CheckpointError(_describe_refusal(path, error)) from None
     except Exception as error:
-        if is_trusting() and not is_safetensors(path):
-            return _load_trusted(path, map_location)
-        if isinstance(error, UnsafePickleError):
-            raise CheckpointError(_describe_refusal(path, error)) from None
         raise CheckpointError(describe_unreadable(path, error)) from error
 
 
 def _load_safely(path: Path, map_location: Any) -> Any:
     if is_safetensors(path):
         plain = isinstance(map_location, (str, torch.device))
-        return read_safetensors(path, str(map_location) if plain else 'cpu')
+        return read_safetensors(path, map_location if plain else 'cpu')
     inspect(path)
     allow_mmengine_checkpoints()
     try:
@@ -198,10 +235,8 @@ def _load_trusted(path: Path, map_location: Any) -> Any:
         file=sys.stderr,
         flush=True,
     )
-    try:
+    with _described(path):
         return torch.load(path, map_location=map_location, weights_only=False)
-    except Exception as error:
-        raise CheckpointError(describe_unreadable(path, error)) from error
 
 
 def _describe_refusal(path: Path, error: UnsafePickleError) -> str:

@@ -12,11 +12,11 @@ _ADVICE = (
 )
 
 
-def check_resumable(content: Mapping[str, Any], origin: str) -> None:
+def check_resumable(content: Any, origin: str) -> None:
     """Check that a checkpoint holds what mmengine resumes from, and was loaded entirely.
 
     Args:
-        content (Mapping[str, Any]): The content of the checkpoint.
+        content (Any): The content of the checkpoint.
         origin (str): The file, for the message.
 
     Raises:
@@ -31,6 +31,7 @@ def check_resumable(content: Mapping[str, Any], origin: str) -> None:
             f'which is not loaded from files. {_ADVICE} If you know where the file comes '
             'from, add --trust-checkpoint.'
         )
+    content = content if isinstance(content, Mapping) else {}
     meta = _get_mapping(content, 'meta')
     hub = _get_mapping(content, 'message_hub')
     counters = [meta.get(key) for key in ('epoch', 'iter')]

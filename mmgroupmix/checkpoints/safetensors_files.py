@@ -30,12 +30,12 @@ def is_safetensors(path: Path) -> bool:
     return head[8:] == b'{' and size <= min(path.stat().st_size, _MAX_HEADER_SIZE)
 
 
-def read_safetensors(path: Path, device: str = 'cpu') -> dict[str, Any]:
+def read_safetensors(path: Path, device: str | torch.device = 'cpu') -> dict[str, Any]:
     """Read a safetensors file.
 
     Args:
         path (Path): The file.
-        device (str): Where the tensors go. Defaults to ``'cpu'``.
+        device (str | torch.device): Where the tensors go. Defaults to ``'cpu'``.
 
     Returns:
         dict[str, Any]: Names to tensors; from a file of :func:`write_safetensors`, a dict
@@ -44,16 +44,33 @@ def read_safetensors(path: Path, device: str = 'cpu') -> dict[str, Any]:
     Raises:
         Exception: Of several types, if it is not such a file or is truncated.
     """
-    tensors = load_file(path, device=device)
+    meta = inspect_safetensors(path)
+    tensors = {key: value.to(device) for key, value in load_file(path).items()}
+    return dict(state_dict=tensors, meta=meta) if meta else tensors
+
+
+def inspect_safetensors(path: Path) -> dict[str, Any]:
+    """Check the header of a safetensors file, and read its metadata.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        dict[str, Any]: What :func:`write_safetensors` wrote as ``meta``; empty if it did
+        not write the file.
+
+    Raises:
+        Exception: Of several types, if it is not such a file or is truncated.
+    """
     with safe_open(path, framework='pt') as file:
         metadata = dict(file.metadata() or {})
     if not any(key in metadata for key in _JSON_KEYS):
-        return tensors
+        return {}
     meta: dict[str, Any] = dict(metadata)
     for key in _JSON_KEYS:
         if key in meta:
             meta[key] = _as_dataset_meta(json.loads(meta[key]))
-    return dict(state_dict=tensors, meta=meta)
+    return meta
 
 
 def write_safetensors(

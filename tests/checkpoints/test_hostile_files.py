@@ -25,19 +25,6 @@ from .hostile_files import (
 pytestmark = pytest.mark.smoke
 
 
-@pytest.fixture
-def marker(tmp_path):
-    """A file that every payload creates; the test fails if one did."""
-    path = tmp_path / 'the_payload_ran'
-    yield path
-    assert not path.exists()
-
-
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / 'file.pth'
-
-
 def refuse(path):
     """The message of the refusal, which is one line and names the file."""
     with pytest.raises(CheckpointError) as error:

@@ -20,11 +20,6 @@ ELEMENT = struct.pack('<f', 1.5)
 HUGE = 2**30
 
 
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / 'file.pth'
-
-
 def refuse(path, match):
     with pytest.raises(CheckpointError, match=match) as error:
         load_file(path)
