@@ -29,6 +29,7 @@ from .inspection import inspect
 from .pickle_limits import UnsafePickleError
 from .resuming import check_resumable
 from .safetensors_files import (
+    inspect_safetensors,
     is_safetensors,
     read_safetensors,
 )
