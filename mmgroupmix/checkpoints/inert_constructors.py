@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from . import inert_tensors
 from .pickle_limits import UnsafePickleError, check_keys, check_size
 
 #: Types of arrays: numbers, strings and objects, with their size in bytes.
@@ -109,15 +110,19 @@ def _list_constructors() -> dict[tuple[str, str], Constructor]:
         ('mmengine.logging.history_buffer', 'HistoryBuffer'): Constructor(
             _refuse_call, _create_history
         ),
-        ('torch', 'Size'): Constructor(_build_size),
+        ('torch', 'Size'): Constructor(inert_tensors.build_size),
         ('torch', 'device'): Constructor(lambda reader, args: torch.device(*args)),
         ('numpy', 'dtype'): Constructor(_build_dtype),
         ('numpy', 'ndarray'): Constructor(_refuse_call),
-        ('torch._utils', '_rebuild_tensor'): Constructor(_rebuild_tensor),
-        ('torch._utils', '_rebuild_tensor_v2'): Constructor(_rebuild_tensor),
-        ('torch._utils', '_rebuild_tensor_v3'): Constructor(_rebuild_tensor_v3),
-        ('torch._utils', '_rebuild_parameter'): Constructor(_rebuild_parameter),
     }
+    for name, rebuild in {
+        '_rebuild_tensor': inert_tensors.rebuild_tensor,
+        '_rebuild_tensor_v2': inert_tensors.rebuild_tensor,
+        '_rebuild_tensor_v3': inert_tensors.rebuild_tensor_v3,
+        '_rebuild_meta_tensor_no_storage': inert_tensors.rebuild_meta_tensor,
+        '_rebuild_parameter': inert_tensors.rebuild_parameter,
+    }.items():
+        constructors['torch._utils', name] = Constructor(rebuild)
     for package in ('numpy.core', 'numpy._core'):
         module = f'{package}.multiarray'
         constructors[module, '_reconstruct'] = Constructor(_create_array)
@@ -164,11 +169,6 @@ def _encode(reader: Any, args: tuple) -> bytes:
         raise pickle.UnpicklingError('an encoding that no pickle uses')
     reader.budget.charge(text)
     return text.encode(encoding)
-
-
-def _build_size(reader: Any, args: tuple) -> torch.Size:
-    reader.budget.charge(*args)
-    return torch.Size(*args)
 
 
 def _get_statistic(reader: Any, args: tuple) -> Callable:
@@ -267,31 +267,3 @@ def _from_buffer(reader: Any, args: tuple) -> np.ndarray:
     if not isinstance(dtype, np.dtype) or dtype.kind == 'O':
         raise pickle.UnpicklingError('an unusual array')
     return np.frombuffer(data, dtype).reshape(shape, order=order)
-
-
-def _rebuild_tensor(reader: Any, args: tuple) -> torch.Tensor:
-    storage, offset, size, stride, *rest = args
-    check_size(size, storage.dtype.itemsize, reader.max_bytes)
-    _check_hooks(rest[1:2])
-    rebuild = torch._utils._rebuild_tensor_v2 if rest else torch._utils._rebuild_tensor
-    return rebuild(storage, offset, size, stride, *rest[:3])
-
-
-def _rebuild_tensor_v3(reader: Any, args: tuple) -> torch.Tensor:
-    _, _, size, _, _, hooks, dtype, *_ = args
-    check_size(size, dtype.itemsize, reader.max_bytes)
-    _check_hooks([hooks])
-    return torch._utils._rebuild_tensor_v3(*args[:7])
-
-
-def _rebuild_parameter(reader: Any, args: tuple) -> torch.nn.Parameter:
-    data, requires_grad, hooks = args
-    if not isinstance(data, torch.Tensor):
-        raise pickle.UnpicklingError('a parameter that is not a tensor')
-    _check_hooks([hooks])
-    return torch._utils._rebuild_parameter(data, bool(requires_grad), OrderedDict())
-
-
-def _check_hooks(hooks: list) -> None:
-    if any(hooks):
-        raise pickle.UnpicklingError('a tensor with hooks')
