@@ -10,6 +10,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import barrier
 
+from ..checkpoints.file_checks import check_file
 from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
@@ -45,7 +46,8 @@ def test(args: argparse.Namespace) -> None:
     Raises:
         UserError: For anything that the user can correct.
     """
-    check_checkpoint(args.checkpoint)
+    if '://' not in args.checkpoint:
+        check_file(args.checkpoint)
     cfg, task = load_config(args)
     if not cfg.get('test_dataloader'):
         raise UserError(f'{args.config} has no test_dataloader')
@@ -59,6 +61,8 @@ def test(args: argparse.Namespace) -> None:
         hooks = cfg.setdefault('default_hooks', {})
         hook = hooks.setdefault('visualization', dict(type=task.visualization_hook))
         task.draw_into(cfg, hook, os.path.abspath(args.show_dir))
+    if args.overwrite:
+        check_checkpoint(args.checkpoint)  # before anything is removed
     if is_main_rank():
         prepare_outputs(args)
     barrier()

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import barrier
 from mmengine.runner import Runner
 
+from ..checkpoints.file_checks import check_file
 from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks import CurveHook
 from ..engine.hooks.curves import format_metrics
@@ -52,6 +53,9 @@ def train(args: argparse.Namespace) -> None:
     if args.auto_scale_lr:
         set_auto_scale_lr(cfg)
     check_training(cfg)
+    if args.overwrite and cfg.get('load_from'):
+        # before anything is removed
+        check_checkpoint(cfg.load_from, is_resumed=bool(resume))
     if is_main_rank():
         prepare_work_dir(cfg.work_dir, resume, args.overwrite)
         if resume == 'auto' and not find_checkpoints(cfg.work_dir):
@@ -81,15 +85,13 @@ def set_resume(cfg: Config, resume: str | None) -> str | None:
         str | None: 'auto', a checkpoint, or None for a new run.
 
     Raises:
-        UserError: If the checkpoint, or that of ``load_from``, does not exist or cannot
-            be read safely.
+        UserError: If the checkpoint, or that of ``load_from``, does not exist.
     """
     if resume:
         cfg.resume, cfg.load_from = True, None if resume == 'auto' else resume
     load_from = cfg.get('load_from')
-    if load_from:
-        subject = '--resume: ' if resume else 'load_from: '
-        check_checkpoint(load_from, subject, is_resumed=bool(cfg.get('resume')))
+    if load_from and '://' not in load_from:
+        check_file(load_from, '--resume: ' if resume else 'load_from: ')
     return load_from or 'auto' if cfg.get('resume') else None
 
 

@@ -65,7 +65,6 @@ def test_a_payload_is_named_and_not_run(tool, content, workspace, tmp_path):
     result = run(tool, tmp_path / 'hostile.pth', workspace)
     assert_refused(result, 'hostile.pth', 'posix.system', '--trust-checkpoint')
     assert not marker.exists()
-    assert not (workspace / 'hostile').exists()
 
 
 @pytest.mark.parametrize('tool', TOOLS)
