@@ -12,7 +12,18 @@ from . import compat  # isort: skip  before anything that imports a toolbox
 compat.apply()
 
 with compat.explain_import_failures('mmgroupmix'):
-    from . import engine, models
+    from . import checkpoints, engine, models
+    from .checkpoints import trust_checkpoints
     from .models import convert_state_dict
 
-__all__ = ['__version__', 'compat', 'convert_state_dict', 'engine', 'models']
+checkpoints.install_loader()
+
+__all__ = [
+    '__version__',
+    'checkpoints',
+    'compat',
+    'convert_state_dict',
+    'engine',
+    'models',
+    'trust_checkpoints',
+]

@@ -5,6 +5,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from mmengine.dist import broadcast_object_list, init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
+from ..checkpoints import trust_checkpoints
 from ..compat import format_once, prepare_distributed
 from ..errors import UserError
 from .config.output_files import refuse_link
@@ -25,24 +27,37 @@ USER_ERROR_EXIT_CODE = 2
 T = TypeVar('T')
 
 
-def run_command(command: Callable[[], int | None]) -> int:
+def run_command(command: Callable[[], int | None], trust_checkpoint: bool = False) -> int:
     """Run a command; a :class:`UserError` becomes one message on stderr.
 
     Any other exception is a defect of the program and keeps its traceback.
 
     Args:
         command (Callable[[], int | None]): The command; it may return an exit code.
+        trust_checkpoint (bool): Whether checkpoints may run code; the value of
+            ``--trust-checkpoint``. Defaults to False.
 
     Returns:
         int: The command's exit code or 0, and 2 after a ``UserError``.
     """
     try:
-        return command() or 0
+        with trust_checkpoints() if trust_checkpoint else nullcontext():
+            return command() or 0
     except UserError as error:
         # Data loader workers pass an exception on with its traceback as the text.
         message = str(error).split(f'{UserError.__name__}: ')[-1].strip()
         print(f'error: {message}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that lets checkpoints run code."""
+    parser.add_argument(
+        '--trust-checkpoint',
+        action='store_true',
+        help='let a checkpoint that is refused otherwise run the code in it; only for '
+        'files whose origin you know',
+    )
 
 
 def build_parser(description: str) -> argparse.ArgumentParser:
@@ -79,6 +94,7 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         action='store_true',
         help="remove an earlier run's checkpoints or outputs that are in the way",
     )
+    add_trust_option(parser)
     # torch's launchers pass one spelling or the other.
     parser.add_argument(
         '--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS

@@ -19,7 +19,7 @@ SUFFIX = '_attention.png'
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: draw_attention(args))
+    return run_command(lambda: draw_attention(args), args.trust_checkpoint)
 
 
 def draw_attention(args: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ SUFFIXES = dict(responses='_responses.png', cam='_cam.png')
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: draw(args))
+    return run_command(lambda: draw(args), args.trust_checkpoint)
 
 
 def draw(args: argparse.Namespace) -> None:

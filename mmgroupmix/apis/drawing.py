@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from .command_line import add_trust_option
 
 
 def add_drawing_options(parser: argparse.ArgumentParser, default_name: str) -> None:
     """Add the options about the PNG and the device."""
     parser.add_argument('--out', help=f'PNG to write; default: {default_name} here')
     parser.add_argument('--device', help='as cuda:0; default: a GPU if there is one')
+    add_trust_option(parser)
     parser.add_argument(
         '--overwrite', action='store_true', help='replace the PNG if it exists'
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from ..errors import UserError
-from .command_line import run_command
+from .command_line import add_trust_option, run_command
 from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
 from .inference.memory import DEFAULT_MAX_MEMORY, MemoryLimit
@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Clusters end a job by SIGTERM: files, above all videos, have to be closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     try:
-        return run_command(lambda: SKIPPED_EXIT_CODE if infer(args) else 0)
+        return run_command(
+            lambda: SKIPPED_EXIT_CODE if infer(args) else 0, args.trust_checkpoint
+        )
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
         print('\ninterrupted: all files are complete so far', file=sys.stderr)
@@ -161,6 +163,7 @@ def _build_parser() -> argparse.ArgumentParser:
         help='memory that the work on one image may take, in GiB, besides the model; an '
         f'image that needs more is skipped. Default: {DEFAULT_MAX_MEMORY:g}',
     )
+    add_trust_option(parser)
     parser.add_argument('--device', help='such as cuda:0; default: a GPU if there is one')
     parser.add_argument(
         '--score-thr',

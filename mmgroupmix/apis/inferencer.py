@@ -9,8 +9,10 @@ from mmengine.device import get_device
 from mmengine.infer import BaseInferencer
 from mmengine.runner import CheckpointLoader
 
+from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
-from ..checkpoints.reading import load_file, unwrap
+from ..checkpoints.inert_objects import drop_inert
+from ..checkpoints.reading import read_content, unwrap
 from ..errors import UserError
 from .config.read import read_config
 from .config.tree import leaf_datasets
@@ -42,8 +44,8 @@ def build_inferencer(
         UserError: If a file, the toolbox or the device is missing, or the checkpoint is
             of another model or holds weights that are not finite.
     """
-    if not Path(checkpoint).is_file():
-        raise UserError(f'checkpoint not found: {checkpoint}')
+    if '://' not in str(checkpoint):
+        checkpoint = check_file(checkpoint)
     cfg = read_config(config)
     cfg.merge_from_dict(dict(options or {}))
     task = infer_task(cfg)
@@ -61,8 +63,9 @@ def build_inferencer(
     cfg.visualizer = dict(cfg.get('visualizer') or dict(type=task.visualizer))
     cfg.visualizer.vis_backends = None
 
-    loaded = load_file(Path(checkpoint))
+    loaded = read_content(checkpoint)
     weights = unwrap(loaded, str(checkpoint))
+    drop_inert(loaded)
     meta = loaded.get('meta') if isinstance(loaded, Mapping) else None
     content = dict(state_dict=weights, meta=meta if isinstance(meta, Mapping) else {})
     with _served_from_memory(content) as address:

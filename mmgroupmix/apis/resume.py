@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..engine.file_backend import remove_temporary_files
+from ..checkpoints.atomic_files import remove_temporary_files
+from ..checkpoints.reading import check_checkpoint
 from ..engine.lock import WorkDirLock
 from ..engine.resuming import find_newest, read_meta, remove_torn
 from .config.work_dir import prepare_work_dir
@@ -36,6 +37,8 @@ def prepare_run(
     stack.enter_context(WorkDirLock(folder))
     for path in [*remove_temporary_files(folder), *remove_torn(folder)]:
         print(f'removed {path}: an earlier run died while it wrote it', flush=True)
+    if overwrite and cfg.get('load_from'):
+        check_checkpoint(cfg.load_from)  # before anything is removed
     prepare_work_dir(folder, resume, overwrite)
     checkpoint: str | None = None
     meta: Mapping = {}

@@ -14,7 +14,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
+from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -38,7 +40,7 @@ FLIPS = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: test(args))
+    return run_command(lambda: test(args), args.trust_checkpoint)
 
 
 def test(args: argparse.Namespace) -> None:
@@ -50,8 +52,8 @@ def test(args: argparse.Namespace) -> None:
     Raises:
         UserError: For anything that the user can correct.
     """
-    if '://' not in args.checkpoint and not os.path.isfile(args.checkpoint):
-        raise UserError(f'checkpoint not found: {args.checkpoint}')
+    if '://' not in args.checkpoint:
+        check_file(args.checkpoint)
     cfg, task = load_config(args)
     if not cfg.get('test_dataloader'):
         raise UserError(f'{args.config} has no test_dataloader')
@@ -65,6 +67,8 @@ def test(args: argparse.Namespace) -> None:
         hooks = cfg.setdefault('default_hooks', {})
         hook = hooks.setdefault('visualization', dict(type=task.visualization_hook))
         task.draw_into(cfg, hook, os.path.abspath(args.show_dir))
+    if args.overwrite:
+        check_checkpoint(args.checkpoint)  # before anything is removed
     if is_main_rank():
         prepare_outputs(args)
     barrier()

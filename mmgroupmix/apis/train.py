@@ -11,6 +11,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..checkpoints.file_checks import check_file
 from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
 from ..engine.interruption import SignalWatch, TrainingInterrupted
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
     try:
-        return run_command(lambda: train(args))
+        return run_command(lambda: train(args), args.trust_checkpoint)
     except TrainingInterrupted as end:
         if is_main_rank():
             print(_describe_end(end), flush=True)
@@ -158,15 +159,14 @@ def set_resume(cfg: Config, resume: str | None) -> str | None:
 
 
 def check_load_from(cfg: Config) -> None:
-    """Check that the checkpoint that the run loads exists.
+    """Check that the checkpoint that the run loads is a file that can be read.
 
     Raises:
-        UserError: If it does not.
+        UserError: If it is not.
     """
     path = cfg.get('load_from')
-    if path and '://' not in path and not os.path.isfile(path):
-        option = '--resume' if cfg.get('resume') else 'load_from'
-        raise UserError(f'{option}: checkpoint not found: {path}')
+    if path and '://' not in path:
+        check_file(path, '--resume: ' if cfg.get('resume') else 'load_from: ')
 
 
 def set_mixed_precision(cfg: Config, demo: bool) -> None:

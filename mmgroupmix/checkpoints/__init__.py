@@ -2,6 +2,16 @@
 
 from ..errors import CheckpointError
 from .eanet import convert_eanet
+from .mmengine_loading import install_loader
 from .reading import read_checkpoint
+from .safetensors_files import write_safetensors
+from .trust import trust_checkpoints
 
-__all__ = ['CheckpointError', 'convert_eanet', 'read_checkpoint']
+__all__ = [
+    'CheckpointError',
+    'convert_eanet',
+    'install_loader',
+    'read_checkpoint',
+    'trust_checkpoints',
+    'write_safetensors',
+]

@@ -3,22 +3,37 @@
 Training scripts pickle configs and argument objects together with the weights.
 ``torch.load(weights_only=True)`` refuses such files and ``weights_only=False`` would
 execute them. Here these objects become inert placeholders, so that a published file loads
-without being trusted.
+without being trusted; a file that calls a function is refused. Every file is inspected
+before PyTorch opens it.
 """
 
+import os
 import pickle
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlparse
 
 import torch
-from mmengine.dist import barrier, get_rank
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..compat.checkpoint_loading import allow_mmengine_checkpoints
 from ..errors import CheckpointError, CheckpointNotFoundError
+from .downloads import describe_failed_download, download
+from .file_checks import check_file, describe_unreadable, printable
+from .inert_pickle import InertUnpickler, is_inert
+from .inspection import inspect
+from .pickle_limits import UnsafePickleError
+from .resuming import check_resumable
+from .safetensors_files import (
+    inspect_safetensors,
+    is_safetensors,
+    read_safetensors,
+)
+from .trust import FORCE_VARIABLE, is_trusting
 
 #: Keys under which training scripts store the weights, in order of preference: weights
 #: averaged over training (EMA) are taken only if the file has no others.
@@ -49,30 +64,44 @@ def read_checkpoint(checkpoint: str | Path) -> dict[str, Tensor]:
 
     Raises:
         CheckpointNotFoundError: If the file does not exist.
-        CheckpointError: If the file is not a checkpoint, is truncated or cannot be
-            downloaded.
+        CheckpointError: If the file is not a checkpoint, is truncated, cannot be read
+            safely or cannot be downloaded.
     """
-    path = Path(checkpoint).expanduser()
-    if path.is_file():
-        return unwrap(load_file(path), f'{path}')
-    if '://' in str(checkpoint):
-        try:
-            if str(checkpoint).startswith(('http://', 'https://')):
-                return read_checkpoint(_download(str(checkpoint)))
-            loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu')
-        except CheckpointError:
-            raise
-        except Exception as error:
-            raise CheckpointError(
-                f'Cannot download {checkpoint}: {error}. Download it by hand and give '
-                'the path of the file.'
-            ) from error
-        return unwrap(loaded, f'{checkpoint}')
-    raise CheckpointNotFoundError(
-        f'No checkpoint at {checkpoint}. Put the published file there, give its path '
-        'as backbone.init_cfg.checkpoint, or train from random weights with '
-        'init_cfg=None.'
-    )
+    try:
+        return unwrap(read_content(checkpoint), f'{checkpoint}')
+    except CheckpointNotFoundError as error:
+        raise CheckpointNotFoundError(
+            f'No checkpoint at {checkpoint}. Put the published file there, give its path '
+            'as backbone.init_cfg.checkpoint, or train from random weights with '
+            'init_cfg=None.'
+        ) from error
+
+
+def read_content(checkpoint: str | Path, map_location: Any = 'cpu') -> Any:
+    """Read everything that a checkpoint holds.
+
+    Args:
+        checkpoint (str | Path): A file, or a URL that mmengine's loader supports.
+        map_location (Any): As for ``torch.load``. Defaults to ``'cpu'``.
+
+    Returns:
+        Any: The content.
+
+    Raises:
+        CheckpointNotFoundError: If the file does not exist.
+        CheckpointError: As for :func:`read_checkpoint`.
+    """
+    address = str(checkpoint)
+    if '://' not in address or Path(checkpoint).expanduser().is_file():
+        return load_file(Path(checkpoint), map_location)
+    if address.startswith(('http://', 'https://')):
+        return load_file(download(address), map_location)
+    try:
+        return CheckpointLoader.load_checkpoint(address, map_location=map_location)
+    except CheckpointError:
+        raise
+    except Exception as error:
+        raise CheckpointError(describe_failed_download(address, error)) from error
 
 
 def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
@@ -90,11 +119,11 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
     Raises:
         CheckpointError: If it contains no tensors.
     """
-    if isinstance(loaded, _Placeholder):
+    if is_inert(loaded):
         raise CheckpointError(
-            f'{origin} holds a pickled {type(loaded).__name__} object, which needs its '
-            'code to be loaded: save its state_dict() instead, where that code is '
-            'available.'
+            f'{origin} holds a pickled {printable(type(loaded).__name__)} object, which '
+            'needs its code to be loaded: save its state_dict() instead, where that code '
+            'is available.'
         )
     if not isinstance(loaded, Mapping):
         raise CheckpointError(
@@ -106,7 +135,7 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
             return unwrap(loaded[level], origin)
     tensors = {k: v for k, v in loaded.items() if isinstance(v, Tensor)}
     if not tensors:
-        keys = ', '.join(map(str, list(loaded)[:8])) or 'nothing'
+        keys = printable(', '.join(map(str, list(loaded)[:8])), 200) or 'nothing'
         raise CheckpointError(
             f'{origin} holds no tensors: expected names and tensors, at the top level or '
             f'below one of {", ".join(OUTER_LEVELS)}; found {keys}.'
@@ -120,131 +149,133 @@ def unwrap(loaded: object, origin: str = 'the state dict') -> dict[str, Tensor]:
         tensors = {key[len(prefix) :]: value for key, value in tensors.items()}
 
 
-def _download(url: str) -> Path:
-    """Download a file into PyTorch's cache, once for all processes of a machine."""
-    folder = Path(torch.hub.get_dir()) / 'checkpoints'
-    path = folder / Path(urlparse(url).path).name
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if get_rank() == 0 and not path.exists():
-            torch.hub.download_url_to_file(url, str(path))
-    finally:
-        barrier()
-    if not path.exists():  # rank 0 is on another machine
-        torch.hub.download_url_to_file(url, str(path))
-    return path
-
-
-def load_file(path: Path) -> object:
+def load_file(path: Path, map_location: Any = 'cpu') -> Any:
     """Load a checkpoint file; objects other than tensors and plain containers are inert.
 
     Args:
         path (Path): A file that ``torch.save`` or safetensors wrote.
+        map_location (Any): As for ``torch.load``. Defaults to ``'cpu'``.
 
     Returns:
-        object: The content of the file, with its tensors on the CPU.
+        Any: The content of the file.
 
     Raises:
-        CheckpointError: If the file is not a checkpoint or is truncated.
+        CheckpointNotFoundError: If there is no file.
+        CheckpointError: If the file is not a checkpoint, is truncated, calls functions or
+            states sizes that it does not have.
     """
-    if path.suffix == '.safetensors':
-        return _load_safetensors(path)
+    path = check_file(path)
     try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except pickle.UnpicklingError:
-        pass  # it holds other objects, or it is not a checkpoint: see below
-    except Exception as error:
-        raise CheckpointError(_describe_unreadable(path, error)) from error
-    try:
-        return torch.load(
-            path, map_location='cpu', weights_only=False, pickle_module=_INERT_PICKLE
-        )
-    except Exception as error:
-        raise CheckpointError(_describe_unreadable(path, error)) from error
+        with _described(path):
+            return _load_safely(path, map_location)
+    except CheckpointError:
+        if not is_trusting() or is_safetensors(path):
+            raise
+    return _load_trusted(path, map_location)
 
 
-def _load_safetensors(path: Path) -> object:
-    try:
-        from safetensors.torch import load_file as load_tensors
-    except ImportError as error:
-        raise CheckpointError(
-            f'Reading {path} requires the package safetensors: pip install safetensors, '
-            'or download the .bin file next to it.'
-        ) from error
-    try:
-        return load_tensors(path)
-    except Exception as error:
-        raise CheckpointError(_describe_unreadable(path, error)) from error
+def check_checkpoint(
+    checkpoint: str | Path, subject: str = '', is_resumed: bool = False
+) -> Any:
+    """Check a checkpoint before a run begins, without loading its tensors.
 
+    Args:
+        checkpoint (str | Path): A file; of a URL, nothing is checked.
+        subject (str): The option that names it, as ``'--resume: '``. Defaults to ''.
+        is_resumed (bool): Whether a training goes on from it. Defaults to False.
 
-def _describe_unreadable(path: Path, error: Exception) -> str:
-    with path.open('rb') as file:
-        head = file.read(64)
-    if head.startswith(b'version https://git-lfs'):
-        kind = 'a Git LFS pointer: fetch the file itself with `git lfs pull`'
-    elif head.lstrip()[:1] == b'<':
-        kind = 'a web page, probably a failed download: download the file again'
+    Returns:
+        Any: Its content, with tensors on the device 'meta'; None of a URL. A file that is
+        trusted is loaded.
+
+    Raises:
+        CheckpointNotFoundError: If there is no file.
+        CheckpointError: If the file cannot be read safely, and is not trusted.
+    """
+    if '://' in str(checkpoint):
+        return None
+    path = check_file(checkpoint, subject)
+    if is_trusting():
+        content = load_file(path)
     else:
-        kind = (
-            'not a checkpoint, or truncated: compare its size with the source, or '
-            'download it again'
+        with _described(path):
+            content = (inspect_safetensors if is_safetensors(path) else inspect)(path)
+    if is_resumed:
+        check_resumable(content, str(path))
+    return content
+
+
+@contextmanager
+def _described(path: Path) -> Iterator[None]:
+    """Turn every error of reading into a CheckpointError."""
+    try:
+        yield
+    except UnsafePickleError as error:
+        raise CheckpointError(_describe_refusal(path, error)) from None
+    except Exception as error:
+        raise CheckpointError(describe_unreadable(path, error)) from error
+
+
+def _load_safely(path: Path, map_location: Any) -> Any:
+    if is_safetensors(path):
+        plain = isinstance(map_location, (str, torch.device))
+        return read_safetensors(path, map_location if plain else 'cpu')
+    inspect(path)
+    allow_mmengine_checkpoints()
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except pickle.UnpicklingError:
+        pass  # it holds other objects, or has another protocol
+    # PyTorch's variable forbids the pickle module of Python; this one runs nothing.
+    with _weights_only_not_forced():
+        return torch.load(
+            path,
+            map_location=map_location,
+            weights_only=False,
+            pickle_module=_make_pickle_module(path.stat().st_size),
         )
-    reason = str(error).partition('\n')[0]
+
+
+def _load_trusted(path: Path, map_location: Any) -> Any:
+    print(
+        f'warning: {path} is opened with --trust-checkpoint: what it calls is run',
+        file=sys.stderr,
+        flush=True,
+    )
+    with _described(path):
+        return torch.load(path, map_location=map_location, weights_only=False)
+
+
+def _describe_refusal(path: Path, error: UnsafePickleError) -> str:
+    reason = f'it calls {printable(error.call)}' if error.call else str(error)
     return (
-        f'Cannot read {path} ({path.stat().st_size} bytes): it is {kind}. Expected '
-        'a file that torch.save or safetensors wrote. '
-        f'({type(error).__name__}: {reason})'
+        f'Refused to read {path}: {reason}. Nothing in it was run. Get the weights as a '
+        '.safetensors file or a plain state dict or, only if you know where the file '
+        'comes from, open it with --trust-checkpoint (in Python: with '
+        'mmgroupmix.trust_checkpoints()).'
     )
 
 
-class _Placeholder(dict):
-    """Stands for an object of a class that is not loaded."""
+def _make_pickle_module(max_bytes: int) -> SimpleNamespace:
+    """What ``torch.load`` takes for a module like ``pickle``."""
 
-    def __new__(cls, *args: object, **kwargs: object) -> '_Placeholder':
-        return super().__new__(cls)
+    class Unpickler(InertUnpickler):
+        def __init__(self, file: Any, **options: Any):
+            super().__init__(file, **options)
+            self.max_bytes = max_bytes
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__()
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-    # A file may use the object as a key of a dict.
-    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def append(self, item: object) -> None:
-        pass
-
-    def extend(self, items: object) -> None:
-        pass
+    return SimpleNamespace(
+        __name__='inert_pickle',
+        Unpickler=Unpickler,
+        load=lambda file, **options: Unpickler(file, **options).load(),
+    )
 
 
-_SAFE = {
-    ('collections', 'OrderedDict'),
-    ('torch', 'Size'),
-    ('torch._utils', '_rebuild_tensor_v2'),
-    ('torch._utils', '_rebuild_parameter'),
-}
-
-
-class _InertUnpickler(pickle.Unpickler):
-    """Builds tensors and plain containers; every other class becomes a placeholder."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        is_dtype = module == 'torch' and isinstance(
-            getattr(torch, name, None), torch.dtype
-        )
-        if is_dtype or (module, name) in _SAFE:
-            return super().find_class(module, name)
-        return type(name, (_Placeholder,), {'__module__': module})
-
-
-_INERT_PICKLE = SimpleNamespace(
-    __name__='inert_pickle',
-    Unpickler=_InertUnpickler,
-    load=lambda file, **options: _InertUnpickler(file, **options).load(),
-)
+@contextmanager
+def _weights_only_not_forced() -> Iterator[None]:
+    value = os.environ.pop(FORCE_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if value is not None:
+            os.environ[FORCE_VARIABLE] = value

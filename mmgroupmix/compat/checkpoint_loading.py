@@ -3,8 +3,10 @@
 Reason: since version 2.6, ``torch.load`` loads only weights by default. A checkpoint of
 mmengine also contains its message hub, that is ``HistoryBuffer`` objects with numpy
 arrays, so that mmengine 0.10.7, the last release of the classic family, cannot resume a
-run. The classes in such a file are declared safe here, one by one. Nothing is loaded with
-``weights_only=False``: a file with any other class is still refused.
+run. The classes in such a file are declared safe here, one by one. This concerns
+``torch.load(weights_only=True)`` alone. mmengine 0.10.12 reads what that refuses once
+more, without the protection: ``mmgroupmix.checkpoints.mmengine_loading`` replaces its
+loaders.
 
 Remove when the oldest supported mmengine declares these classes itself.
 """

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..checkpoints.reading import load_file
+from ..checkpoints.reading import check_checkpoint, load_file
 from ..errors import CheckpointError, UserError
 
 #: What a training writes: iter_4000.pth, epoch_3.pth, epoch_3_iter_900.pth, best_*.pth.
@@ -139,22 +139,13 @@ def read_meta(path: str) -> Mapping:
     """
     if '://' in path:
         return {}
+    if is_torn(Path(path)):
+        raise CheckpointError(f'{path}: {find_damage(path)}')
+    content = check_checkpoint(path, is_resumed=True)
     damage = find_damage(path)
     if damage:
         raise CheckpointError(f'{path}: {damage}')
-    content = load_file(Path(path))
-    parts = content if isinstance(content, Mapping) else {}
-    missing = [
-        name for name in ('state_dict', 'message_hub', 'meta') if name not in parts
-    ]
-    meta = parts.get('meta')
-    if missing or not isinstance(meta, Mapping) or not {'iter', 'epoch'} <= set(meta):
-        raise CheckpointError(
-            f'{path}: it is not the checkpoint of a training of mmengine (it lacks '
-            f'{", ".join(missing) or "the iteration"}). To start from its weights, use '
-            f'--cfg-options load_from={path}.'
-        )
-    return meta
+    return content['meta']
 
 
 def _prefix(name: str) -> str:

@@ -11,8 +11,11 @@ from mmgroupmix.models import GroupMixFormer
 class TrainingConfig:
     """An object that training scripts pickle together with the weights."""
 
-    def __reduce__(self):
-        return print, ('code of the checkpoint ran',)
+    def __init__(self):
+        self.learning_rate = 0.1
+
+    def __setstate__(self, state):
+        print('code of the checkpoint ran')
 
 
 def save(content: object, folder: Path) -> Path:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 
-from mmgroupmix.engine.file_backend import remove_temporary_files, write_atomically
+from mmgroupmix.checkpoints.atomic_files import remove_temporary_files, write_atomically
 from mmgroupmix.engine.resuming import find_damage, find_resumable, remove_torn
 from mmgroupmix.errors import UserError
 

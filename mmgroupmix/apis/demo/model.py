@@ -1,10 +1,11 @@
 """Changes of a demo to the model: no downloads, fewer regions."""
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
+from ...checkpoints.file_checks import check_file
+from ...errors import CheckpointNotFoundError
 from ..config.tree import as_list, type_name, walk
 
 #: Regions per image that the second stage of a detector learns from.
@@ -20,6 +21,9 @@ def drop_missing_pretrained(cfg: Config) -> str:
 
     Returns:
         str: The change, for the user, or ''.
+
+    Raises:
+        CheckpointError: If something else than a file is there.
     """
     dropped = []
     for _, node in walk(cfg.model):
@@ -64,4 +68,11 @@ def reduce_regions(cfg: Config) -> str:
 
 
 def _is_missing(file: Any) -> bool:
-    return isinstance(file, str) and not Path(file).is_file()
+    """Whether a file is not on this machine; what is there must be a file."""
+    if not isinstance(file, str):
+        return False
+    try:
+        check_file(file)
+    except CheckpointNotFoundError:
+        return True
+    return False

@@ -11,10 +11,11 @@ from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from ...checkpoints.atomic_files import write_atomically
 from ...checkpoints.finite_weights import find_nonfinite
 from ...errors import UserError
 from ...registry import HOOKS
-from ..file_backend import ATOMIC_BACKEND, write_atomically
+from ..file_backend import ATOMIC_BACKEND
 from ..loops import ResumableLoop
 from ..random_states import get_random_states
 from ..resuming import find_newest

@@ -1,0 +1,158 @@
+"""mmengine's loading of checkpoints, through the reader of this package.
+
+mmengine, and with it every toolbox, reads a file that PyTorch refuses once more, without
+the protection; resuming and inference execute configs that are in the file. Its functions
+are replaced here, so that ``init_cfg`` of any model, ``load_from``, resuming, testing and
+inference read a checkpoint as data.
+"""
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from mmengine.runner import CheckpointLoader, FlexibleRunner, Runner
+from mmengine.runner import checkpoint as mmengine_checkpoint
+
+from ..compat.after_import import call_after_import
+from ..errors import CheckpointError
+from .downloads import download
+from .inert_objects import drop_inert
+from .inert_pickle import is_inert
+from .reading import load_file
+from .resuming import check_resumable
+from .trust import is_trusting
+
+_is_resuming: ContextVar[bool] = ContextVar('_is_resuming', default=False)
+
+
+def install_loader() -> None:
+    """Let mmengine load checkpoints through this package; may be repeated."""
+    if isinstance(mmengine_checkpoint.torch, _TorchWithReader):
+        return
+    # What mmengine's loaders of other schemes call: files of a cluster's storage, of
+    # openmmlab:// below MMENGINE_HOME, and so on.
+    mmengine_checkpoint.torch = _TorchWithReader('torch')
+    mmengine_checkpoint._safe_torch_load = _read
+    mmengine_checkpoint.load_url = _load_url
+    for prefixes, loader in (
+        ('', load_from_local),
+        (('http://', 'https://'), load_from_http),
+    ):
+        setattr(mmengine_checkpoint, loader.__name__, loader)
+        CheckpointLoader.register_scheme(prefixes=prefixes, loader=loader, force=True)
+    for runner in (Runner, FlexibleRunner):
+        runner.resume = _checked_resume(runner.resume)
+    call_after_import('mmengine.infer.infer', _protect_inferencers)
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """Load a file; it replaces mmengine's function of this name."""
+    return prepare_content(load_file(Path(filename), map_location), filename)
+
+
+def load_from_http(
+    filename: str,
+    map_location: Any = None,
+    model_dir: str | None = None,
+    progress: bool = True,
+) -> Any:
+    """Download and load a file; it replaces mmengine's function of this name."""
+    return load_from_local(str(download(filename, model_dir)), map_location)
+
+
+def prepare_content(content: Any, origin: str) -> Any:
+    """Prepare the content of a checkpoint for mmengine, in place.
+
+    Args:
+        content (Any): What a file holds.
+        origin (str): The file, for messages.
+
+    Returns:
+        Any: The content, without objects that were not loaded, and without the config in
+        ``meta``, which mmengine would execute.
+
+    Raises:
+        CheckpointError: If it holds no named tensors, or is to be resumed and cannot.
+    """
+    if is_trusting():
+        return content
+    weights = content.get('state_dict', content) if isinstance(content, dict) else None
+    if (
+        is_inert(content)
+        or not isinstance(weights, dict)
+        or not all(isinstance(key, str) for key in weights)
+    ):
+        raise CheckpointError(
+            f'{origin} does not hold the weights of a model: expected a dict of names to '
+            'tensors, alone or as "state_dict".'
+        )
+    if isinstance(content.get('meta'), dict):
+        content['meta'].pop('config', None)
+    if _is_resuming.get():
+        check_resumable(content, origin)
+    drop_inert(content)
+    return content
+
+
+def _read(file: Any, map_location: Any = None, **_: Any) -> Any:
+    """Read a path or an open file, as ``torch.load`` does."""
+    if isinstance(file, (str, os.PathLike)):
+        return load_from_local(str(file), map_location)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'checkpoint.pth'
+        path.write_bytes(file.read())
+        return load_from_local(str(path), map_location)
+
+
+def _load_url(
+    url: str, model_dir: str | None = None, map_location: Any = None, **_: Any
+) -> Any:
+    return load_from_http(url, map_location, model_dir)
+
+
+class _TorchWithReader(ModuleType):
+    """The module ``torch``, with another ``load``."""
+
+    load = staticmethod(_read)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def _checked_resume(resume: Callable) -> Callable:
+
+    @functools.wraps(resume)
+    def checked(*args: Any, **options: Any) -> Any:
+        token = _is_resuming.set(True)
+        try:
+            return resume(*args, **options)
+        finally:
+            _is_resuming.reset(token)
+
+    return checked
+
+
+def _protect_inferencers(module: ModuleType) -> None:
+    """Keep inferencers from executing a config that stands in a checkpoint."""
+    inferencer = module.BaseInferencer
+    init_model = inferencer._init_model
+
+    @functools.wraps(init_model)
+    def checked(
+        self: Any, cfg: Mapping, weights: str | None, *args: Any, **options: Any
+    ) -> Any:
+        if not cfg and weights is not None and not is_trusting():
+            raise CheckpointError(
+                f'{weights} is given without a config, and the one in the file would be '
+                'run as a program. Give a config file as model=..., or use '
+                'mmgroupmix.trust_checkpoints() if you know where the file comes from.'
+            )
+        return init_model(self, cfg, weights, *args, **options)
+
+    inferencer._init_model = checked
