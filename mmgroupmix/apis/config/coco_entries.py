@@ -20,8 +20,8 @@ BATCH_CHARACTERS = 1_000_000
 WARNINGS = dict(
     image_id='is not the id of an image; the annotation is left out',
     category_id='is not the id of a category; the annotation is left out',
-    segmentation='has a polygon of fewer than three points or of an odd number of coordinates; mmdet '
-    'leaves it out',
+    segmentation='has a polygon with fewer than three points or an odd number of '
+    'coordinates; mmdet leaves the polygon out',
 )
 
 
