@@ -146,7 +146,8 @@ def _describe_frame(frame: Any, error: BaseException) -> str:
             "file or folder, and the suffixes in the dataset's config."
         )
     entries = [frame.f_locals[name] for name in ENTRY_VARIABLES if name in frame.f_locals]
-    entry = f' entry {entries[0]!r}:' if entries else ''
+    number = len(frame.f_locals.get('data_list') or [])  # entries that were read
+    entry = f' entry {number} ({entries[0]!r})' if entries else ''
     reason = ' '.join(str(error).split()) or 'no reason is given'
     return (
         f'{source}:{entry} cannot be read by {type(dataset).__name__} '

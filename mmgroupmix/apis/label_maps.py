@@ -1,7 +1,7 @@
 """Checks of what a loading step of a toolbox reads, and of what it returns."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from .config.mask_annotations import find_mask_error
 
 #: Modes of grey images that hold more than eight bits.
 WIDE_MODES = ('I', 'F', 'I;16', 'I;16B', 'I;16L', 'I;16N')
-CHANNELS = {2: 'grey and alpha', 3: 'red, green and blue', 4: 'colours and alpha'}
+CHANNELS = {2: ' (grey, alpha)', 3: ' (red, green, blue)', 4: ' (colours, alpha)'}
 
 
 def find_unsafe_annotation(step: Any, data: Mapping) -> str | None:
@@ -25,11 +25,18 @@ def find_unsafe_annotation(step: Any, data: Mapping) -> str | None:
     Returns:
         str | None: What is wrong with the annotation, or None.
     """
+    size, listed = data.get('ori_shape'), (data.get('height'), data.get('width'))
+    if size is not None and None not in listed and tuple(size[:2]) != listed:
+        _warn_once('size')(
+            f'{data.get("img_path")} has {size[1]} x {size[0]} pixels, and its '
+            f'annotations are for {listed[1]} x {listed[0]}: objects may be in the wrong '
+            'place. A photo may be turned by its EXIF orientation, its annotations not'
+        )
     if getattr(step, 'with_mask', False):
         for i, instance in enumerate(data.get('instances') or []):
             if 'mask' not in instance:
                 return f'object {i} has no mask, and the pipeline loads masks'
-            reason = find_mask_error(instance['mask'], data.get('ori_shape'))
+            reason = find_mask_error(instance['mask'], size)
             if reason:
                 return f'mask of object {i}{reason}'
     path = data.get('seg_map_path')
@@ -52,10 +59,10 @@ def find_misfit(step: Any, data: Mapping) -> str | None:
     if type(step).__name__ != 'LoadAnnotations' or not isinstance(labels, np.ndarray):
         return None
     if labels.ndim != 2:
-        channels = CHANNELS.get(labels.shape[-1], f'{labels.shape[-1]}')
+        channels = CHANNELS.get(labels.shape[-1], '')
         return (
-            f'it has channels ({channels}); a label map has one channel, with the number '
-            'of a class for each pixel. Convert its colours to numbers'
+            f'it has {labels.shape[-1]} channels{channels}; a label map has one, with '
+            'the number of a class for each pixel. Convert its colours to numbers'
         )
     size = data.get('ori_shape')
     if size is not None and tuple(labels.shape) != tuple(size[:2]):
@@ -80,13 +87,18 @@ def find_wide_label(path: str) -> str | None:
     try:
         with Image.open(path) as image:
             if image.format == 'JPEG':
-                _warn_of_jpeg(path)
+                _warn_once('JPEG')(
+                    f'the label map {path} is a JPEG file, whose compression changes '
+                    'labels; save label maps as PNG'
+                )
             if image.mode not in WIDE_MODES:
                 return None
             labels = np.asarray(image)
     except Exception:
         return None
-    invalid = labels[~((labels >= 0) & (labels <= 255) & (labels % 1 == 0))]
+    # mmseg turns -1 and 65535 into 255, which is ignored.
+    is_label = (labels >= 0) & (labels <= 255) & (labels % 1 == 0)
+    invalid = labels[~(is_label | (labels == -1) | (labels == 65535))]
     if not invalid.size:
         return None
     return (
@@ -101,12 +113,12 @@ def _stores_bytes(step: Any) -> bool:
 
 
 @cache  # said once per process
-def _warn_of_jpeg(path: str) -> None:
-    if _warn_of_jpeg.cache_info().misses > 1:
-        return
-    print(
-        f'warning: the label map {path} is a JPEG file, whose compression changes '
-        'labels; save label maps as PNG',
-        file=sys.stderr,
-        flush=True,
-    )
+def _warn_once(kind: str) -> Callable[[str], None]:
+    said: list[str] = []
+
+    def warn(text: str) -> None:
+        if not said:
+            print(f'warning: {text}', file=sys.stderr, flush=True)
+            said.append(text)
+
+    return warn

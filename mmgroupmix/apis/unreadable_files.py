@@ -5,6 +5,8 @@ OpenCV returns nothing, not when OpenCV or Pillow raises (an empty file, a trunc
 foreign label map: 'cannot identify image file <_io.BytesIO ...>').
 """
 
+import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -58,12 +60,20 @@ def _load(transform: Callable, name: str, data: dict) -> dict | None:
     try:
         result = transform(data)
     except Exception as error:
-        reason = ' '.join(str(error).split()) or type(error).__name__
+        reason = _describe_error(error, paths['seg_map_path'], paths['img_path'])
         raise UserError(_format_message(name, paths, reason)) from error
     reason = find_misfit(transform, result or {})
     if reason:
         raise UserError(_format_message(name, paths, reason))
     return result
+
+
+def _describe_error(error: Exception, *paths: str | None) -> str:
+    if any(path and os.path.isfile(path) and not os.path.getsize(path) for path in paths):
+        return 'the file is empty'
+    # Pillow's messages name the buffer that it was given.
+    reason = re.sub(' <_io.BytesIO[^>]*>', '', ' '.join(str(error).split()))
+    return reason or type(error).__name__
 
 
 def report_unreadable_files(runner: Runner) -> None:

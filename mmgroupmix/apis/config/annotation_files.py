@@ -69,12 +69,11 @@ def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, C
                     min_size=filters.get('min_size', 0),
                 ),
             )
-        if loader == 'train_dataloader':
+        if not node or loader == 'train_dataloader':
             continue
-        for metric in as_list(cfg.get(loader.replace('_dataloader', '_evaluator'))):
-            if type_name(metric) == 'CocoMetric' and _is_local(metric):
-                if metric.get('format_only') or not os.path.isfile(metric['ann_file']):
-                    continue
+        for _, metric in walk(cfg.get(loader.replace('_dataloader', '_evaluator'))):
+            is_used = type_name(metric) == 'CocoMetric' and not metric.get('format_only')
+            if is_used and _is_local(metric):
                 yield (
                     metric['ann_file'],
                     CocoUse(

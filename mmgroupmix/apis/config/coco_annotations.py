@@ -125,8 +125,8 @@ def _find_image_error(image: Mapping, names: Mapping[Hashable, str]) -> str | No
     for key in ('height', 'width'):
         if not is_number(image[key]) or image[key] > MAX_COORDINATE:
             return (
-                f': {key} is {format_value(image[key])}; expected at most '
-                f'{MAX_COORDINATE} pixels'
+                f': {key} is {format_value(image[key])}; expected a number of pixels, '
+                f'at most {MAX_COORDINATE}'
             )
     if names.get(number, name) != name:
         return f': {names[number]} has the same id; expected unique ids'

@@ -165,6 +165,10 @@ class AnnotationChecker:
     def _find_mask_error(self, index: int, entry: Mapping, size: tuple) -> str | None:
         mask = entry.get('segmentation')
         if not self.use.masks:
+            reason = mask and isinstance(mask, list) and find_mask_error(mask, size)
+            if reason:
+                text = f'segmentation{reason}. This run loads no masks'
+                self._warn(index, entry, 'unused', text)
             return None
         if not mask:
             return (
@@ -193,12 +197,12 @@ class AnnotationChecker:
                 self.findings.add_error('annotations', indices[i], reason)
         self._compressed, self._num_characters = [], 0
 
-    def _warn(self, index: int, entry: Mapping, key: str) -> None:
+    def _warn(self, index: int, entry: Mapping, key: str, text: str = '') -> None:
         self.findings.add_warning(
             key,
             lambda: (
-                f'{describe_entry("annotations", index, entry)}: {key} '
-                f'{format_value(entry[key])} {WARNINGS[key]}'
+                f'{describe_entry("annotations", index, entry)}: '
+                + (text or f'{key} {format_value(entry[key])} {WARNINGS[key]}')
             ),
         )
 
