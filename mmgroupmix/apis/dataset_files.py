@@ -97,7 +97,10 @@ def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> s
     index, path = missing[0]
     state = 'is a folder' if os.path.isdir(path) else 'does not exist'
     source = f', which {ann_file} lists (sample {index})' if ann_file else ''
-    more = f' {len(missing) - 1} more are missing.' if len(missing) > 1 else ''
+    num_more = len(missing) - 1
+    more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.' * (
+        num_more > 0
+    )
     return (
         f'{path}{source}: {state}.{more} Add the files, remove their entries (a blank '
         "line is an entry too), or correct data_prefix and suffixes in the dataset's "

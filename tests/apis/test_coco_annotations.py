@@ -280,6 +280,7 @@ def test_a_dataset_of_which_nothing_is_left_is_refused(tmp_path):
     'change, reason',
     [
         (dict(iscrowd=None), 'iscrowd is null'),
+        (dict(iscrowd=-1), 'iscrowd is -1'),
         (dict(id='x'), 'id is "x"'),
         (dict(segmentation=[SQUARE[:7]]), 'segmentation[0] has 7 numbers'),
         (dict(segmentation=[]), 'segmentation is []'),
@@ -291,6 +292,15 @@ def test_a_metric_needs_what_a_training_does_not(change, reason, tmp_path):
     with pytest.raises(UserError) as raised:
         check(tmp_path, content, EVALUATION)
     assert reason in str(raised.value)
+
+
+@pytest.mark.smoke
+def test_a_metric_needs_ids_of_one_type(tmp_path):
+    content = valid_coco()
+    content['images'][1]['id'] = 'nine'
+    assert len(check(tmp_path, content)) == 1
+    with pytest.raises(UserError, match=r'images\[1\].*id is "nine".*sorts them'):
+        check(tmp_path, content, EVALUATION)
 
 
 @pytest.mark.smoke
@@ -401,6 +411,10 @@ def test_randomly_damaged_files_are_refused_or_can_be_loaded(tmp_path):
     for seed in range(60):
         content = copy.deepcopy(valid_coco())
         damage(content, seed)
+        try:
+            check(tmp_path, content, EVALUATION)
+        except UserError as error:
+            assert 'train.json' in str(error)
         try:
             check(tmp_path, content)
         except UserError as error:

@@ -7,7 +7,7 @@ what would stop them, or crash native code, is reported with file, entry and rea
 
 import gc
 import json
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from ...errors import UserError
@@ -84,6 +84,11 @@ def check_coco(path: str, content: Mapping, uses: Iterable[CocoUse]) -> Findings
     for use in uses:
         category_ids = _check_categories(content['categories'], use.classes, findings)
         findings.raise_errors(content)
+        if use.evaluates:
+            used = [number for number, is_used in category_ids.items() if is_used]
+            for part, ids in (('images', sizes), ('categories', used)):
+                _check_sortable(content[part], part, ids, findings)
+        findings.raise_errors(content)
         checker = AnnotationChecker(sizes, category_ids, use, findings)
         checker.check(content.get('annotations', []))
         findings.raise_errors(content)
@@ -123,7 +128,7 @@ def _find_image_error(image: Mapping, names: Mapping[Hashable, str]) -> str | No
     if not isinstance(name, str) or not name:
         return f': file_name is {format_value(name)}; expected a name'
     for key in ('height', 'width'):
-        if not is_number(image[key]) or image[key] > MAX_COORDINATE:
+        if not is_number(image[key]) or abs(image[key]) > MAX_COORDINATE:
             return (
                 f': {key} is {format_value(image[key])}; expected a number of pixels, '
                 f'at most {MAX_COORDINATE}'
@@ -161,6 +166,17 @@ def _check_categories(
             findings.add_warning('name', partial(str, text))
         used[number], names[number] = is_used, name
     return used
+
+
+def _check_sortable(
+    entries: Sequence, part: str, ids: Collection[Hashable], findings: Findings
+) -> None:
+    """``COCOeval`` sorts the ids: they must be all numbers or all strings."""
+    kind = str if all(isinstance(number, str) for number in ids) else (int, float)
+    for i, entry in enumerate(entries):
+        if entry['id'] in ids and not isinstance(entry['id'], kind):
+            reason = f': id is {format_value(entry["id"])}; expected an integer'
+            findings.add_error(part, i, f'{reason}, as the metric sorts them')
 
 
 def _check_anything_left(content: Mapping, checker: AnnotationChecker, path: str) -> None:

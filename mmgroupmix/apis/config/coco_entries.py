@@ -160,6 +160,8 @@ class AnnotationChecker:
         ):
             if not is_number(entry.get(key)):
                 return _describe_value(entry, key, expected)
+        if not 0 <= entry['iscrowd'] <= 255:  # the metric keeps it in a byte
+            return _describe_value(entry, 'iscrowd', '0 or 1')
         return find_box_error(entry) or self._find_mask_error(index, entry, size)
 
     def _find_mask_error(self, index: int, entry: Mapping, size: tuple) -> str | None:
@@ -175,6 +177,8 @@ class AnnotationChecker:
                 _describe_value(entry, 'segmentation', 'polygons or run lengths')
                 + ', since masks are loaded'
             )
+        if self.use.evaluates and min(size) <= 0:
+            return f': its image is {size[1]} x {size[0]} pixels'
         if isinstance(mask, list):
             reason = find_mask_error(mask, size, not self.use.evaluates)
             if reason is None and has_short_polygons(mask):
