@@ -97,10 +97,9 @@ def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> s
     index, path = missing[0]
     state = 'is a folder' if os.path.isdir(path) else 'does not exist'
     source = f', which {ann_file} lists (sample {index})' if ann_file else ''
-    num_more = len(missing) - 1
-    more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.' * (
-        num_more > 0
-    )
+    num_more, more = len(missing) - 1, ''
+    if num_more:
+        more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.'
     return (
         f'{path}{source}: {state}.{more} Add the files, remove their entries (a blank '
         "line is an entry too), or correct data_prefix and suffixes in the dataset's "

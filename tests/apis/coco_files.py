@@ -5,6 +5,12 @@ import json
 import math
 import random
 
+from mmgroupmix.apis.config.coco_annotations import check_coco, load_coco
+from mmgroupmix.apis.config.coco_entries import CocoUse
+
+TRAINING = CocoUse(classes=('person', 'car'), masks=True, trains=True)
+EVALUATION = CocoUse(classes=('person', 'car'), masks=True, evaluates=True)
+
 NAN, INF = math.nan, math.inf
 SQUARE = [10, 10, 40, 10, 40, 40, 10, 40]
 #: 900 pixels of a square, by hand: 64 rows, columns from 10 to 39, rows from 10 to 39.
@@ -65,3 +71,16 @@ def write(folder, content):
     path = folder / 'train.json'
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return str(path)
+
+
+def check(tmp_path, content, use=TRAINING):
+    path = write(tmp_path, content)
+    return check_coco(path, load_coco(path), [use]).format_warnings()
+
+
+def polygon(*last):
+    return dict(segmentation=[[*SQUARE[:-1], *last]])
+
+
+def runs(counts, size=(64, 80)):
+    return dict(segmentation=dict(size=list(size), counts=counts))

@@ -85,8 +85,7 @@ def check_coco(path: str, content: Mapping, uses: Iterable[CocoUse]) -> Findings
         category_ids = _check_categories(content['categories'], use.classes, findings)
         findings.raise_errors(content)
         if use.evaluates:
-            used = [number for number, is_used in category_ids.items() if is_used]
-            for part, ids in (('images', sizes), ('categories', used)):
+            for part, ids in (('images', sizes), ('categories', category_ids)):
                 _check_sortable(content[part], part, ids, findings)
         findings.raise_errors(content)
         checker = AnnotationChecker(sizes, category_ids, use, findings)
