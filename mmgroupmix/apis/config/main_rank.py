@@ -1,5 +1,6 @@
 """Checks that one process of a job makes for all."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ from ...errors import UserError
 
 #: As :func:`mmgroupmix.apis.command_line.run_command` exits after a UserError.
 USER_ERROR_EXIT_CODE = 2
+#: A launcher ends all processes when one has ended; the first still has to report.
+REPORTING_SECONDS = 1.0
 
 
 def check_on_main_rank(check: Callable[[], None]) -> None:
@@ -32,4 +35,5 @@ def check_on_main_rank(check: Callable[[], None]) -> None:
     if error:
         raise error
     if outcome[0]:
+        time.sleep(REPORTING_SECONDS)
         raise SystemExit(outcome[0])
