@@ -45,8 +45,9 @@ def valid_coco():
 def damage(content, seed):
     """Replace, remove or repeat a few random values of a COCO file, in place."""
     rng = random.Random(seed)
+    masks = [each['segmentation'] for each in content['annotations']]
     for _ in range(rng.choice([1, 1, 1, 2, 3])):
-        node, key = content, None
+        node, key = rng.choice([content, *masks]), None
         while isinstance(node, (dict, list)) and node:
             keys = list(node) if isinstance(node, dict) else list(range(len(node)))
             parent, key = node, rng.choice(keys)
