@@ -5,7 +5,9 @@ OpenCV returns nothing, not when OpenCV or Pillow raises (an empty file, a trunc
 foreign label map: 'cannot identify image file <_io.BytesIO ...>').
 """
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mmengine.dataset import Compose
@@ -13,10 +15,16 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ..errors import UserError
+from .config.main_rank import check_on_main_rank
+from .dataset_files import check_listed_files, describe_loading_error, iter_datasets
+from .label_maps import find_misfit, find_unsafe_annotation
 
 
 class FileReportingCompose(Compose):
     """A pipeline whose loading steps report the file that they failed on.
+
+    Masks and label maps are checked on the way: native code crashes on some, and others
+    would be misread in silence.
 
     Args:
         pipeline (Compose): The dataset's pipeline, whose transforms are used unchanged.
@@ -32,18 +40,40 @@ class FileReportingCompose(Compose):
             UserError: If a loading step fails, with the name of its file.
         """
         for transform in self.transforms:
-            paths = {key: data.get(key) for key in ('img_path', 'seg_map_path')}
-            try:
-                result = transform(data)
-            except Exception as error:
-                name = type(transform).__name__
-                if not name.startswith('Load'):
-                    raise
-                raise UserError(_message(name, paths, error)) from error
+            name = type(transform).__name__
+            result = (
+                _load(transform, name, data)
+                if name.startswith('Load')
+                else transform(data)
+            )
             if result is None:
                 return None
             data = result
         return data
+
+
+def _load(transform: Callable, name: str, data: dict) -> dict | None:
+    paths = {key: data.get(key) for key in ('img_path', 'seg_map_path')}
+    reason = find_unsafe_annotation(transform, data)
+    if reason:
+        raise UserError(_format_message(name, paths, reason))
+    try:
+        result = transform(data)
+    except Exception as error:
+        reason = _describe_error(error, paths['seg_map_path'], paths['img_path'])
+        raise UserError(_format_message(name, paths, reason)) from error
+    reason = find_misfit(transform, result or {})
+    if reason:
+        raise UserError(_format_message(name, paths, reason))
+    return result
+
+
+def _describe_error(error: Exception, *paths: str | None) -> str:
+    if any(path and os.path.isfile(path) and not os.path.getsize(path) for path in paths):
+        return 'the file is empty'
+    # Pillow's messages name the buffer that it was given.
+    reason = re.sub(' <_io.BytesIO[^>]*>', '', ' '.join(str(error).split()))
+    return reason or type(error).__name__
 
 
 def report_unreadable_files(runner: Runner) -> None:
@@ -58,30 +88,42 @@ def report_unreadable_files(runner: Runner) -> None:
     build = runner.build_dataloader
 
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
-        loader = build(*args, **kwargs)
-        _wrap_pipelines(getattr(loader, 'dataset', None))
+        try:
+            loader = build(*args, **kwargs)
+        except Exception as error:
+            reason = describe_loading_error(error)
+            if reason is None:
+                raise
+            raise UserError(reason) from error
+        dataset = getattr(loader, 'dataset', None)
+        check_on_main_rank(lambda: check_listed_files(dataset))
+        for leaf in iter_datasets(dataset):
+            _wrap_pipeline(leaf)
         return loader
 
     runner.build_dataloader = build_dataloader
 
 
-def _wrap_pipelines(dataset: Any) -> None:
-    if dataset is None:
-        return
-    for inner in getattr(dataset, 'datasets', None) or []:
-        _wrap_pipelines(inner)
-    _wrap_pipelines(getattr(dataset, 'dataset', None))
+def _wrap_pipeline(dataset: Any) -> None:
     pipeline = getattr(dataset, 'pipeline', None)
-    if type(pipeline) is Compose:
-        dataset.pipeline = FileReportingCompose(pipeline)
+    if pipeline is None or type(pipeline) is not Compose:
+        return
+    dataset.pipeline = FileReportingCompose(pipeline)
+    for step in pipeline.transforms:
+        subroutines = getattr(step, 'subroutines', None)  # of test-time augmentation
+        if isinstance(subroutines, list):
+            step.subroutines = [FileReportingCompose(inner) for inner in subroutines]
 
 
-def _message(transform: str, paths: Mapping[str, str | None], error: Exception) -> str:
-    is_annotation = 'Annotation' in transform and paths['seg_map_path']
-    path = paths['seg_map_path' if is_annotation else 'img_path']
-    kind = 'annotation' if 'Annotation' in transform else 'image'
-    reason = ' '.join(str(error).split()) or type(error).__name__
+def _format_message(transform: str, paths: Mapping[str, str | None], reason: str) -> str:
+    is_label_map = 'Annotation' in transform and paths['seg_map_path']
+    path = (
+        paths['seg_map_path' if is_label_map else 'img_path'] or 'a sample without path'
+    )
+    kind = 'label map' if is_label_map else 'image'
+    if 'Annotation' in transform and not is_label_map:
+        kind = 'annotations of'
     return (
-        f'cannot read the {kind} {path or "of a sample without a path"} ({transform}: '
-        f'{reason}). Replace the file, or remove it from the dataset.'
+        f'cannot read the {kind} {path} ({transform}: {reason}). Correct or replace it, '
+        'or remove it from the dataset.'
     )

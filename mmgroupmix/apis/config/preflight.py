@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from ...errors import UserError
+from .annotation_files import check_annotations
 from .tree import SLIDING_WINDOW_KEYS, iter_numbers, iter_sizes, leaf_datasets, type_name
 
 #: Layout on disk and source of the datasets of this package's configs.
@@ -105,14 +106,15 @@ def check_sizes(cfg: Config, loaders: Sequence[str]) -> None:
 
 
 def check_data(cfg: Config, loaders: Sequence[str]) -> None:
-    """Check that the files and folders of the data in use exist.
+    """Check that the files and folders of the data in use exist and can be read.
 
     Args:
         cfg (Config): The config.
         loaders (Sequence[str]): Names of the data loaders that will be used.
 
     Raises:
-        UserError: Naming the missing paths, the expected layout and the source.
+        UserError: Naming the missing paths, the expected layout and the source; or the
+            file, the entry and the reason of what is broken.
     """
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
@@ -120,6 +122,7 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
             missing = [path for path in dataset_paths(leaf) if not _has_content(path)]
             if missing:
                 raise UserError(_missing_data_message(place, leaf, missing))
+    check_annotations(cfg, loaders)
 
 
 def dataset_paths(dataset: Mapping) -> list[str]:
