@@ -151,6 +151,17 @@ def test_another_norm_or_none_may_be_chosen_and_is_not_folded():
 
 
 @pytest.mark.smoke
+def test_a_layer_norm_normalises_the_channels_of_each_pixel():
+    block = ExternalAttentionBlock(6, 4, norm_cfg=dict(type='LN', eps=0.1)).double()
+    image = torch.randn(2, 6, 3, 5, dtype=torch.double)
+    tokens = block.conv1(image).permute(0, 2, 3, 1)
+    mixed = block.conv2(block.attention(tokens).permute(0, 3, 1, 2))
+    variance, mean = torch.var_mean(mixed, dim=1, correction=0, keepdim=True)
+    expected = F.relu(image + (mixed - mean) / (variance + 0.1).sqrt())
+    torch.testing.assert_close(block(image), expected)
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize('batch, height, width', [(1, 1, 1), (2, 7, 3)])
 def test_maps_of_any_size_give_gradients_for_every_weight(batch, height, width):
     block = ExternalAttentionBlock(8, 4).eval()

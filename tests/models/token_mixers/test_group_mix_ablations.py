@@ -1,5 +1,7 @@
 """The ablations of Group-Mix Attention against a naive formulation."""
 
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -131,6 +133,13 @@ def test_equals_the_naive_formulation_also_when_fused(arguments):
     torch.testing.assert_close(mixer(tokens), expected, rtol=1e-6, atol=1e-6)
     mixer.fuse()
     torch.testing.assert_close(mixer(tokens), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.smoke
+@every_ablation
+def test_a_pickled_mixer_computes_the_same(arguments):
+    mixer, tokens = build(**arguments), torch.randn(1, 3, 4, 40, dtype=torch.double)
+    assert torch.equal(pickle.loads(pickle.dumps(mixer))(tokens), mixer(tokens))
 
 
 @pytest.mark.smoke
