@@ -9,7 +9,7 @@ from mmengine.registry import DefaultScope
 
 from .goldens import Golden
 
-# Examples take milliseconds alone and seconds on a busy machine: no time limit per example.
+# Examples take milliseconds alone and seconds on a busy machine: no limit for one.
 _SLOW_EXAMPLES = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in every run, so that the suite does not fail by chance ...
 settings.register_profile(

@@ -19,7 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...arguments import check_argument, check_choice, check_odd, check_sequence
+from ...arguments import (
+    check_argument,
+    check_choice,
+    check_int,
+    check_odd,
+    check_sequence,
+)
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
@@ -83,6 +89,7 @@ class GroupMixAttention(nn.Module):
         # Segments have C/5 channels, pairs of heads too, or C/4 if they share segments.
         multiple = 40 if heads_share_segments else 10
         name = 'GroupMixAttention: dim'
+        check_int(name, dim, 1, f'It must be a multiple of {multiple}.')
         check_argument(dim % multiple == 0, name, dim, f'a multiple of {multiple}')
         self.segment = dim // NUM_SEGMENTS
         self.aggregate_input = aggregate_input
