@@ -14,7 +14,13 @@ norm_cfgs = st.sampled_from(
     ]
 )
 batch_norm_cfgs = st.sampled_from(
-    [dict(type='BN'), dict(type='BN', eps=1e-3, momentum=0.03), dict(type='BN2d')]
+    [
+        dict(type='BN'),
+        dict(type='BN', eps=1e-3, momentum=0.03),
+        dict(type='BN', affine=False),
+        dict(type='BN', momentum=None),
+        dict(type='BN', requires_grad=False),
+    ]
 )
 
 

@@ -1,6 +1,7 @@
 """Norms built from a config, applied to tokens, and folded into convolutions."""
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 import torch
 from mmcv.cnn import build_norm_layer
@@ -91,6 +92,11 @@ def apply_norm(norm: nn.Module, x: Tensor) -> Tensor:
     return to_tokens(norm(to_map(x)))
 
 
+def has_statistics(norm: nn.Module) -> TypeGuard[_BatchNorm]:
+    """Whether it is a batch norm that uses running statistics in eval mode."""
+    return isinstance(norm, _BatchNorm) and norm.running_mean is not None
+
+
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
     """Fold a batch norm in eval mode into the convolution before it.
 
@@ -100,8 +106,8 @@ def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Mod
 
     Returns:
         tuple[nn.Conv2d, nn.Module]: The folded convolution and an identity; the two
-        arguments if the norm is not a batch norm.
+        arguments if the norm is not a batch norm with statistics.
     """
-    if not isinstance(norm, _BatchNorm):
+    if not has_statistics(norm):
         return conv, norm
     return fuse_conv_bn_eval(conv, norm), nn.Identity()

@@ -188,6 +188,19 @@ def test_norms_behind_a_mean_are_folded_into_the_projection(arguments):
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize('kinds', ['avg_pool', 'conv', 'max_pool'])
+@pytest.mark.parametrize('missing', ['affine', 'track_running_stats'])
+def test_norms_without_factors_or_statistics_keep_the_outputs_when_fused(kinds, missing):
+    norm_cfg = {'type': 'BN', missing: False}
+    mixer = GroupMixAttention(40, kinds=kinds, norm_cfg=norm_cfg).double()
+    tokens = torch.randn(2, 6, 9, 40, dtype=torch.double)
+    mixer(tokens)  # in training mode: the statistics become those of the tokens
+    expected = mixer.eval()(tokens)
+    mixer.fuse()
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     'arguments, message',
     [
