@@ -20,6 +20,7 @@ from mmgroupmix.models.blocks.self_attention_block import SelfAttentionBlock
 from mmgroupmix.registry import TOKEN_MIXERS
 
 from .small_backbones import NANO, NANO_EAMLP
+from .token_mixers.test_every_mixer import WITHOUT_DIM
 from .wrong_values import (
     ACTIVATIONS,
     CHOICES,
@@ -89,8 +90,6 @@ NEEDED = dict(
     SelfAttention=dict(head_dim=8),
     SpatialFC=dict(num_tokens=4),
 )
-#: They take ``dim`` as every mixer does, and have no use for it.
-WITHOUT_DIM = ('Identity', 'Pooling', 'RandomMixing', 'SpatialFC')
 
 
 @dataclass(frozen=True)
