@@ -1,7 +1,7 @@
 """The external attention block against the published one, and its cost."""
 
 import math
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -222,14 +222,13 @@ def test_an_unknown_norm_of_self_attention_is_named():
         SelfAttentionBlock(6, norm='none')
 
 
-def test_the_command_prints_costs_next_to_those_of_the_paper():
-    printed = subprocess.run(
-        [sys.executable, REPOSITORY / 'tools' / 'attention_cost.py'],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    ).stdout
+def test_the_command_prints_costs_next_to_those_of_the_paper(monkeypatch, capsys):
+    # In this process: a new one would take seconds for its imports.
+    script = REPOSITORY / 'tools' / 'attention_cost.py'
+    monkeypatch.syspath_prepend(script.parent)
+    monkeypatch.setattr(sys, 'argv', [str(script)])
+    runpy.run_path(str(script), run_name='__main__')
+    printed = capsys.readouterr().out
     rows = {line[:34].strip(): line[34:].split() for line in printed.splitlines()}
     golden = Golden('external_attention_512')
     parameters, operations = rows['external attention, S = 64']
