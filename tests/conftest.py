@@ -13,7 +13,7 @@ from .goldens import Golden
 _SLOW_EXAMPLES = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in every run, so that the suite does not fail by chance ...
 settings.register_profile(
-    'suite', max_examples=15, derandomize=True, database=None, **_SLOW_EXAMPLES
+    'suite', max_examples=10, derandomize=True, database=None, **_SLOW_EXAMPLES
 )
 # ... and new ones in every run: see CONTRIBUTING.md.
 settings.register_profile('long', max_examples=500, print_blob=True, **_SLOW_EXAMPLES)
