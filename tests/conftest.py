@@ -4,9 +4,20 @@ import os
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from mmengine.registry import DefaultScope
 
 from .goldens import Golden
+
+# Examples take milliseconds alone and seconds on a busy machine: no limit for one.
+_SLOW_EXAMPLES = dict(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that the suite does not fail by chance ...
+settings.register_profile(
+    'suite', max_examples=10, derandomize=True, database=None, **_SLOW_EXAMPLES
+)
+# ... and new ones in every run: see CONTRIBUTING.md.
+settings.register_profile('long', max_examples=500, print_blob=True, **_SLOW_EXAMPLES)
+settings.load_profile('suite')  # pytest's --hypothesis-profile replaces it
 
 
 def pytest_configure(config):

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.logging import print_log
 
 from ...arguments import (
@@ -18,6 +20,7 @@ from ...errors import UnknownArgumentError
 from ..token_mixers.build import resolve_token_mixer
 
 NUM_STAGES = 4
+FLOAT32_MAX = torch.finfo(torch.float32).max
 #: Addresses under which OpenMMLab's loaders find the weights of other models.
 MODEL_ZOO_PREFIXES = (
     'open-mmlab://',
@@ -74,9 +77,11 @@ def resolve_stage_sizes(owner: str, arch: Mapping, **overrides: object) -> Stage
         check_int(f'{owner}: embed_dims[{stage}]', sizes.embed_dims[stage], 1)
         check_int(f'{owner}: depths[{stage}]', sizes.depths[stage], 1)
         check_number(f'{owner}: mlp_ratios[{stage}]', sizes.mlp_ratios[stage], 0)
-    is_number = isinstance(sizes.layer_scale, (int, float))
+    scale = sizes.layer_scale
+    # It becomes a float32 parameter. The comparison is False for NaN.
+    is_number = isinstance(scale, (int, float)) and abs(scale) <= FLOAT32_MAX
     name = f'{owner}: layer_scale'
-    check_argument(is_number, name, sizes.layer_scale, 'a number, 0 for none')
+    check_argument(is_number, name, scale, 'a number of float32, 0 for none')
     return sizes
 
 
@@ -112,11 +117,14 @@ def check_out_indices(owner: str, out_indices: Sequence[int]) -> tuple[int, ...]
 
 
 def resolve_init_cfg(
-    owner: str, init_cfg: dict | list[dict] | None, pretrained: str | None
+    owner: str, init_cfg: dict | list[dict] | None, pretrained: str | Path | None
 ) -> dict | list[dict] | None:
     """Combine ``init_cfg`` with ``pretrained``, which a config may have inherited."""
     if pretrained is None:
         return init_cfg
+    is_file = isinstance(pretrained, (str, Path))
+    check_argument(is_file, f'{owner}: pretrained', pretrained, 'the path of a file')
+    pretrained = str(pretrained)
     if pretrained.startswith(MODEL_ZOO_PREFIXES):
         print_log(
             f'model.pretrained={pretrained!r} belongs to another backbone and is '

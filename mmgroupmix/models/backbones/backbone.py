@@ -35,6 +35,14 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
         with_cp: bool,
         init_cfg: dict | list[dict] | None,
     ):
+        cfgs = init_cfg if isinstance(init_cfg, (tuple, list)) else [init_cfg or {}]
+        check_argument(
+            all(isinstance(cfg, Mapping) for cfg in cfgs),
+            f'{type(self).__name__}: init_cfg',
+            init_cfg,
+            "None or a dict with type, such as dict(type='Pretrained', checkpoint=...), "
+            'or a list of them',
+        )
         super().__init__(init_cfg)
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval

@@ -1,5 +1,6 @@
 """Building of a toolbox's backbone, to which something is added."""
 
+import inspect
 from collections.abc import Mapping
 
 from mmengine.registry import MODELS as ROOT_MODELS
@@ -21,6 +22,11 @@ def build_backbone(owner: str, base: str | type, arguments: Mapping) -> nn.Modul
             expected = 'a registered backbone, such as ResNet or mmdet.ResNet'
             expected += '' if is_registered else suggest_backbone(registry, base)
             check_argument(is_registered, name, base, expected)
+        else:
+            is_builder = isinstance(base, type) and issubclass(base, nn.Module)
+            is_builder |= inspect.isfunction(base) or inspect.ismethod(base)
+            expected = 'the name or the class of a backbone, such as ResNet'
+            check_argument(is_builder, f'{owner}: base', base, expected)
         return registry.build(dict(arguments, type=base))
 
 

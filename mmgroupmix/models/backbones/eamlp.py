@@ -114,10 +114,13 @@ class EAMLP(Backbone):
             sizes.depth,
         )
         check_number('EAMLP: t2t_drop_rate', t2t_drop_rate, 0, below=1)
-        mixer = token_mixer or dict(
-            type='MultiHeadExternalAttention', num_heads=sizes.num_heads, num_memories=64
-        )
-        mixer = resolve_token_mixer('EAMLP', mixer)
+        if token_mixer is None:
+            token_mixer = dict(
+                type='MultiHeadExternalAttention',
+                num_heads=sizes.num_heads,
+                num_memories=64,
+            )
+        mixer = resolve_token_mixer('EAMLP', token_mixer)
         dim = sizes.embed_dims
         self.embed_dims = dim
         self.t2t = t2t

@@ -113,7 +113,8 @@ class GroupMixFormer(MetaFormer):
     ):
         owner = type(self).__name__
         if token_mixers is None:
-            stages = spread_over_stages(f'{owner}: aggregators', aggregators or {})
+            aggregators = {} if aggregators is None else aggregators
+            stages = spread_over_stages(f'{owner}: aggregators', aggregators)
             token_mixers = [
                 dict(type='GroupMixAttention', norm_cfg=norm_cfg, **stage)
                 for stage in stages

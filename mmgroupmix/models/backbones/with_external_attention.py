@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...arguments import check_names
+from ...arguments import check_call, check_names
 from ...errors import UnknownArgumentError, UserError
 from ...registry import MODELS
 from ..blocks.external_attention_block import ExternalAttentionBlock
@@ -91,6 +91,7 @@ def build_block(arguments: Mapping) -> tuple[ExternalAttentionBlock, int]:
             f'{owner}: stage={stage!r}, expected the index of a map: 0 for the first, -1 '
             'for the last.'
         )
+    check_call(owner, ExternalAttentionBlock, (), arguments)
     return ExternalAttentionBlock(**arguments), stage
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..layers.layout import to_map, to_tokens
-from ..layers.norm import build_norm, fold_batch_norm
+from ..layers.norm import apply_norm, build_norm, fold_batch_norm
 
 
 class AttentionBlock(nn.Module):
@@ -48,7 +48,8 @@ class AttentionBlock(nn.Module):
         """
         tokens = to_tokens(self.conv1(x))  # (B, H, W, c')
         mixed = to_map(self.attention(tokens))  # (B, c, H, W)
-        return F.relu(x + self.norm(self.conv2(mixed)))
+        mixed = to_tokens(self.conv2(mixed))  # layer norms read the channels last
+        return F.relu(x + to_map(apply_norm(self.norm, mixed)))
 
     def fuse(self) -> None:
         """Fold a batch norm into the convolution; the outputs stay the same."""

@@ -62,7 +62,11 @@ class MetaFormerBlock(nn.Module):
         self.layer_scale1 = build_layer_scale(layer_scale, dim)
         self.mlp = build_mlp(dim, mlp_ratio, act_cfg) if mlp_ratio else None
         if self.mlp:
-            self.norm2 = build_norm(mlp_norm_cfg or norm_cfg, dim)
+            self.norm2 = (
+                build_norm(norm_cfg, dim)
+                if mlp_norm_cfg is None
+                else build_norm(mlp_norm_cfg, dim, 'mlp_norm_cfg')
+            )
             self.layer_scale2 = build_layer_scale(layer_scale, dim)
         self.drop_path = DropPath(drop_path)
         FirstOutputCheck(token_mixer)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...arguments import check_choice
+from ...arguments import check_choice, check_int
 from ..layers.double_normalization import double_normalize
 from ..layers.precision import disable_autocast, promote_to_float32
 from .attention_block import AttentionBlock
@@ -42,6 +42,7 @@ class SelfAttentionBlock(AttentionBlock):
         norm: str = 'softmax',
         norm_cfg: Mapping | None = dict(type='BN'),
     ):
+        check_int('SelfAttentionBlock: channels', channels, 1)
         super().__init__(channels, PixelAttention(norm), 3 * channels, norm_cfg)
 
 

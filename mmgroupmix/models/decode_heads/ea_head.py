@@ -12,10 +12,19 @@ from mmcv.cnn import ConvModule
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
-from ...arguments import check_argument, check_choice, check_names, explain_arguments
+from ...arguments import (
+    check_argument,
+    check_choice,
+    check_int,
+    check_names,
+    check_number,
+    check_sequence,
+    explain_arguments,
+)
 from ...checkpoints.eanet import convert_head
 from ..blocks.external_attention_block import ExternalAttentionBlock
 from ..blocks.self_attention_block import SelfAttentionBlock
+from ..layers.norm import build_norm
 from ..layers.state_dict import convert_entries
 
 ATTENTION_BLOCKS = {
@@ -72,17 +81,20 @@ class EAHead(BaseDecodeHead):
     ):
         own, inherited = inspect.signature(EAHead), inspect.signature(BaseDecodeHead)
         check_names('EAHead', arguments, (*own.parameters, *inherited.parameters))
+        check_inputs(in_channels, **select(arguments, 'in_index', 'input_transform'))
         # The last convolution has half of the channels.
-        check_argument(channels % 2 == 0, 'EAHead: channels', channels, 'an even number')
+        is_even = check_int('EAHead: channels', channels, 2) % 2 == 0
+        check_argument(is_even, 'EAHead: channels', channels, 'an even number')
+        check_int('EAHead: num_classes', num_classes, 1)
+        check_number('EAHead: dropout_ratio', arguments.get('dropout_ratio', 0), 0, 1)
+        for width in (channels, channels // 2):
+            check_map_norm(norm_cfg, width)
         super().__init__(
             in_channels,
             channels // 2,
             num_classes=num_classes,
             norm_cfg=norm_cfg,
             **arguments,
-        )
-        check_choice(
-            'EAHead: input_transform', self.input_transform, ('resize_concat', None)
         )
         given = dict(num_memories=num_memories, norm=norm, tied=tied or None)
         given = {key: value for key, value in given.items() if value is not None}
@@ -121,6 +133,46 @@ class EAHead(BaseDecodeHead):
     ) -> None:
         convert_entries(state_dict, prefix, convert_head)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def select(arguments: Mapping, *names: str) -> dict:
+    """Select those arguments that were given."""
+    return {name: arguments[name] for name in names if name in arguments}
+
+
+def check_inputs(
+    in_channels: Any, in_index: Any = -1, input_transform: object = None
+) -> None:
+    """Check which maps the head takes: one, or several that are concatenated.
+
+    Raises:
+        UserError: If an argument is not as mmsegmentation describes, or the two lists
+            for several maps are not equally long.
+    """
+    owner = 'EAHead'
+    transforms = ('resize_concat', None)
+    check_choice(f'{owner}: input_transform', input_transform, transforms)
+    if input_transform is None:
+        check_int(f'{owner}: in_channels', in_channels, 1)
+        expected = "an integer, or several with input_transform='resize_concat'"
+        check_argument(type(in_index) is int, f'{owner}: in_index', in_index, expected)
+        return
+    is_sequence = isinstance(in_index, (tuple, list)) and len(in_index) > 0
+    is_sequence = is_sequence and all(type(index) is int for index in in_index)
+    expected = 'the indices of several maps'
+    check_argument(is_sequence, f'{owner}: in_index', in_index, expected)
+    name = f'{owner}: in_channels'
+    check_sequence(name, in_channels, len(in_index), 'one per map of in_index')
+    for channels in in_channels:
+        check_int(name, channels, 1)
+
+
+def check_map_norm(norm_cfg: Mapping | None, channels: int) -> None:
+    """Check that mmcv's ``ConvModule`` can apply the norm: not PyTorch's layer norm."""
+    norm = build_norm(norm_cfg, channels, 'EAHead: norm_cfg')
+    expected = 'a norm of (B, C, H, W) maps, such as BN, SyncBN or GN'
+    is_for_maps = type(norm) is not nn.LayerNorm
+    check_argument(is_for_maps, 'EAHead: norm_cfg', norm_cfg, expected)
 
 
 def build_attention(

@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping
 
+import torch
 from mmcv.cnn import build_activation_layer
 from torch import nn
 
 from ...errors import UserError
+
+#: What mmcv and PyTorch raise for a config of a layer that they cannot build or apply.
+BUILD_ERRORS = (
+    ArithmeticError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def build_activation(act_cfg: Mapping) -> nn.Module:
@@ -19,12 +30,15 @@ def build_activation(act_cfg: Mapping) -> nn.Module:
         nn.Module: The activation.
 
     Raises:
-        UserError: If mmcv has no such activation.
+        UserError: If mmcv has no such activation, or PyTorch cannot apply it.
     """
     try:
-        return build_activation_layer(dict(act_cfg))
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        activation = build_activation_layer(dict(act_cfg))
+        with torch.no_grad():
+            activation(torch.zeros(1, 1))  # checks most of its arguments only here
+    except BUILD_ERRORS as error:
         raise UserError(
             f"act_cfg={act_cfg!r}, expected an activation of mmcv: dict(type='GELU'), "
             f"dict(type='ReLU'), dict(type='SiLU'), ... ({error})"
         ) from error
+    return activation

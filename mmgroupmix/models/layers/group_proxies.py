@@ -19,41 +19,41 @@ class MapPooling(nn.Module):
     """Pooling of stride 1 over the K x K tokens around each, as far as they exist.
 
     Args:
-        pool (Callable): One of PyTorch's functions on (B, C, H, W) maps.
-        kernel_size (int): Odd side K.
+        pool (nn.Module): A pooling of (B, C, H, W) maps that keeps their size.
         sign (int): -1 turns a maximum into a minimum. Defaults to 1.
-        **options: Further arguments of the function.
     """
 
-    def __init__(
-        self, pool: Callable, kernel_size: int, sign: int = 1, **options: object
-    ):
+    def __init__(self, pool: nn.Module, sign: int = 1):
         super().__init__()
         self.pool = pool
-        self.kernel_size = kernel_size
         self.sign = sign
-        self.options = options
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
-        side = self.kernel_size
-        pooled = self.pool(
-            to_map(self.sign * x), side, stride=1, padding=side // 2, **self.options
-        )
-        return self.sign * to_tokens(pooled)
+        return self.sign * to_tokens(self.pool(to_map(self.sign * x)))
 
     def extra_repr(self) -> str:
-        """Describe the pooling."""
-        return f'{self.pool.__name__}, kernel_size={self.kernel_size}, sign={self.sign}'
+        """The sign, for ``print(model)``."""
+        return f'sign={self.sign}'
+
+
+def build_max_pool(side: int) -> nn.Module:
+    """Build the maximum over K x K places, as far as they exist."""
+    return nn.MaxPool2d(side, 1, padding=side // 2)
+
+
+def build_avg_pool(side: int) -> nn.Module:
+    """Build the mean over K x K places, as far as they exist."""
+    return nn.AvgPool2d(side, 1, padding=side // 2, count_include_pad=False)
 
 
 #: Aggregators by name; each is built for c channels and a side K.
 AGGREGATORS: dict[str, Callable[[int, int], nn.Module]] = {
     'identity': lambda dim, side: nn.Identity(),
     'conv': SharedSeparableConv2d,
-    'max_pool': lambda dim, side: MapPooling(F.max_pool2d, side),
-    'avg_pool': lambda dim, side: MapPooling(F.avg_pool2d, side, count_include_pad=False),
-    'min_pool': lambda dim, side: MapPooling(F.max_pool2d, side, sign=-1),
+    'max_pool': lambda dim, side: MapPooling(build_max_pool(side)),
+    'avg_pool': lambda dim, side: MapPooling(build_avg_pool(side)),
+    'min_pool': lambda dim, side: MapPooling(build_max_pool(side), sign=-1),
 }
 
 

@@ -1,7 +1,9 @@
 """Norms built from a config, applied to tokens, and folded into convolutions."""
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
+import torch
 from mmcv.cnn import build_norm_layer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -9,10 +11,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ...arguments import check_argument
 from ...errors import UserError
+from .activation import BUILD_ERRORS
 from .layout import to_map, to_tokens
 
 
-def build_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
+def build_norm(
+    norm_cfg: Mapping | None, channels: int, name: str = 'norm_cfg'
+) -> nn.Module:
     """Build the norm of ``norm_cfg``.
 
     Args:
@@ -21,23 +26,34 @@ def build_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
             (the MetaFormer paper's "modified layer norm"), a layer norm over the channels
             of each token. None for no norm.
         channels (int): Channels of the input.
+        name (str): Name of the argument, for the message. Defaults to 'norm_cfg'.
 
     Returns:
         nn.Module: The norm, for :func:`apply_norm`.
 
     Raises:
-        UserError: If mmcv has no such norm.
+        UserError: If mmcv has no such norm, or it does not take such an input.
     """
     if norm_cfg is None:
         return nn.Identity()
     try:
-        return build_norm_layer(dict(norm_cfg), channels)[1]
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        norm = build_norm_layer(dict(norm_cfg), channels)[1]
+        if type(norm).__module__.startswith('torch.nn.'):
+            apply_once(norm, channels)
+    except BUILD_ERRORS as error:
         raise UserError(
-            f"norm_cfg={norm_cfg!r}, expected a norm of mmcv: dict(type='GN', "
+            f"{name}={norm_cfg!r}, expected a norm of mmcv: dict(type='GN', "
             "num_groups=1), dict(type='LN'), dict(type='BN'), dict(type='SyncBN'), ... "
             f'({error})'
         ) from error
+    return norm
+
+
+def apply_once(norm: nn.Module, channels: int) -> None:
+    """Apply a norm to a few tokens: PyTorch checks most of its arguments only then."""
+    with torch.no_grad():
+        apply_norm(norm.eval(), torch.zeros(1, 2, 2, channels))
+    norm.train()
 
 
 def build_batch_norm(norm_cfg: Mapping | None, channels: int) -> nn.Module:
@@ -76,6 +92,11 @@ def apply_norm(norm: nn.Module, x: Tensor) -> Tensor:
     return to_tokens(norm(to_map(x)))
 
 
+def has_statistics(norm: nn.Module) -> TypeGuard[_BatchNorm]:
+    """Whether it is a batch norm that uses running statistics in eval mode."""
+    return isinstance(norm, _BatchNorm) and norm.running_mean is not None
+
+
 def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Module]:
     """Fold a batch norm in eval mode into the convolution before it.
 
@@ -85,8 +106,8 @@ def fold_batch_norm(conv: nn.Conv2d, norm: nn.Module) -> tuple[nn.Conv2d, nn.Mod
 
     Returns:
         tuple[nn.Conv2d, nn.Module]: The folded convolution and an identity; the two
-        arguments if the norm is not a batch norm.
+        arguments if the norm is not a batch norm with statistics.
     """
-    if not isinstance(norm, _BatchNorm):
+    if not has_statistics(norm):
         return conv, norm
     return fuse_conv_bn_eval(conv, norm), nn.Identity()

@@ -18,13 +18,20 @@ def resolve_token_mixer(owner: str, token_mixer: str | Mapping | type) -> dict:
     given = token_mixer if isinstance(token_mixer, Mapping) else {'type': token_mixer}
     config = dict(given)
     check_argument(
-        isinstance(config.get('type'), (str, type)) and 'dim' not in config,
+        is_mixer(config.get('type')) and 'dim' not in config,
         f'{owner}: token mixer',
         token_mixer,
         'a name, a class, or a dict with type and arguments other than dim, which the '
         f'backbone adds. Registered: {list_token_mixers()}',
     )
     return config
+
+
+def is_mixer(given: object) -> bool:
+    """Whether a token mixer may be a name or a class of modules."""
+    if isinstance(given, type):
+        return issubclass(given, nn.Module)
+    return isinstance(given, str) and given != ''
 
 
 def build_token_mixer(config: Mapping, dim: int) -> nn.Module:

@@ -6,7 +6,7 @@ pooling with learnt weights, K x K of them per channel.
 
 from torch import Tensor, nn
 
-from ...arguments import check_odd
+from ...arguments import check_int, check_odd
 from ...registry import TOKEN_MIXERS
 from ..layers.layout import to_map, to_tokens
 
@@ -25,6 +25,7 @@ class DepthwiseConv(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int = 3):
         super().__init__()
+        check_int('DepthwiseConv: dim', dim, 1)
         check_odd('DepthwiseConv: kernel_size', kernel_size)
         self.conv = nn.Conv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False

@@ -45,6 +45,7 @@ class ExternalAttention(nn.Module):
         self, dim: int, num_memories: int = 64, norm: str = 'double', tied: bool = False
     ):
         super().__init__()
+        check_int('ExternalAttention: dim', dim, 1)
         check_int('ExternalAttention: num_memories', num_memories, 1)
         check_choice('ExternalAttention: norm', norm, ('double', 'softmax'))
         self.norm = norm

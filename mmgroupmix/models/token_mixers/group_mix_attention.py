@@ -17,13 +17,19 @@ from collections.abc import Mapping, Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from ...arguments import check_argument, check_choice, check_odd, check_sequence
+from ...arguments import (
+    check_argument,
+    check_choice,
+    check_int,
+    check_odd,
+    check_sequence,
+)
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
+from ..layers.norm import has_statistics
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
 from ..layers.separable_conv import SeparableConv2d
@@ -83,6 +89,7 @@ class GroupMixAttention(nn.Module):
         # Segments have C/5 channels, pairs of heads too, or C/4 if they share segments.
         multiple = 40 if heads_share_segments else 10
         name = 'GroupMixAttention: dim'
+        check_int(name, dim, 1, f'It must be a multiple of {multiple}.')
         check_argument(dim % multiple == 0, name, dim, f'a multiple of {multiple}')
         self.segment = dim // NUM_SEGMENTS
         self.aggregate_input = aggregate_input
@@ -262,11 +269,15 @@ def resolve_kernel_sizes(kernel_sizes: int | Sequence[int]) -> Sequence[int]:
 def fold_into_rows(qkv: nn.Linear, rows: slice, branch: GroupProxies) -> None:
     """Fold the batch norm of a branch, (c,), into its 3c rows of the projection."""
     norm = branch.norm
-    if not isinstance(norm, _BatchNorm):
+    if not has_statistics(norm):
         return
     mean, variance = norm.get_buffer('running_mean'), norm.get_buffer('running_var')
-    scale = norm.weight / (variance + norm.eps).sqrt()
-    shift = norm.bias - scale * mean
+    scale = (variance + norm.eps).rsqrt()
+    if norm.affine:
+        scale = scale * norm.weight
+    shift = -scale * mean
+    if norm.affine:
+        shift = shift + norm.bias
     with torch.no_grad():
         qkv.weight[rows] *= scale.repeat(3)[:, None]
         qkv.bias[rows] = qkv.bias[rows] * scale.repeat(3) + shift.repeat(3)

@@ -44,6 +44,7 @@ class MultiHeadExternalAttention(nn.Module):
     ):
         super().__init__()
         owner = 'MultiHeadExternalAttention'
+        check_int(f'{owner}: dim', dim, 1)
         check_int(f'{owner}: num_memories', num_memories, 1)
         check_int(f'{owner}: expansion', expansion, 1)
         check_divisor(f'{owner}: num_heads', num_heads, dim)

@@ -7,7 +7,7 @@ MetaFormer paper (arXiv 2111.11418, Table 5) uses it in its last one or two stag
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...arguments import check_divisor
+from ...arguments import check_divisor, check_int
 from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
 
@@ -30,6 +30,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, dim: int, head_dim: int = 32, qkv_bias: bool = False):
         super().__init__()
+        check_int('SelfAttention: dim', dim, 1)
         check_divisor('SelfAttention: head_dim', head_dim, dim)
         self.head_dim = head_dim
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)

@@ -33,6 +33,7 @@ class SpatialReductionAttention(nn.Module):
 
     def __init__(self, dim: int, num_heads: int = 8, reduction: int = 1):
         super().__init__()
+        check_int('SpatialReductionAttention: dim', dim, 1)
         check_divisor('SpatialReductionAttention: num_heads', num_heads, dim)
         check_int('SpatialReductionAttention: reduction', reduction, 1)
         self.num_heads = num_heads

@@ -37,6 +37,7 @@ class WindowAttention(nn.Module):
         self, dim: int, num_heads: int = 8, window_size: int = 7, shifted: bool = False
     ):
         super().__init__()
+        check_int('WindowAttention: dim', dim, 1)
         check_divisor('WindowAttention: num_heads', num_heads, dim)
         check_int('WindowAttention: window_size', window_size, 1)
         shift = window_size // 2 if shifted else 0

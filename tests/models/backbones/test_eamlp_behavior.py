@@ -157,7 +157,9 @@ def test_an_architecture_is_named_by_its_depth_as_text_or_number(arch):
         (dict(t2t='perfomer'), "t2t='perfomer'.*did you mean 'performer'"),
         (dict(token_mixer=dict(head_dim=8)), "{'head_dim': 8}, expected .* with type"),
         (dict(token_mixer='SelfAtention'), "did you mean 'SelfAttention'"),
-        (dict(mlp_norm_cfg=dict(type='BM')), "norm_cfg=.*'BM'"),
+        (dict(token_mixer=''), "token mixer='', expected a name"),
+        (dict(mlp_norm_cfg=dict(type='BM')), "mlp_norm_cfg=.*'BM'"),
+        (dict(mlp_norm_cfg={}), 'mlp_norm_cfg={}, expected a norm'),
         (dict(img_size=16), 'img_size=16, expected an integer of at least 32'),
         (
             dict(img_size=(224,)),

@@ -203,7 +203,7 @@ def test_aggregators_can_differ_between_stages():
     backbone = GroupMixFormer(WIDER, aggregators=aggregators)
     branches = [s.blocks[0].token_mixer.pre_attention[3] for s in backbone.stages]
     assert branches[0].aggregator.depthwise.kernel_size == (9, 9)
-    assert branches[1].aggregator.kernel_size == 3
+    assert branches[1].aggregator.pool.kernel_size == 3
     kinds = [type(branch.aggregator).__name__ for branch in branches]
     assert kinds == ['SharedSeparableConv2d', 'MapPooling', 'Identity', 'Identity']
     last = [type(s.blocks[0].token_mixer.non_attention).__name__ for s in backbone.stages]

@@ -159,12 +159,22 @@ def test_an_unknown_base_gets_a_suggestion(base, message):
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize('base', [object, 7, b'ResNet'])
+def test_a_base_that_is_not_a_backbone_is_named(base):
+    with pytest.raises(UserError, match=r'base=.*, expected the name or the class of a'):
+        WithExternalAttention(base, dict(channels=6))
+
+
+@pytest.mark.smoke
 @pytest.mark.parametrize(
     'block, message',
     [
         (dict(chanels=6), "no argument 'chanels' .did you mean 'channels'"),
         (dict(channels=6, stag=1), "no argument 'stag' .did you mean 'stage'"),
-        (dict(stage=1), "missing 'channels'. Its arguments: channels"),
+        (
+            dict(stage=1),
+            "external_attention: missing 'channels'. Its arguments: channels",
+        ),
         (dict(channels=6, stage='last'), "stage='last', expected the index of a map"),
         (6, 'external_attention=6, expected the type of the backbone and a dict'),
     ],

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmgroupmix.errors import UserError
 from mmgroupmix.models import token_mixers
 from mmgroupmix.registry import TOKEN_MIXERS
 
@@ -27,6 +28,8 @@ ON_TOKENS = (
     'SelfAttention',
     'SpatialFC',
 )
+#: They take ``dim`` as every mixer does, and have no use for it.
+WITHOUT_DIM = {'Identity', 'Pooling', 'RandomMixing', 'SpatialFC'}
 every_mixer = pytest.mark.parametrize('name', sorted(ARGUMENTS))
 
 
@@ -93,6 +96,14 @@ def test_a_map_with_other_strides_gives_the_same_values(name):
     strided = tokens.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
     assert not strided.is_contiguous()
     torch.testing.assert_close(mixer(strided), mixer(tokens), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('dim', [0, -8, 8.0, None, '8'])
+@pytest.mark.parametrize('name', sorted(ARGUMENTS.keys() - WITHOUT_DIM))
+def test_a_width_that_is_not_a_positive_integer_is_named(name, dim):
+    with pytest.raises(UserError, match=f'{name}: dim={dim!r}, expected an integer'):
+        TOKEN_MIXERS.get(name)(dim=dim, **ARGUMENTS[name])
 
 
 @pytest.mark.smoke

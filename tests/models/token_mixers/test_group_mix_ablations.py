@@ -1,5 +1,7 @@
 """The ablations of Group-Mix Attention against a naive formulation."""
 
+import pickle
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -135,6 +137,13 @@ def test_equals_the_naive_formulation_also_when_fused(arguments):
 
 @pytest.mark.smoke
 @every_ablation
+def test_a_pickled_mixer_computes_the_same(arguments):
+    mixer, tokens = build(**arguments), torch.randn(1, 3, 4, 40, dtype=torch.double)
+    assert torch.equal(pickle.loads(pickle.dumps(mixer))(tokens), mixer(tokens))
+
+
+@pytest.mark.smoke
+@every_ablation
 def test_gradients_reach_every_parameter(arguments):
     mixer = build(**arguments).train()
     mixer(torch.randn(2, 6, 9, 40, dtype=torch.double)).square().sum().backward()
@@ -176,6 +185,19 @@ def test_norms_behind_a_mean_are_folded_into_the_projection(arguments):
     mixer = build(**arguments)
     mixer.fuse()
     assert not [m for m in mixer.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('kinds', ['avg_pool', 'conv', 'max_pool'])
+@pytest.mark.parametrize('missing', ['affine', 'track_running_stats'])
+def test_norms_without_factors_or_statistics_keep_the_outputs_when_fused(kinds, missing):
+    norm_cfg = {'type': 'BN', missing: False}
+    mixer = GroupMixAttention(40, kinds=kinds, norm_cfg=norm_cfg).double()
+    tokens = torch.randn(2, 6, 9, 40, dtype=torch.double)
+    mixer(tokens)  # in training mode: the statistics become those of the tokens
+    expected = mixer.eval()(tokens)
+    mixer.fuse()
+    torch.testing.assert_close(mixer(tokens), expected, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.smoke
