@@ -2,12 +2,15 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks and optimizer constructors. ``TOKEN_MIXERS`` has no parent.
+for hooks, model wrappers, optimizer wrappers and their constructors. ``TOKEN_MIXERS`` has
+no parent.
 """
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
+from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
 MODELS = Registry(
@@ -16,6 +19,20 @@ MODELS = Registry(
 
 HOOKS = Registry(
     'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+)
+
+MODEL_WRAPPERS = Registry(
+    'model wrapper',
+    parent=ROOT_MODEL_WRAPPERS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine'],
+)
+
+OPTIM_WRAPPERS = Registry(
+    'optimizer wrapper',
+    parent=ROOT_OPTIM_WRAPPERS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine'],
 )
 
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

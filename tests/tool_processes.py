@@ -10,6 +10,7 @@ import functools
 import gc
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,8 @@ def _server():
     return context
 
 
-def run_command(command, arguments, cwd, timeout=500):
-    """Run a command of ``mmgroupmix.apis`` in a forked process.
+def run_command(command, arguments, cwd, timeout=500, ranks=1):
+    """Run a command of ``mmgroupmix.apis`` in a forked process, or in several as one job.
 
     Args:
         command (str): 'train', 'test', 'infer', 'draw_attention' or
@@ -49,31 +50,62 @@ def run_command(command, arguments, cwd, timeout=500):
         arguments (Sequence[object]): Its arguments, converted to str.
         cwd (Path): The folder to run it in.
         timeout (float): Seconds after which it is killed.
+        ranks (int): Processes, with the environment that torchrun would give them.
+            Defaults to 1: a process on its own.
 
     Returns:
-        subprocess.CompletedProcess: With ``returncode``, ``stdout`` and ``stderr``.
+        subprocess.CompletedProcess: With ``returncode``, of the first process that did
+        not return 0, and ``stdout`` and ``stderr`` of all of them.
     """
     arguments = [str(argument) for argument in arguments]
+    processes = []
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ('stdout', 'stderr')]
-        process = _server().Process(target=_run, args=(command, arguments, cwd, outputs))
-        process.start()
-        process.join(timeout)
-        if process.is_alive():
-            process.kill()
-            process.join()
+        for variables in _environments(ranks):
+            parts = (command, arguments, cwd, outputs, variables)
+            process = _server().Process(target=_run, args=parts)
+            process.start()
+            processes.append(process)
+        for process in processes:
+            process.join(timeout)
+        for process in processes:
+            if process.is_alive():
+                process.kill()
+                process.join()
         stdout, stderr = (
             path.read_text(errors='replace') if path.exists() else '' for path in outputs
         )
+    codes = [process.exitcode for process in processes]
     return subprocess.CompletedProcess(
-        [command, *arguments], process.exitcode, stdout, stderr
+        [command, *arguments], next(filter(None, codes), 0), stdout, stderr
     )
 
 
-def _run(command, arguments, cwd, outputs):
+def _environments(ranks):
+    """What torchrun sets for each process of a job on this machine."""
+    if ranks == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    return [
+        dict(
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(ranks),
+            MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=str(port),
+            GLOO_SOCKET_IFNAME='lo',
+        )
+        for rank in range(ranks)
+    ]
+
+
+def _run(command, arguments, cwd, outputs, variables):
     for descriptor, path in zip((1, 2), outputs):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
     os.chdir(cwd)
+    os.environ.update(variables)
     # Garbage collections need not visit everything that the server has imported.
     gc.freeze()
     import torch

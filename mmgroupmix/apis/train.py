@@ -20,7 +20,12 @@ from .command_line import (
     run_command,
     wrap,
 )
-from .config.preflight import check_training, lacks_accelerator
+from .config.preflight import check_training
+from .config.training_options import (
+    add_training_options,
+    apply_training_options,
+    count_accumulated_steps,
+)
 from .config.tree import type_name
 from .config.work_dir import find_checkpoints, prepare_work_dir
 from .unreadable_files import report_unreadable_files
@@ -46,10 +51,7 @@ def train(args: argparse.Namespace) -> None:
     """
     cfg, _ = load_config(args)
     resume = set_resume(cfg, args.resume)
-    if args.amp:
-        set_mixed_precision(cfg, args.demo)
-    if args.auto_scale_lr:
-        set_auto_scale_lr(cfg)
+    apply_training_options(cfg, args)
     check_training(cfg)
     if is_main_rank():
         prepare_work_dir(cfg.work_dir, resume, args.overwrite)
@@ -63,6 +65,7 @@ def train(args: argparse.Namespace) -> None:
     hooks += [dict(type=f'mmgroupmix.{name}') for name in HOOKS if name not in present]
     cfg.custom_hooks = hooks
     runner = build_runner(cfg)
+    count_accumulated_steps(runner)
     report_unreadable_files(runner)
     runner.train()
     if is_main_rank():
@@ -89,35 +92,6 @@ def set_resume(cfg: Config, resume: str | None) -> str | None:
         option = '--resume' if resume else 'load_from'
         raise UserError(f'{option}: checkpoint not found: {load_from}')
     return load_from or 'auto' if cfg.get('resume') else None
-
-
-def set_mixed_precision(cfg: Config, demo: bool) -> None:
-    """Turn on automatic mixed precision, in place; a demo without a device ignores it."""
-    wrapper = cfg.optim_wrapper
-    kind = type_name(wrapper)
-    if kind == 'AmpOptimWrapper':
-        return
-    if kind not in ('OptimWrapper', ''):
-        raise UserError(
-            f'--amp works with optim_wrapper.type OptimWrapper; the config has {kind}'
-        )
-    if demo and lacks_accelerator():
-        print('--amp: no accelerator here, the demo runs in float32', flush=True)
-        return
-    wrapper.type = 'AmpOptimWrapper'
-    wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def set_auto_scale_lr(cfg: Config) -> None:
-    """Turn on scaling of the learning rate by the batch size, in place."""
-    settings = cfg.get('auto_scale_lr')
-    if not settings or 'base_batch_size' not in settings:
-        raise UserError(
-            '--auto-scale-lr needs the batch size that the learning rate was chosen '
-            'for; the config names none. Add auto_scale_lr = '
-            'dict(base_batch_size=16), with the real number.'
-        )
-    settings.enable = True
 
 
 def _summarize(runner: Runner) -> str:
@@ -154,11 +128,5 @@ def _build_parser() -> argparse.ArgumentParser:
         help='continue from a checkpoint; without a value, from the latest one in the '
         'work directory',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help="scale the learning rate to the actual batch size, by the config's "
-        'auto_scale_lr.base_batch_size',
-    )
+    add_training_options(parser)
     return parser
