@@ -49,7 +49,7 @@ val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=1),
-    checkpoint=dict(type='CheckpointHook', save_best='accuracy/top1'))
+    checkpoint=dict(type='CheckpointHook', interval=1, save_best='accuracy/top1'))
 randomness = dict(seed=0)
 auto_scale_lr = dict(base_batch_size=16)
 """

@@ -15,6 +15,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 
 from mmgroupmix.compat import prepare_distributed
+from mmgroupmix.compat.sync_batch_norm import replace_sync_batch_norms
 
 
 @DATASETS.register_module()
@@ -60,6 +61,17 @@ def create_loader():
     )
 
 
+def normalize_unequal_parts():
+    """SyncBN of three of the samples here and one there; what each process computed."""
+    samples = torch.stack([FourSamples()[i]['x'] for i in range(4)])
+    x = (samples[:3], samples[3:])[get_rank()].clone().requires_grad_()
+    norm = replace_sync_batch_norms(torch.nn.SyncBatchNorm(3))
+    y = norm(x)
+    # Outputs that count differently, or their gradients would cancel out.
+    (y * x.detach().cos()).sum().backward()
+    return dict(y=y.detach(), gradient=x.grad, norm=norm.state_dict())
+
+
 def main(work_dir, norm, lr):
     cfg = Config(
         dict(
@@ -83,7 +95,8 @@ def main(work_dir, norm, lr):
         dict(
             weight=runner.model.module.linear.weight.detach(),
             wrapper=type(runner.model).__name__,
-            norm=type(runner.model.module.norm).__name__,
+            norm=runner.model.module.norm.state_dict(),
+            unequal=normalize_unequal_parts() if norm else {},
             world_size=runner.world_size,
             seen=runner.message_hub.get_scalar('val/seen').current(),
             total=runner.message_hub.get_scalar('val/total').current(),
