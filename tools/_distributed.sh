@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What dist_train.sh and dist_test.sh share; not a command.
 set -euo pipefail
 

@@ -2,8 +2,8 @@
 
 Reason: mmengine calls ``torch.cuda.set_device`` when it starts the process group, passes
 device indices to ``DistributedDataParallel`` when it wraps the model, and keeps SyncBN,
-which does not run on a CPU. So ``torchrun`` and ``srun`` fail there, and a distributed run
-cannot be tried out.
+which does not run on a CPU. So ``torchrun`` and ``srun`` fail there, and a distributed
+run cannot be tried out.
 
 Remove when mmengine's ``init_dist`` and ``Runner.wrap_model`` take the device into
 account.

@@ -81,7 +81,7 @@ def test_checkpoints_of_a_sharded_training_are_plain(sharded, experiment):
 @pytest.mark.parametrize(
     'arguments, settings',
     [
-        ([], dict()),
+        ([], {}),
         ([], dict(ranks=2, options=[HALF_BATCH])),
         (['--fsdp'], dict(ranks=2, options=[HALF_BATCH])),
     ],

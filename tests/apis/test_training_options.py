@@ -109,7 +109,7 @@ def test_a_number_of_accumulated_steps_below_1_is_refused(steps):
 
 def test_several_optimizers_are_refused():
     cfg = create_config()
-    cfg.optim_wrapper = dict(constructor='Gan', generator=dict(), discriminator=dict())
+    cfg.optim_wrapper = dict(constructor='Gan', generator={}, discriminator={})
     with pytest.raises(UserError, match='--accumulate works with one optimizer'):
         apply(cfg, '--accumulate', '2')
 
