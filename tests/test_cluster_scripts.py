@@ -1,8 +1,8 @@
 """The scripts for torchrun and Slurm, with a command in place of ``train.py``.
 
-Slurm's own commands are replaced by ones that do what the scripts rely on: ``sbatch`` runs
-a copy of the script in a job, ``srun`` starts one process per task and returns the largest
-status, ``scontrol`` notes what it is asked for.
+Slurm's own commands are replaced by ones that do what the scripts rely on: ``sbatch``
+runs a copy of the script in a job, ``srun`` starts one process per task and returns the
+largest status, ``scontrol`` notes what it is asked for.
 """
 
 import os
@@ -152,9 +152,7 @@ def test_a_script_is_valid_and_started_as_a_command(script):
 def test_wrong_arguments_show_the_usage(script, arguments, cluster):
     status, output = run(cluster, script, *arguments)
     assert status == 2
-    assert f'usage: tools/{script}' in output.replace('GPUS=16 ', '').replace(
-        'GPUS=8 ', ''
-    )
+    assert 'usage: ' in output and f'tools/{script} ' in output
 
 
 def test_one_machine_gets_a_free_port_and_signals_reach_the_processes(cluster):
@@ -166,7 +164,7 @@ def test_one_machine_gets_a_free_port_and_signals_reach_the_processes(cluster):
     assert process.returncode != 0, output
     ports = set()
     for rank in 0, 1:
-        *given, tasks, size, local, _, port = read_note(cluster, f'started_{rank}')
+        *given, _, size, local, _, port = read_note(cluster, f'started_{rank}')
         expected = ['config.py', '--launcher', 'pytorch', '--work-dir', 'a b', '--wait']
         assert given == expected
         assert (size, local) == ('WORLD_SIZE=2', f'LOCAL_RANK={rank}')
