@@ -37,7 +37,9 @@ if [[ -z ${SLURM_JOB_ID:-} ]]; then
         ${SBATCH_ARGS:-} "$0" "$@"
 fi
 
-TOOLS=${MMGROUPMIX_TOOLS:-${SLURM_SUBMIT_DIR:-.}/tools}
+for TOOLS in "${MMGROUPMIX_TOOLS:-}" "$(dirname "$0")" "${SLURM_SUBMIT_DIR:-.}/tools"; do
+    [[ ! -f $TOOLS/test.py ]] || break
+done
 if [[ ! -f $TOOLS/test.py ]]; then
     echo "error: no test.py in $TOOLS. Set MMGROUPMIX_TOOLS to the folder tools/ of" \
         "mmgroupmix, or submit the job from its parent." >&2

@@ -48,7 +48,9 @@ if [[ -z ${SLURM_JOB_ID:-} ]]; then
         ${SBATCH_ARGS:-} "$0" "$@"
 fi
 
-TOOLS=${MMGROUPMIX_TOOLS:-${SLURM_SUBMIT_DIR:-.}/tools}
+for TOOLS in "${MMGROUPMIX_TOOLS:-}" "$(dirname "$0")" "${SLURM_SUBMIT_DIR:-.}/tools"; do
+    [[ ! -f $TOOLS/train.py ]] || break
+done
 if [[ ! -f $TOOLS/train.py ]]; then
     echo "error: no train.py in $TOOLS. Set MMGROUPMIX_TOOLS to the folder tools/ of" \
         "mmgroupmix, or submit the job from its parent." >&2
