@@ -68,7 +68,7 @@ echo "job $SLURM_JOB_ID, start $(( ${SLURM_RESTART_COUNT:-0} + 1 )): $GPUS proce
 trap : TERM USR1 HUP
 # A process that ends first must not have the others killed while they end by themselves.
 # shellcheck disable=SC2086  # several options
-srun "${RESOURCES[@]}" --kill-on-bad-exit=0 --wait=60 ${SRUN_ARGS:-} \
+srun "${RESOURCES[@]}" --kill-on-bad-exit=0 --wait=150 ${SRUN_ARGS:-} \
     "${PYTHON:-python}" -u "$TOOLS/train.py" "$CONFIG" --resume --launcher slurm \
     "${@:4}" &
 STEP=$!

@@ -44,7 +44,7 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0))
 param_scheduler = dict(type='LinearLR', start_factor=0.5, end=4, by_epoch=False)
-train_cfg = dict(by_epoch=True, max_epochs=2, val_interval=2)
+train_cfg = dict(by_epoch=True, max_epochs=2)
 val_cfg = dict()
 test_cfg = dict()
 default_hooks = dict(
