@@ -79,14 +79,15 @@ def _adopt_slurm_variables() -> None:
         os.environ[name] = os.environ[source]
     os.environ.setdefault('MASTER_PORT', '29500')
     if 'MASTER_ADDR' not in os.environ:
-        nodes = os.environ.get('SLURM_STEP_NODELIST') or os.environ['SLURM_NODELIST']
-        hosts = subprocess.run(
-            ['scontrol', 'show', 'hostnames', nodes],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        os.environ['MASTER_ADDR'] = hosts.stdout.split()[0]
+        nodes = os.environ.get('SLURM_NODELIST', '')
+        try:
+            hosts = subprocess.check_output(['scontrol', 'show', 'hostnames', nodes])
+            os.environ['MASTER_ADDR'] = hosts.decode().split()[0]
+        except (OSError, subprocess.CalledProcessError, IndexError) as error:
+            raise RuntimeError(
+                f"launcher='slurm': scontrol does not name the first machine of {nodes!r} "
+                f'({error}). Set MASTER_ADDR to its name.'
+            ) from error
 
 
 def _wrap_on_cpu(cfg: 'Config') -> None:

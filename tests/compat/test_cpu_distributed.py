@@ -1,5 +1,6 @@
 """torchrun without an accelerator: two processes train one model."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -111,6 +112,29 @@ def test_without_srun_the_error_says_how_to_start(on_cpu, monkeypatch):
     monkeypatch.delenv('SLURM_PROCID', raising=False)
     with pytest.raises(RuntimeError, match='SLURM_PROCID.*tools/slurm_train.sh'):
         prepare_distributed(Config({}), 'slurm')
+
+
+@pytest.mark.smoke
+def test_slurm_names_the_first_machine_of_the_job(on_cpu, monkeypatch, tmp_path):
+    slurm = dict(SLURM_PROCID='3', SLURM_LOCALID='1', SLURM_NTASKS='4')
+    for name, value in (slurm | dict(SLURM_NODELIST='n[1-2]')).items():
+        monkeypatch.setenv(name, value)
+    # Registered for restoring, since the function sets them.
+    for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '')
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.distributed, 'init_process_group', lambda *_, **__: None)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(RuntimeError, match='Set MASTER_ADDR'):
+        prepare_distributed(Config({}), 'slurm')
+
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\necho n1\necho n2\n')
+    scontrol.chmod(0o755)
+    assert prepare_distributed(Config({}), 'slurm')
+    found = {name: os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')}
+    assert found == dict(RANK='3', LOCAL_RANK='1', WORLD_SIZE='4')
+    assert os.environ['MASTER_ADDR'] == 'n1'
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def count_accumulated_steps(runner: Runner) -> None:
     Args:
         runner (Runner): A runner that has not started.
     """
-    settings = runner.auto_scale_lr
+    settings = getattr(runner, 'auto_scale_lr', None)
     if not settings or not settings.get('enable'):
         return
     wrapper = runner.cfg.optim_wrapper
