@@ -85,8 +85,8 @@ def _adopt_slurm_variables() -> None:
             os.environ['MASTER_ADDR'] = hosts.decode().split()[0]
         except (OSError, subprocess.CalledProcessError, IndexError) as error:
             raise RuntimeError(
-                f"launcher='slurm': scontrol does not name the first machine of {nodes!r} "
-                f'({error}). Set MASTER_ADDR to its name.'
+                f"launcher='slurm': scontrol does not name the machines of {nodes!r} "
+                f'({error}). Set MASTER_ADDR to the first one.'
             ) from error
 
 

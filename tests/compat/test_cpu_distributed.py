@@ -60,6 +60,12 @@ def test_two_processes_step_by_their_average_gradient(run_python, tmp_path):
     # Validation gathered the samples of both processes.
     assert (first['seen'], first['total']) == (4, 6)
 
+    # In evaluation, processes may compute sharded parts different numbers of times: 3
+    # ones by 3 x 3 weights of 0.5.
+    for rank, factor in (first, 1.5), (second, 1.5**2):
+        torch.testing.assert_close(rank['sharded']['outputs'], torch.full((1, 3), factor))
+        torch.testing.assert_close(rank['sharded']['gradient'], torch.ones(3, 3))
+
 
 def test_sync_batch_norm_has_the_statistics_of_all_processes(run_python, tmp_path):
     first, second = train_two_processes(run_python, tmp_path, 'norm')
