@@ -4,6 +4,9 @@ The commands in ``tools/`` print them without a traceback. In the user's own pro
 are ordinary exceptions: a ValueError, a TypeError, a RuntimeError.
 """
 
+#: The status of a command that ends with one of them.
+USER_ERROR_EXIT_CODE = 2
+
 
 class UserError(ValueError):
     """A mistake in the command, the config or the data.

@@ -2,13 +2,16 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks, loops and optimizer constructors. ``TOKEN_MIXERS`` has no parent.
+for hooks, loops, model wrappers, optimizer wrappers and their constructors.
+``TOKEN_MIXERS`` has no parent.
 """
 
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
+from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
+from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
 MODELS = Registry(
@@ -21,6 +24,20 @@ HOOKS = Registry(
 
 LOOPS = Registry(
     'loop', parent=ROOT_LOOPS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+)
+
+MODEL_WRAPPERS = Registry(
+    'model wrapper',
+    parent=ROOT_MODEL_WRAPPERS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine'],
+)
+
+OPTIM_WRAPPERS = Registry(
+    'optimizer wrapper',
+    parent=ROOT_OPTIM_WRAPPERS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine'],
 )
 
 OPTIM_WRAPPER_CONSTRUCTORS = Registry(

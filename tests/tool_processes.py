@@ -10,6 +10,7 @@ import functools
 import gc
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,8 +41,8 @@ def _server():
     return context
 
 
-def run_command(command, arguments, cwd, timeout=500):
-    """Run a command of ``mmgroupmix.apis`` in a forked process.
+def run_command(command, arguments, cwd, timeout=500, ranks=1):
+    """Run a command of ``mmgroupmix.apis`` in a forked process, or in several as one job.
 
     Args:
         command (str): 'train', 'test', 'infer', 'draw_attention' or
@@ -49,43 +50,52 @@ def run_command(command, arguments, cwd, timeout=500):
         arguments (Sequence[object]): Its arguments, converted to str.
         cwd (Path): The folder to run it in.
         timeout (float): Seconds after which it is killed.
+        ranks (int): Processes, with the environment that torchrun would give them.
+            Defaults to 1: a process on its own.
 
     Returns:
-        subprocess.CompletedProcess: With ``returncode``, ``stdout`` and ``stderr``.
+        subprocess.CompletedProcess: With ``returncode``, of the first process that did
+        not return 0, and ``stdout`` and ``stderr`` of all of them.
     """
-    process = start_command(command, arguments, cwd)
-    process.wait(timeout)
+    processes = start_command(command, arguments, cwd, ranks)
+    for process in processes:
+        process.wait(timeout)
+    codes = [process.exitcode for process in processes]
+    stdout, stderr = (
+        ''.join(process.read(name) for process in processes)
+        for name in ('stdout', 'stderr')
+    )
     return subprocess.CompletedProcess(
-        [command, *map(str, arguments)],
-        process.exitcode,
-        process.read('stdout'),
-        process.read('stderr'),
+        [command, *map(str, arguments)], next(filter(None, codes), 0), stdout, stderr
     )
 
 
-def start_command(command, arguments, cwd, environment=None):
-    """Start a command of ``mmgroupmix.apis`` in a forked process.
+def start_command(command, arguments, cwd, ranks=1):
+    """Start a command of ``mmgroupmix.apis`` in forked processes.
 
     Args:
-        command, arguments, cwd: As for :func:`run_command`.
-        environment (dict, optional): Variables to set. Defaults to None.
+        command, arguments, cwd, ranks: As for :func:`run_command`.
 
     Returns:
-        RunningCommand: The process.
+        list[RunningCommand]: The processes, by rank.
     """
-    return RunningCommand(command, [str(one) for one in arguments], cwd, environment)
+    arguments = [str(argument) for argument in arguments]
+    return [
+        RunningCommand(command, arguments, cwd, variables)
+        for variables in _environments(ranks)
+    ]
 
 
 class RunningCommand:
     """A command that is running."""
 
-    def __init__(self, command, arguments, cwd, environment):
+    def __init__(self, command, arguments, cwd, variables):
         self._folder = tempfile.TemporaryDirectory()
         self._outputs = {
             name: Path(self._folder.name) / name for name in ('stdout', 'stderr')
         }
-        arguments = (command, arguments, cwd, list(self._outputs.values()), environment)
-        self._process = _server().Process(target=_run, args=arguments)
+        parts = (command, arguments, cwd, list(self._outputs.values()), variables)
+        self._process = _server().Process(target=_run, args=parts)
         self._process.start()
 
     @property
@@ -114,11 +124,31 @@ class RunningCommand:
         return path.read_text(errors='replace') if path.exists() else ''
 
 
-def _run(command, arguments, cwd, outputs, environment=None):
-    os.environ.update(environment or {})
+def _environments(ranks):
+    """What torchrun sets for each process of a job on this machine."""
+    if ranks == 1:
+        return [{}]
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    return [
+        dict(
+            RANK=str(rank),
+            LOCAL_RANK=str(rank),
+            WORLD_SIZE=str(ranks),
+            MASTER_ADDR='127.0.0.1',
+            MASTER_PORT=str(port),
+            GLOO_SOCKET_IFNAME='lo',
+        )
+        for rank in range(ranks)
+    ]
+
+
+def _run(command, arguments, cwd, outputs, variables=None):
     for descriptor, path in zip((1, 2), outputs):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     os.chdir(cwd)
+    os.environ.update(variables or {})
     # Garbage collections need not visit everything that the server has imported.
     gc.freeze()
     import torch

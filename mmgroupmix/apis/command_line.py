@@ -7,24 +7,20 @@ import textwrap
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TypeVar
 
 from mmengine.config import Config, DictAction
-from mmengine.dist import broadcast_object_list, init_dist, is_distributed
+from mmengine.dist import init_dist, is_distributed
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..checkpoints import trust_checkpoints
 from ..compat import format_once, prepare_distributed
-from ..errors import UserError
+from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .config.output_files import refuse_link
 from .config.read import read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
 from .tasks import Task, infer_task
-
-USER_ERROR_EXIT_CODE = 2
-T = TypeVar('T')
 
 
 def run_command(command: Callable[[], int | None], trust_checkpoint: bool = False) -> int:
@@ -170,31 +166,6 @@ def build_runner(cfg: Config) -> Runner:
 def wrap(text: str) -> str:
     """Wrap text in lines that a terminal does not break within words."""
     return textwrap.fill(text, 96, break_long_words=False, break_on_hyphens=False)
-
-
-def on_main_rank(function: Callable[[], T]) -> T:
-    """Call a function on the main rank; every rank gets its result.
-
-    Args:
-        function (Callable): What to call.
-
-    Returns:
-        Any: Its result, which can be pickled.
-
-    Raises:
-        UserError: That of the function; the other ranks leave with the same exit code,
-            and without a message.
-    """
-    outcome: list = [None, None]
-    if is_main_rank():
-        try:
-            outcome[0] = function()
-        except UserError as error:
-            outcome[1] = error
-    broadcast_object_list(outcome)
-    if outcome[1] is not None:
-        raise outcome[1] if is_main_rank() else SystemExit(USER_ERROR_EXIT_CODE)
-    return outcome[0]
 
 
 def is_main_rank() -> bool:

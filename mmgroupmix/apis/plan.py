@@ -12,9 +12,8 @@ from typing import TextIO
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, barrier, get_world_size, is_distributed
 
-from ..errors import UserError
+from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .command_line import (
-    USER_ERROR_EXIT_CODE,
     build_runner,
     is_main_rank,
     load_config,

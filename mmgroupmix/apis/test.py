@@ -28,6 +28,7 @@ from .command_line import (
 )
 from .config.output_files import prepare_output
 from .config.preflight import check_data, check_sizes
+from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
@@ -58,6 +59,7 @@ def test(args: argparse.Namespace) -> None:
     if not cfg.get('test_dataloader'):
         raise UserError(f'{args.config} has no test_dataloader')
     cfg.load_from, cfg.resume = args.checkpoint, False
+    replicate_model(cfg)
     check_data(cfg, LOADERS)
     if args.tta:
         use_tta(cfg, task, args.show_dir)

@@ -22,11 +22,16 @@ from .command_line import (
     build_runner,
     is_main_rank,
     load_config,
-    on_main_rank,
     run_command,
     wrap,
 )
-from .config.preflight import check_training, lacks_accelerator
+from .config.main_rank import on_main_rank
+from .config.preflight import check_training
+from .config.training_options import (
+    add_training_options,
+    apply_training_options,
+    count_accumulated_steps,
+)
 from .config.tree import type_name
 from .plan import plan_training
 from .resume import prepare_run
@@ -83,6 +88,7 @@ def train(args: argparse.Namespace) -> int | None:
             check_load_from(cfg)
         cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
         runner = build_runner(cfg)
+        count_accumulated_steps(runner)
         runner.register_hook(PreemptionHook(watch))
         report_unreadable_files(runner)
         stack.enter_context(WorkerProtection(runner))
@@ -111,10 +117,7 @@ def configure(cfg: Config, args: argparse.Namespace) -> str | None:
         UserError: If an option does not fit the config.
     """
     resume = set_resume(cfg, args.resume)
-    if args.amp:
-        set_mixed_precision(cfg, args.demo)
-    if args.auto_scale_lr:
-        set_auto_scale_lr(cfg)
+    apply_training_options(cfg, args)
     make_resumable(cfg)
     return resume
 
@@ -167,35 +170,6 @@ def check_load_from(cfg: Config) -> None:
     path = cfg.get('load_from')
     if path and '://' not in path:
         check_file(path, '--resume: ' if cfg.get('resume') else 'load_from: ')
-
-
-def set_mixed_precision(cfg: Config, demo: bool) -> None:
-    """Turn on automatic mixed precision, in place; a demo without a device ignores it."""
-    wrapper = cfg.optim_wrapper
-    kind = type_name(wrapper)
-    if kind == 'AmpOptimWrapper':
-        return
-    if kind not in ('OptimWrapper', ''):
-        raise UserError(
-            f'--amp works with optim_wrapper.type OptimWrapper; the config has {kind}'
-        )
-    if demo and lacks_accelerator():
-        print('--amp: no accelerator here, the demo runs in float32', flush=True)
-        return
-    wrapper.type = 'AmpOptimWrapper'
-    wrapper.setdefault('loss_scale', 'dynamic')
-
-
-def set_auto_scale_lr(cfg: Config) -> None:
-    """Turn on scaling of the learning rate by the batch size, in place."""
-    settings = cfg.get('auto_scale_lr')
-    if not settings or 'base_batch_size' not in settings:
-        raise UserError(
-            '--auto-scale-lr needs the batch size that the learning rate was chosen '
-            'for; the config names none. Add auto_scale_lr = '
-            'dict(base_batch_size=16), with the real number.'
-        )
-    settings.enable = True
 
 
 def _describe_end(end: TrainingInterrupted) -> str:
@@ -259,11 +233,5 @@ def _build_parser() -> argparse.ArgumentParser:
         help='measure a few steps on generated images and print the time, memory, disk '
         'space and data that the run needs, with the processes of this job or so many',
     )
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
-    parser.add_argument(
-        '--auto-scale-lr',
-        action='store_true',
-        help="scale the learning rate to the actual batch size, by the config's "
-        'auto_scale_lr.base_batch_size',
-    )
+    add_training_options(parser)
     return parser

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from ..errors import UserError
-from .config.main_rank import check_on_main_rank
+from .config.main_rank import on_main_rank
 from .dataset_files import check_listed_files, describe_loading_error, iter_datasets
 from .label_maps import find_misfit, find_unsafe_annotation
 
@@ -96,7 +96,7 @@ def report_unreadable_files(runner: Runner) -> None:
                 raise
             raise UserError(reason) from error
         dataset = getattr(loader, 'dataset', None)
-        check_on_main_rank(lambda: check_listed_files(dataset))
+        on_main_rank(lambda: check_listed_files(dataset))
         for leaf in iter_datasets(dataset):
             _wrap_pipeline(leaf)
         return loader

@@ -5,7 +5,9 @@ Each module states its reason and the condition under which it can be removed:
 - ``mmcv_ext``: substitutes mmcv's compiled operators where they are missing.
 - ``checkpoint_loading``: lets torch load mmengine's own checkpoints, and only those.
 - ``toolboxes``: explains how to install a toolbox that is missing or broken.
-- ``distributed``: supports ``launcher='pytorch'`` on machines without an accelerator.
+- ``distributed``: supports torchrun and Slurm on machines without an accelerator.
+- ``sync_batch_norm``: a SyncBN that runs there.
+- ``activation_checkpointing``: keeps the gradients of mmengine's setting of that name.
 - ``config_formatting``: formats the config of a run once instead of at every checkpoint.
 - ``model_names``: adds the names of the model index to those that the toolboxes know.
 

@@ -9,17 +9,19 @@ Part of ``distributed`` and removed with it.
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import MODEL_WRAPPERS
 from torch.nn import Module
+
+from .sync_batch_norm import replace_sync_batch_norms
 
 
 @MODEL_WRAPPERS.register_module()
 class DeviceAwareDistributedDataParallel(MMDistributedDataParallel):
     """mmengine's ``MMDistributedDataParallel``, on a CPU too.
 
-    On a CPU it drops ``device_ids``, which PyTorch does not allow there, and converts
-    SyncBN to BN. Elsewhere it does not differ from its parent.
+    On a CPU it drops ``device_ids``, which PyTorch does not allow there, and replaces
+    SyncBN by one that runs there. Elsewhere it does not differ from its parent.
 
     Args:
         module (Module): The model, on its device.
@@ -33,5 +35,5 @@ class DeviceAwareDistributedDataParallel(MMDistributedDataParallel):
     ) -> None:
         if next(module.parameters()).device.type == 'cpu':
             device_ids = None
-            module = revert_sync_batchnorm(module)
+            module = replace_sync_batch_norms(module)
         super().__init__(module=module, device_ids=device_ids, **kwargs)

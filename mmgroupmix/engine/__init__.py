@@ -1,4 +1,4 @@
-"""Hooks, training loops and optimizer constructors for mmengine's runner."""
+"""Hooks, loops, model and optimizer wrappers for mmengine's runner."""
 
 from .hooks import (
     ClassNumCheckHook,
@@ -7,18 +7,23 @@ from .hooks import (
     InvalidLossHook,
     PreemptionHook,
     RandomStateHook,
+    ShardedCheckpointHook,
 )
 from .loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
-from .optimizers import GroupedOptimWrapperConstructor
+from .model_wrappers import FullyShardedModel
+from .optimizers import BFloat16OptimWrapper, GroupedOptimWrapperConstructor
 
 __all__ = [
+    'BFloat16OptimWrapper',
     'ClassNumCheckHook',
     'CurveHook',
     'DurableCheckpointHook',
+    'FullyShardedModel',
     'GroupedOptimWrapperConstructor',
     'InvalidLossHook',
     'PreemptionHook',
     'RandomStateHook',
     'ResumableEpochBasedTrainLoop',
     'ResumableIterBasedTrainLoop',
+    'ShardedCheckpointHook',
 ]

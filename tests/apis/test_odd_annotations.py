@@ -14,7 +14,7 @@ from mmgroupmix.apis.config import main_rank
 from mmgroupmix.apis.config.annotation_files import check_annotations
 from mmgroupmix.apis.config.coco_annotations import load_coco
 from mmgroupmix.apis.config.coco_entries import CocoUse
-from mmgroupmix.apis.config.main_rank import check_on_main_rank
+from mmgroupmix.apis.config.main_rank import on_main_rank
 from mmgroupmix.apis.config.mask_annotations import find_mask_error
 from mmgroupmix.errors import UserError
 
@@ -210,12 +210,12 @@ def test_one_process_reports_and_the_others_end_with_the_same_status(monkeypatch
         outcome[0] = 2
 
     with pytest.raises(UserError, match='broken'):
-        check_on_main_rank(fail)
+        on_main_rank(fail)
     monkeypatch.setattr(main_rank, 'REPORTING_SECONDS', 0)
     monkeypatch.setattr(main_rank, 'is_main_process', lambda: False)
     monkeypatch.setattr(main_rank, 'broadcast_object_list', receive)
     with pytest.raises(SystemExit) as ended:
-        check_on_main_rank(fail)
+        on_main_rank(fail)
     assert ended.value.code == 2
 
 

@@ -1,5 +1,6 @@
 """torchrun without an accelerator: two processes train one model."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,16 +60,37 @@ def test_two_processes_step_by_their_average_gradient(run_python, tmp_path):
     # Validation gathered the samples of both processes.
     assert (first['seen'], first['total']) == (4, 6)
 
+    # In evaluation, processes may compute sharded parts different numbers of times: 3
+    # ones by 3 x 3 weights of 0.5.
+    for rank, factor in (first, 1.5), (second, 1.5**2):
+        torch.testing.assert_close(rank['sharded']['outputs'], torch.full((1, 3), factor))
+        torch.testing.assert_close(rank['sharded']['gradient'], torch.ones(3, 3))
 
-def test_sync_batch_norm_becomes_batch_norm(run_python, tmp_path):
+
+def test_sync_batch_norm_has_the_statistics_of_all_processes(run_python, tmp_path):
     first, second = train_two_processes(run_python, tmp_path, 'norm')
     assert first['wrapper'] == 'DeviceAwareDistributedDataParallel'
-    assert 'Sync' not in first['norm'] and 'BatchNorm' in first['norm']
     torch.testing.assert_close(first['weight'], second['weight'], rtol=0, atol=0)
+    y = torch.tensor(SAMPLES) @ torch.ones(3, 2)  # the first weights
+    norm = torch.nn.BatchNorm1d(2)
+    norm(y)
+    for rank in first, second:
+        for key in 'running_mean', 'running_var', 'num_batches_tracked':
+            torch.testing.assert_close(rank['norm'][key], norm.state_dict()[key])
+
+    # Three samples in one process and one in the other.
+    parts = [first['unequal'], second['unequal']]
+    x = torch.tensor(SAMPLES, requires_grad=True)
+    norm = torch.nn.BatchNorm1d(3)
+    y = norm(x)
+    (y * x.detach().cos()).sum().backward()
+    for key, expected in dict(y=y.detach(), gradient=x.grad).items():
+        torch.testing.assert_close(torch.cat([part[key] for part in parts]), expected)
+    torch.testing.assert_close(parts[1]['norm'], dict(norm.state_dict()))
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('launcher', ['none', 'slurm', 'mpi'])
+@pytest.mark.parametrize('launcher', ['none', 'mpi'])
 def test_other_launchers_change_nothing(launcher, on_cpu):
     cfg = Config(dict(model={}))
     assert not prepare_distributed(cfg, launcher)
@@ -89,6 +111,36 @@ def test_without_torchrun_the_error_says_how_to_start(on_cpu, monkeypatch):
     monkeypatch.delenv('MASTER_ADDR', raising=False)
     with pytest.raises(RuntimeError, match='MASTER_ADDR.*torchrun --nproc_per_node'):
         prepare_distributed(Config({}), 'pytorch')
+
+
+@pytest.mark.smoke
+def test_without_srun_the_error_says_how_to_start(on_cpu, monkeypatch):
+    monkeypatch.delenv('SLURM_PROCID', raising=False)
+    with pytest.raises(RuntimeError, match='SLURM_PROCID.*tools/slurm_train.sh'):
+        prepare_distributed(Config({}), 'slurm')
+
+
+@pytest.mark.smoke
+def test_slurm_names_the_first_machine_of_the_job(on_cpu, monkeypatch, tmp_path):
+    slurm = dict(SLURM_PROCID='3', SLURM_LOCALID='1', SLURM_NTASKS='4')
+    for name, value in (slurm | dict(SLURM_NODELIST='n[1-2]')).items():
+        monkeypatch.setenv(name, value)
+    # Registered for restoring, since the function sets them.
+    for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'):
+        monkeypatch.setenv(name, '')
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.distributed, 'init_process_group', lambda *_, **__: None)
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(RuntimeError, match='Set MASTER_ADDR'):
+        prepare_distributed(Config({}), 'slurm')
+
+    scontrol = tmp_path / 'scontrol'
+    scontrol.write_text('#!/bin/sh\necho n1\necho n2\n')
+    scontrol.chmod(0o755)
+    assert prepare_distributed(Config({}), 'slurm')
+    found = {name: os.environ[name] for name in ('RANK', 'LOCAL_RANK', 'WORLD_SIZE')}
+    assert found == dict(RANK='3', LOCAL_RANK='1', WORLD_SIZE='4')
+    assert os.environ['MASTER_ADDR'] == 'n1'
 
 
 @pytest.fixture

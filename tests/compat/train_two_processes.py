@@ -15,6 +15,8 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 
 from mmgroupmix.compat import prepare_distributed
+from mmgroupmix.compat.sync_batch_norm import replace_sync_batch_norms
+from mmgroupmix.engine.model_wrappers import FullyShardedModel
 
 
 @DATASETS.register_module()
@@ -60,6 +62,42 @@ def create_loader():
     )
 
 
+class Repeated(torch.nn.Module):
+    """A layer that is applied some number of times, as by a sliding window."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3, bias=False)
+        torch.nn.init.constant_(self.layer.weight, 0.5)
+
+    def forward(self, x, times):
+        for _ in range(times):
+            x = self.layer(x)
+        return x
+
+
+def evaluate_sharded():
+    """A sharded layer, applied once here and twice there, then trained on together."""
+    model = FullyShardedModel(Repeated(), units=['Linear']).eval()
+    with torch.no_grad():
+        outputs = model(torch.ones(1, 3), times=get_rank() + 1)
+    model.train()
+    model(torch.ones(1, 3), times=1).sum().backward()
+    gradient = model.module.layer.weight.grad.full_tensor()
+    return dict(outputs=outputs, gradient=gradient)
+
+
+def normalize_unequal_parts():
+    """SyncBN of three of the samples here and one there; what each process computed."""
+    samples = torch.stack([FourSamples()[i]['x'] for i in range(4)])
+    x = (samples[:3], samples[3:])[get_rank()].clone().requires_grad_()
+    norm = replace_sync_batch_norms(torch.nn.SyncBatchNorm(3))
+    y = norm(x)
+    # Outputs that count differently, or their gradients would cancel out.
+    (y * x.detach().cos()).sum().backward()
+    return dict(y=y.detach(), gradient=x.grad, norm=norm.state_dict())
+
+
 def main(work_dir, norm, lr):
     cfg = Config(
         dict(
@@ -83,7 +121,9 @@ def main(work_dir, norm, lr):
         dict(
             weight=runner.model.module.linear.weight.detach(),
             wrapper=type(runner.model).__name__,
-            norm=type(runner.model.module.norm).__name__,
+            norm=runner.model.module.norm.state_dict(),
+            sharded=evaluate_sharded() if not norm else {},
+            unequal=normalize_unequal_parts() if norm else {},
             world_size=runner.world_size,
             seen=runner.message_hub.get_scalar('val/seen').current(),
             total=runner.message_hub.get_scalar('val/total').current(),

@@ -93,6 +93,9 @@ def help_of(capsys, monkeypatch):
         if name in SCRIPTS:
             main = import_module(SCRIPTS[name].partition(':')[0]).main
         elif name.startswith('tools/'):
+            assert (REPOSITORY / name).is_file(), name
+            # Scripts pass options on to the command that is named last.
+            name = re.sub(r'\w+_(\w+)\.sh$', r'\1.py', name)
             main = partial(runpy.run_path, str(REPOSITORY / name), run_name='__main__')
         else:
             assert not name.startswith('mmgroupmix-'), script

@@ -27,28 +27,9 @@ def config(tmp_path):
 
 
 def start(config, work_dir, *arguments, ranks=1):
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    processes = []
-    for rank in range(ranks):
-        environment, launcher = {}, []
-        if ranks > 1:
-            environment = dict(
-                RANK=rank, LOCAL_RANK=rank, WORLD_SIZE=ranks, MASTER_PORT=port
-            )
-            environment = {name: str(value) for name, value in environment.items()}
-            environment['MASTER_ADDR'] = '127.0.0.1'
-            launcher = ['--launcher', 'pytorch']
-        processes.append(
-            start_command(
-                'train',
-                [config, '--work-dir', work_dir, '--resume', *launcher, *arguments],
-                config.parent,
-                environment,
-            )
-        )
-    return processes
+    launcher = ['--launcher', 'pytorch'] if ranks > 1 else []
+    options = ['--work-dir', work_dir, '--resume', *launcher, *arguments]
+    return start_command('train', [config, *options], config.parent, ranks)
 
 
 def wait_for(process, pattern):

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from .coco_annotations import check_coco, load_coco
 from .coco_entries import CocoUse
-from .main_rank import check_on_main_rank
+from .main_rank import on_main_rank
 from .tree import as_list, get_scope, leaf_datasets, type_name, walk
 
 
@@ -23,7 +23,7 @@ def check_annotations(cfg: Config, loaders: Sequence[str]) -> None:
     Raises:
         UserError: For the first entry that is broken, with its file and the reason.
     """
-    check_on_main_rank(lambda: _check_coco_files(cfg, loaders))
+    on_main_rank(lambda: _check_coco_files(cfg, loaders))
 
 
 def _check_coco_files(cfg: Config, loaders: Sequence[str]) -> None:

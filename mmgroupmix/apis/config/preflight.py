@@ -69,9 +69,10 @@ def check_mixed_precision(cfg: Config) -> None:
     """
     if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
         raise UserError(
-            'mixed precision (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU or MUSA '
-            'device, and mmengine finds none here. Run without it: --cfg-options '
-            'optim_wrapper.type=OptimWrapper, or --demo, which falls back to float32.'
+            'mixed precision in float16 (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU '
+            'or MUSA device, and mmengine finds none here. Train in bfloat16, by --amp '
+            'bfloat16; or without it: --cfg-options optim_wrapper.type=OptimWrapper, or '
+            '--demo, which falls back to float32.'
         )
 
 

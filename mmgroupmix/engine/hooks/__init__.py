@@ -6,6 +6,7 @@ from .durable_checkpoint_hook import DurableCheckpointHook
 from .invalid_loss_hook import InvalidLossHook
 from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
+from .sharded_checkpoint_hook import ShardedCheckpointHook
 
 __all__ = [
     'ClassNumCheckHook',
@@ -14,4 +15,5 @@ __all__ = [
     'InvalidLossHook',
     'PreemptionHook',
     'RandomStateHook',
+    'ShardedCheckpointHook',
 ]
