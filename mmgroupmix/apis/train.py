@@ -119,6 +119,8 @@ def configure(cfg: Config, args: argparse.Namespace) -> str | None:
     resume = set_resume(cfg, args.resume)
     apply_training_options(cfg, args)
     make_resumable(cfg)
+    if args.safetensors:
+        set_safetensors(cfg)
     return resume
 
 
@@ -136,6 +138,20 @@ def make_resumable(cfg: Config) -> None:
     for part in (cfg.default_hooks['checkpoint'], cfg.train_cfg):
         if type_name(part) in REPLACED:
             part['type'] = f'mmgroupmix.{REPLACED[type_name(part)]}'
+
+
+def set_safetensors(cfg: Config) -> None:
+    """Let the run write its weights as .safetensors files too, in place.
+
+    Raises:
+        UserError: If the config has a checkpoint hook of its own.
+    """
+    hook = cfg.default_hooks['checkpoint']
+    if type_name(hook) != 'DurableCheckpointHook':
+        raise UserError(
+            f'--safetensors works with CheckpointHook; default_hooks.checkpoint is {hook}'
+        )
+    hook['safetensors'] = True
 
 
 def set_resume(cfg: Config, resume: str | None) -> str | None:
@@ -232,6 +248,12 @@ def _build_parser() -> argparse.ArgumentParser:
         metavar='PROCESSES',
         help='measure a few steps on generated images and print the time, memory, disk '
         'space and data that the run needs, with the processes of this job or so many',
+    )
+    parser.add_argument(
+        '--safetensors',
+        action='store_true',
+        help='at the end, write the weights of the last and the best checkpoint as '
+        '.safetensors files too, which are data and nothing else',
     )
     add_training_options(parser)
     return parser

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mmgroupmix.checkpoints.atomic_files import remove_temporary_files, write_atomically
+from mmgroupmix.checkpoints.reading import load_file
 from mmgroupmix.engine.resuming import find_damage, find_resumable, remove_torn
 from mmgroupmix.errors import UserError
 
@@ -222,3 +223,19 @@ def test_a_runner_of_a_toolbox_resumes_the_newest_whole_checkpoint(copied, monke
     with pytest.raises(Killed):
         runner.train()
     assert started == ['iter_6.pth']
+
+
+@pytest.mark.smoke
+def test_weights_are_written_as_safetensors_too(tmp_path):
+    cfg = tiny_config(tmp_path, length=4)
+    cfg.default_hooks.checkpoint.update(
+        type='mmgroupmix.DurableCheckpointHook', safetensors=True
+    )
+    build_tiny_runner(cfg).train()
+    (best,) = tmp_path.glob('best_*.pth')
+    for path in (tmp_path / 'iter_4.pth', best):
+        expected = torch.load(path, weights_only=False)['state_dict']
+        written = load_file(path.with_suffix('.safetensors'))
+        assert written['state_dict'].keys() == expected.keys()
+        for name, tensor in expected.items():
+            assert torch.equal(written['state_dict'][name], tensor)

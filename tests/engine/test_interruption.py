@@ -123,3 +123,11 @@ def test_a_second_signal_ends_the_process_at_once():
     assert process.poll() is None
     process.send_signal(signal.SIGUSR1)
     assert process.wait(30) == -signal.SIGUSR1
+
+
+@pytest.mark.smoke
+def test_a_step_whose_gradients_are_accumulated_is_not_the_last_one(tmp_path):
+    cfg = tiny_config(tmp_path, length=9, interval=3)
+    cfg.optim_wrapper.accumulative_counts = 3
+    end = interrupt(cfg, signal.SIGTERM, 'before_train_iter', 4)
+    assert end.checkpoint == str(tmp_path / 'iter_6.pth')

@@ -6,9 +6,10 @@ from ...errors import UserError
 
 
 def find_checkpoints(work_dir: str | Path) -> list[Path]:
-    """The checkpoints that a run left, and its note of the last one."""
-    note = Path(work_dir) / 'last_checkpoint'
-    return sorted(Path(work_dir).glob('*.pth')) + ([note] if note.exists() else [])
+    """The checkpoints and weights that a run left, and its note of the last one."""
+    folder, note = Path(work_dir), Path(work_dir) / 'last_checkpoint'
+    files = [*folder.glob('*.pth'), *folder.glob('*.safetensors')]
+    return sorted(files) + ([note] if note.exists() else [])
 
 
 def prepare_work_dir(work_dir: str | Path, resume: str | None, overwrite: bool) -> None:

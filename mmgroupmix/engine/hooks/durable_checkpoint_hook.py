@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 
 from ...checkpoints.atomic_files import write_atomically
 from ...checkpoints.finite_weights import find_nonfinite
+from ...checkpoints.safetensors_files import convert_to_safetensors
 from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
@@ -40,10 +41,18 @@ class DurableCheckpointHook(CheckpointHook):
     Args:
         *args: As for ``CheckpointHook``.
         backend_args (dict, optional): Where to save. Defaults to None: local files.
+        safetensors (bool): Whether to write the weights of the last and the best
+            checkpoint as .safetensors files, too, at the end. Defaults to False.
         **kwargs: As for ``CheckpointHook``.
     """
 
-    def __init__(self, *args: Any, backend_args: dict | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        backend_args: dict | None = None,
+        safetensors: bool = False,
+        **kwargs: Any,
+    ):
         super().__init__(*args, backend_args=backend_args, **kwargs)
         self.file_backend: Any
         self.last_ckpt: str | None
@@ -51,6 +60,7 @@ class DurableCheckpointHook(CheckpointHook):
         is_local = '://' not in str(self.out_dir or '')
         if backend_args is None and self.file_client_args is None and is_local:
             self.backend_args = dict(backend=ATOMIC_BACKEND)
+        self.safetensors = safetensors
         self._collected: dict = {}
         self._saved_iteration = -1
 
@@ -135,6 +145,12 @@ class DurableCheckpointHook(CheckpointHook):
         super().after_val_epoch(runner, metrics)
         if is_main_process():
             self._note(runner, LAST_VALIDATION, str(runner.iter))
+
+    def after_train(self, runner: Runner) -> None:
+        super().after_train(runner)
+        if self.safetensors and is_main_process():
+            for path in filter(None, {self.last_ckpt, *self._best_paths()}):
+                runner.logger.info(f'weights written to {convert_to_safetensors(path)}')
 
     def save_now(self, runner: Runner, epoch: int, iteration: int) -> str | None:
         """Save a complete checkpoint between two regular ones; call it on all ranks.

@@ -64,7 +64,9 @@ class PreemptionHook(Hook):
 
     def after_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         received = self._agree()
-        if received:
+        # Between two updates, the gradients added up so far would be lost.
+        accumulated = getattr(runner.optim_wrapper, '_accumulative_counts', 1)
+        if received and (runner.iter + 1) % accumulated == 0:
             self._stop(runner, received, runner.epoch, runner.iter + 1)
 
     def after_val_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
