@@ -11,7 +11,9 @@ from typing import TextIO
 
 from mmengine.config import Config
 from mmengine.dist import all_gather_object, barrier, get_world_size, is_distributed
+from mmengine.runner import Runner
 
+from ..engine.lock import check_not_in_use
 from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .command_line import (
     build_runner,
@@ -20,6 +22,7 @@ from .command_line import (
     wrap,
 )
 from .config.preflight import check_mixed_precision, check_sizes, check_training
+from .config.training_options import count_accumulated_steps
 from .config.work_dir import find_checkpoints, prepare_work_dir
 from .planning.attempts import measure_with_retries
 from .planning.data_table import LoaderData, inspect_data
@@ -90,6 +93,8 @@ def make_plan(
     resume = _collect(problems, lambda: configure(cfg, args))
     _collect(problems, lambda: check_mixed_precision(cfg))
     _collect(problems, lambda: check_sizes(cfg, LOADERS))
+    if is_main_rank():
+        _collect(problems, lambda: check_not_in_use(cfg.work_dir))
     if not args.overwrite:
         _collect(problems, lambda: prepare_work_dir(cfg.work_dir, resume, False))
     measured_with = get_world_size()
@@ -131,13 +136,19 @@ def make_plan(
         redirect_stdout(io.StringIO()),
     ):
         plan.figures, plan.sides, found = measure_with_retries(
-            cfg, task, build_runner, Path(folder), report
+            cfg, task, _build_runner, Path(folder), report
         )
     plan.problems = problems + found
     plan.problems += plan.find_storage_problems()
     if is_distributed():
         plan.problems = _merge(plan.problems)
     return plan
+
+
+def _build_runner(cfg: Config) -> Runner:
+    runner = build_runner(cfg)
+    count_accumulated_steps(runner)
+    return runner
 
 
 def _collect(problems: list[str], check: Callable[[], str | None]) -> str | None:

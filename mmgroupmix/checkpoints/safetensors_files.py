@@ -108,30 +108,6 @@ def write_safetensors(
         save_file(tensors, temporary, metadata)
 
 
-def convert_to_safetensors(path: str | Path) -> Path:
-    """Write the weights of a checkpoint of mmengine beside it, as a safetensors file.
-
-    Args:
-        path (str | Path): The checkpoint, which the caller has written itself.
-
-    Returns:
-        Path: The safetensors file.
-
-    Raises:
-        CheckpointError: If the checkpoint holds something else than tensors.
-        OSError: If the file cannot be written.
-    """
-    content = torch.load(path, map_location='cpu', weights_only=True)
-    target = Path(path).with_suffix('.safetensors')
-    meta = content['meta']
-    described = {key: meta[key] for key in ('epoch', 'iter', 'seed') if key in meta}
-    dataset_meta = meta.get('dataset_meta') or {}
-    write_safetensors(
-        target, content['state_dict'], dict(described, dataset_meta=dataset_meta)
-    )
-    return target
-
-
 def _as_json(value: Any) -> Any:
     """Convert arrays and numbers of numpy; anything else becomes text."""
     return value.tolist() if hasattr(value, 'tolist') else str(value)

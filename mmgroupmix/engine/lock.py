@@ -131,3 +131,17 @@ class WorkDirLock:
             f'{self.path.parent} is in use by a training that is still running ({who}). '
             'Wait for its end or stop it, or give another --work-dir.'
         )
+
+
+def check_not_in_use(work_dir: str | Path) -> None:
+    """Check that no run that is alive holds a work directory.
+
+    Args:
+        work_dir (str | Path): The directory, which may not exist.
+
+    Raises:
+        UserError: If one does.
+    """
+    if (Path(work_dir) / LOCK_FILE).exists():
+        with WorkDirLock(work_dir):
+            pass

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from mmgroupmix.engine import lock
-from mmgroupmix.engine.lock import LOCK_FILE, WorkDirLock
+from mmgroupmix.engine.lock import LOCK_FILE, WorkDirLock, check_not_in_use
 from mmgroupmix.errors import UserError
 
 HOLD = (
@@ -39,6 +39,14 @@ def test_a_run_that_is_alive_is_named(tmp_path, holder):
     with pytest.raises(UserError, match=name), WorkDirLock(tmp_path):
         pass
     assert (tmp_path / LOCK_FILE).exists()
+
+
+@pytest.mark.smoke
+def test_a_plan_finds_a_run_that_is_alive_and_creates_nothing(tmp_path, holder):
+    with pytest.raises(UserError, match=f'process {holder.pid}'):
+        check_not_in_use(tmp_path)
+    check_not_in_use(tmp_path / 'absent')
+    assert not (tmp_path / 'absent').exists()
 
 
 @pytest.mark.smoke

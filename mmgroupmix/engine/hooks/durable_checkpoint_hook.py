@@ -12,8 +12,8 @@ from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ...checkpoints.atomic_files import write_atomically
+from ...checkpoints.export import convert_to_safetensors
 from ...checkpoints.finite_weights import find_nonfinite
-from ...checkpoints.safetensors_files import convert_to_safetensors
 from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
