@@ -1,6 +1,7 @@
 """Fixtures and settings of the whole suite."""
 
 import os
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -37,13 +38,30 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason='needs a CUDA device'))
 
 
+@contextmanager
+def restored_default_scopes():
+    before = dict(DefaultScope._instance_dict)
+    try:
+        yield
+    finally:
+        DefaultScope._instance_dict.clear()
+        DefaultScope._instance_dict.update(before)
+
+
 @pytest.fixture(autouse=True)
 def restore_default_scopes():
     """A runner in a test sets the scope in which the following tests would look up."""
-    before = dict(DefaultScope._instance_dict)
-    yield
-    DefaultScope._instance_dict.clear()
-    DefaultScope._instance_dict.update(before)
+    with restored_default_scopes():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef):
+    """The same for a runner in a fixture that several tests share."""
+    if fixturedef.scope == 'function':
+        return (yield)
+    with restored_default_scopes():
+        return (yield)
 
 
 @pytest.fixture(scope='session')

@@ -114,7 +114,7 @@ def find_newest(
             return str(path), read_meta(str(path))
         except CheckpointError as error:
             skipped.append(str(error))
-            report(f'skipped {error}')
+            report(f'skipped a checkpoint: {error}')
     if skipped:
         raise UserError(
             f'none of the {len(skipped)} checkpoints in {work_dir} can be resumed:\n  '

@@ -22,7 +22,11 @@ test_evaluator = dict(type='Accuracy')
 """
 
 
-CHECKPOINT = dict(state_dict={}, message_hub={}, meta=dict(iter=5, epoch=0, seed=7))
+CHECKPOINT = dict(
+    state_dict={},
+    message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}),
+    meta=dict(iter=5, epoch=0, seed=7),
+)
 
 
 class Stopped(Exception):
@@ -276,8 +280,9 @@ def test_the_newest_whole_checkpoint_is_resumed_and_others_are_named(
     assert config_of(train, '--work-dir', 'run', '--resume').load_from == 'run/iter_5.pth'
     output = capsys.readouterr().out
     assert 'removed run/iter_11.pth' in output
-    assert 'skipped run/iter_10.pth: it is not the checkpoint of a training' in output
-    assert 'skipped run/iter_9.pth: the checksum of its record' in output
+    assert 'skipped a checkpoint: Cannot resume from run/iter_10.pth' in output
+    assert 'skipped a checkpoint: Cannot read run/iter_9.pth' in output
+    assert 'CRC-32' in output
     for name in ('iter_4.pth', 'iter_5.pth'):
         (run / name).write_bytes(damaged)
     assert train.main(['config.py', '--work-dir', 'run', '--resume']) == 2

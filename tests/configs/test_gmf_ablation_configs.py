@@ -49,9 +49,9 @@ def describe_branch(branch):
         return 'identity', None
     if hasattr(aggregator, 'depthwise'):
         return 'conv', aggregator.depthwise.kernel_size[0]
-    if aggregator.pool.__name__ == 'avg_pool2d':
-        return 'avg_pool', aggregator.kernel_size
-    return {1: 'max_pool', -1: 'min_pool'}[aggregator.sign], aggregator.kernel_size
+    if isinstance(aggregator.pool, nn.AvgPool2d):
+        return 'avg_pool', aggregator.pool.kernel_size
+    return {1: 'max_pool', -1: 'min_pool'}[aggregator.sign], aggregator.pool.kernel_size
 
 
 @pytest.mark.smoke

@@ -21,6 +21,14 @@ from .tiny_training import (
 )
 
 
+@pytest.fixture(autouse=True)
+def no_ignored_hangup():
+    """The suite may run under ``nohup``, which ignores SIGHUP."""
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, previous)
+
+
 class SignalHook(Hook):
     """Sends this process a signal at a moment of the training."""
 
