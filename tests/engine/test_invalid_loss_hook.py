@@ -47,7 +47,7 @@ def test_the_first_iteration_and_its_files_are_named(tmp_path, value, first):
     with pytest.raises(UserError) as raised:
         runner.train()
     message = str(raised.value)
-    assert f'since iteration {first}, 3 times' in message
+    assert f'since iteration {first}, ' in message
     assert f'Files of its batch: {", ".join(batches[first - 1])}.' in message
     # Looked at every third iteration.
     assert len(batches) <= first + 4
@@ -60,12 +60,12 @@ def test_fewer_invalid_losses_in_a_row_do_not_stop_the_training(tmp_path):
 
 
 @pytest.mark.smoke
-def test_a_bad_image_ends_the_run_with_its_last_good_checkpoint_kept(tmp_path):
+def test_bad_images_are_named_when_a_checkpoint_is_due_first(tmp_path):
     cfg = tiny_config(tmp_path, length=40)
     cfg.train_dataloader.dataset = dict(type='TinyDataset', bad=range(22))
-    cfg.default_hooks.checkpoint.interval = 40
-    with pytest.raises(UserError, match=r'since iteration 1, 3 times in a row.*images/'):
-        spoiled_runner(cfg, []).train()
+    message = r'layers.* since iteration 1, 2 times in a row. Files of its batch: images/'
+    with pytest.raises(UserError, match=message):
+        spoiled_runner(cfg, [], max_invalid=10).train()
     assert find_resumable(tmp_path) == []
 
 

@@ -6,20 +6,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.dist import all_gather_object, all_reduce, get_world_size, is_main_process
+from mmengine.dist import all_gather_object, get_world_size, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
 from ...checkpoints.atomic_files import write_atomically
 from ...checkpoints.export import convert_to_safetensors
-from ...checkpoints.finite_weights import find_nonfinite
-from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
 from ..loops import ResumableLoop
 from ..random_states import get_random_states
 from ..resuming import find_newest
+from .finite_training import check_finite
 
 #: The last checkpoint, and the iteration after which the last validation ended.
 LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
@@ -262,29 +260,3 @@ class _PostponedRemovals:
 
     def remove(self, path: str) -> None:
         self.paths.append(path)
-
-
-def check_finite(runner: Runner, iteration: int, last_checkpoint: str | None) -> None:
-    """Check that the weights are numbers; call it on all ranks.
-
-    Args:
-        runner (Runner): The runner.
-        iteration (int): For the message.
-        last_checkpoint (str, optional): The checkpoint before, for the message.
-
-    Raises:
-        UserError: If a parameter or a buffer of any rank is NaN, or a parameter is
-            infinite.
-    """
-    broken = find_nonfinite(runner.model.named_parameters())
-    broken += find_nonfinite(runner.model.named_buffers(), allow_infinite=True)
-    count = torch.tensor(float(len(broken)))
-    all_reduce(count)
-    if not count:
-        return
-    names = ', '.join(broken[:3]) or 'on another rank'
-    raise UserError(
-        f'the weights are NaN or infinite after iteration {iteration} ({names}). They '
-        f'were not saved; the last good checkpoint is {last_checkpoint or "none"}. '
-        'Lower the learning rate, clip gradients or check the data, and resume from it.'
-    )

@@ -59,23 +59,35 @@ class InvalidLossHook(Hook):
             self._look(runner)
 
     def _look(self, runner: Runner) -> None:
-        finite = torch.stack([entry[1] for entry in self._recent]).tolist()
-        row = 0
-        for position, one in enumerate(finite):
-            row = 0 if one else row + 1
-            if row >= self.max_invalid:
-                iteration, _, files = self._recent[position - row + 1]
-                raise UserError(self._describe(runner, iteration, files))
+        length = self._length_of_row()
+        if length >= self.max_invalid:
+            last = runner.message_hub.runtime_info.get('last_ckpt')
+            raise UserError(
+                f'{self.describe_row()}. The last checkpoint before is {last or "none"}. '
+                'Check these files and their labels, lower the learning rate or clip '
+                'gradients, and resume from it.'
+            )
 
-    def _describe(self, runner: Runner, iteration: int, files: list[str]) -> str:
+    def _length_of_row(self) -> int:
+        """How many of the latest losses, in a row, are not finite."""
+        if not self._recent:
+            return 0
+        finite = torch.stack([entry[1] for entry in self._recent]).tolist()
+        return next(
+            (length for length, one in enumerate(reversed(finite)) if one), len(finite)
+        )
+
+    def describe_row(self) -> str:
+        """Since when the loss is not finite, and with which files; '' if it is."""
+        length = self._length_of_row()
+        if not length:
+            return ''
+        iteration, _, files = self._recent[-length]
         more = f' and {len(files) - MAX_NAMES} more' if len(files) > MAX_NAMES else ''
         names = ', '.join(files[:MAX_NAMES]) or 'unknown (the batch names no files)'
-        last = runner.message_hub.runtime_info.get('last_ckpt')
         return (
-            f'the loss is NaN or infinite since iteration {iteration}, '
-            f'{self.max_invalid} times in a row. Files of its batch: {names}{more}. '
-            f'The last checkpoint before is {last or "none"}. Check these files and '
-            'their labels, lower the learning rate or clip gradients, and resume from it.'
+            f'the loss is NaN or infinite since iteration {iteration}, {length} times in '
+            f'a row. Files of its batch: {names}{more}'
         )
 
 
