@@ -25,7 +25,7 @@ from .downloads import download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
 from .reading import load_file
-from .resuming import check_resumable
+from .resuming import check_resumable, restrict_paths
 from .trust import is_trusting
 
 _is_resuming: ContextVar[bool] = ContextVar('_is_resuming', default=False)
@@ -96,6 +96,7 @@ def prepare_content(content: Any, origin: str) -> Any:
         content['meta'].pop('config', None)
     if _is_resuming.get():
         check_resumable(content, origin)
+        restrict_paths(content, os.path.dirname(origin))
     drop_inert(content)
     return content
 

@@ -1,5 +1,7 @@
-"""Whether a training can go on from the content of a checkpoint."""
+"""Whether and how a training can go on from the content of a checkpoint."""
 
+import os
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +12,9 @@ from .inert_objects import find_inert
 _ADVICE = (
     'Start a new training from its weights: load_from in the config instead of --resume.'
 )
+
+_BEST = re.compile(r'best_[^/\\]+\.pth')
+_REGULAR = re.compile(r'(iter|epoch)_\d+(_iter_\d+)?\.pth')
 
 
 def check_resumable(content: Any, origin: str) -> None:
@@ -44,6 +49,28 @@ def check_resumable(content: Any, origin: str) -> None:
             f'Cannot resume from {origin}: it does not hold the state of a training '
             f'(meta with epoch and iter, message_hub). {_ADVICE}'
         )
+
+
+def restrict_paths(content: Any, folder: str) -> None:
+    """Restrict, in place, the files that the message hub of a checkpoint names.
+
+    A training that goes on removes the best checkpoint of before, and those that it keeps
+    no longer. A file from a stranger could have it remove any file or folder by that.
+
+    Args:
+        content (Any): The content of a checkpoint that can be resumed.
+        folder (str): The folder of the checkpoint, the only one whose files may be named.
+    """
+    info = content['message_hub']['runtime_info']
+    for key in [k for k in info if str(k).startswith('best_ckpt')]:
+        name = os.path.basename(info[key]) if isinstance(info[key], str) else ''
+        info[key] = os.path.join(folder, name) if _BEST.fullmatch(name) else None
+    if not _REGULAR.fullmatch(str(info.get('interim_ckpt'))):
+        info.pop('interim_ckpt', None)
+    ids = info.get('keep_ckpt_ids')
+    if ids is not None:
+        is_list = isinstance(ids, (list, tuple))
+        info['keep_ckpt_ids'] = [i for i in ids if type(i) is int] if is_list else []
 
 
 def _get_mapping(content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
