@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch.nn import Module
+
 from ..errors import CheckpointError
 from .file_checks import printable
 from .inert_objects import find_inert
@@ -49,6 +51,33 @@ def check_resumable(content: Any, origin: str) -> None:
             f'Cannot resume from {origin}: it does not hold the state of a training '
             f'(meta with epoch and iter, message_hub). {_ADVICE}'
         )
+
+
+def check_shapes(content: Any, model: Module, origin: str) -> None:
+    """Check that the weights of a checkpoint have the shapes of those of a model.
+
+    mmengine leaves out those that differ, and loads the state of the optimizer for them,
+    which makes its fused kernels write beyond the end of a tensor.
+
+    Args:
+        content (Any): The content of a checkpoint that is resumed.
+        model (Module): The model, possibly wrapped.
+        origin (str): The file, for the message.
+
+    Raises:
+        CheckpointError: If a shape differs.
+    """
+    weights = _get_mapping(content, 'state_dict')
+    saved = {name.removeprefix('module.'): value for name, value in weights.items()}
+    for name, parameter in model.named_parameters():
+        name = name.removeprefix('module.')
+        shape = getattr(saved.get(name), 'shape', parameter.shape)
+        if shape != parameter.shape:
+            raise CheckpointError(
+                f'Cannot resume from {origin}: {name} has the shape {tuple(shape)} there '
+                f'and {tuple(parameter.shape)} in the model. Resume with the config of '
+                f'that run. {_ADVICE}'
+            )
 
 
 def restrict_paths(content: Any, folder: str) -> None:

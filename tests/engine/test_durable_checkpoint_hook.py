@@ -192,6 +192,18 @@ def test_a_checkpoint_cannot_have_other_files_removed(copied, tmp_path, key, val
 
 
 @pytest.mark.smoke
+def test_weights_of_another_shape_are_not_resumed(copied, tmp_path):
+    content = load_last(copied)
+    content['state_dict']['layers.3.weight'] = torch.ones(5, 8)
+    torch.save(content, tmp_path / 'wider.pth')
+    runner = build_tiny_runner(
+        tiny_config(copied, length=12), str(tmp_path / 'wider.pth')
+    )
+    with pytest.raises(UserError, match=r'layers\.3\.weight .*\(5, 8\).*\(1, 8\)'):
+        runner.train()
+
+
+@pytest.mark.smoke
 def test_every_flipped_byte_of_a_record_is_found(copied):
     path = copied / 'iter_8.pth'
     content = path.read_bytes()
