@@ -1,10 +1,9 @@
 """Reading takes the right tensors from a file and runs none of its code."""
 
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-
-from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
