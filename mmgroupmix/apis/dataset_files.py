@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..checkpoints.file_checks import printable
 from ..errors import UserError
 
 #: Functions of the toolboxes' datasets that read annotation files.
@@ -89,7 +90,7 @@ def _list_files(folder: str) -> set[str]:
             return {
                 entry.name for entry in entries if entry.is_file(follow_symlinks=False)
             }
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte or half a character
         return set()
 
 
@@ -101,7 +102,7 @@ def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> s
     if num_more:
         more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.'
     return (
-        f'{path}{source}: {state}.{more} Add the files, remove their entries (a blank '
+        f'{printable(path, 300)}{source}: {state}.{more} Add the files, remove their entries (a blank '
         "line is an entry too), or correct data_prefix and suffixes in the dataset's "
         'config.'
     )
