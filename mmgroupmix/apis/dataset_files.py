@@ -102,9 +102,9 @@ def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> s
     if num_more:
         more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.'
     return (
-        f'{printable(path, 300)}{source}: {state}.{more} Add the files, remove their entries (a blank '
-        "line is an entry too), or correct data_prefix and suffixes in the dataset's "
-        'config.'
+        f'{printable(path, 300)}{source}: {state}.{more} Add the files, remove their '
+        'entries (a blank line is an entry too), or correct data_prefix and suffixes in '
+        "the dataset's config."
     )
 
 
