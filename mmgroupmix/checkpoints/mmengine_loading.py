@@ -25,7 +25,7 @@ from .downloads import download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
 from .reading import load_file
-from .resuming import check_resumable, check_shapes, restrict_paths
+from .resuming import ADVICE, check_resumable, check_shapes, restrict_paths
 from .trust import is_trusting
 
 #: The runner that resumes a training.
@@ -99,7 +99,7 @@ def prepare_content(content: Any, origin: str) -> Any:
     if runner is not None:
         check_resumable(content, origin)
         if isinstance(getattr(runner, 'model', None), torch.nn.Module):
-            check_shapes(content, runner.model, origin)
+            check_shapes(content, runner.model, f'Cannot resume from {origin}', ADVICE)
         restrict_paths(content, os.path.dirname(origin))
     drop_inert(content)
     return content

@@ -11,7 +11,8 @@ from ..errors import CheckpointError
 from .file_checks import printable
 from .inert_objects import find_inert
 
-_ADVICE = (
+#: What to do with weights from which no training can go on.
+ADVICE = (
     'Start a new training from its weights: load_from in the config instead of --resume.'
 )
 
@@ -35,7 +36,7 @@ def check_resumable(content: Any, origin: str) -> None:
         name = printable(f'{kind.__module__}.{kind.__name__}')
         raise CheckpointError(
             f'Cannot resume from {origin}: {printable(place)} is an object of {name}, '
-            f'which is not loaded from files. {_ADVICE} If you know where the file comes '
+            f'which is not loaded from files. {ADVICE} If you know where the file comes '
             'from, add --trust-checkpoint.'
         )
     content = content if isinstance(content, Mapping) else {}
@@ -49,20 +50,21 @@ def check_resumable(content: Any, origin: str) -> None:
     ):
         raise CheckpointError(
             f'Cannot resume from {origin}: it does not hold the state of a training '
-            f'(meta with epoch and iter, message_hub). {_ADVICE}'
+            f'(meta with epoch and iter, message_hub). {ADVICE}'
         )
 
 
-def check_shapes(content: Any, model: Module, origin: str) -> None:
+def check_shapes(content: Any, model: Module, subject: str, advice: str = '') -> None:
     """Check that the weights of a checkpoint have the shapes of those of a model.
 
     mmengine leaves out those that differ, and loads the state of the optimizer for them,
     which makes its fused kernels write beyond the end of a tensor.
 
     Args:
-        content (Any): The content of a checkpoint that is resumed.
+        content (Any): The content of a checkpoint.
         model (Module): The model, possibly wrapped.
-        origin (str): The file, for the message.
+        subject (str): What cannot be done with which file, for the message.
+        advice (str): The end of the message. Defaults to ''.
 
     Raises:
         CheckpointError: If a shape differs.
@@ -74,9 +76,9 @@ def check_shapes(content: Any, model: Module, origin: str) -> None:
         shape = getattr(saved.get(name), 'shape', parameter.shape)
         if shape != parameter.shape:
             raise CheckpointError(
-                f'Cannot resume from {origin}: {name} has the shape {tuple(shape)} there '
-                f'and {tuple(parameter.shape)} in the model. Resume with the config of '
-                f'that run. {_ADVICE}'
+                f'{subject}: {name} has the shape {tuple(shape)} there and '
+                f'{tuple(parameter.shape)} in the model. Give the config that it was '
+                f'trained with; there is one in its work directory. {advice}'.rstrip()
             )
 
 
