@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..checkpoints.file_checks import printable
 from ..errors import UserError
 
 #: Functions of the toolboxes' datasets that read annotation files.
@@ -96,13 +95,14 @@ def _list_files(folder: str) -> set[str]:
 
 def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> str:
     index, path = missing[0]
+    shown = repr(path)[1:-1]  # control characters as escapes
     state = 'is a folder' if os.path.isdir(path) else 'does not exist'
     source = f', which {ann_file} lists (sample {index})' if ann_file else ''
     num_more, more = len(missing) - 1, ''
     if num_more:
         more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.'
     return (
-        f'{printable(path, 300)}{source}: {state}.{more} Add the files, remove their '
+        f'{shown}{source}: {state}.{more} Add the files, remove their '
         'entries (a blank line is an entry too), or correct data_prefix and suffixes in '
         "the dataset's config."
     )
