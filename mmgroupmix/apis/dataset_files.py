@@ -89,21 +89,22 @@ def _list_files(folder: str) -> set[str]:
             return {
                 entry.name for entry in entries if entry.is_file(follow_symlinks=False)
             }
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte or half a character
         return set()
 
 
 def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> str:
     index, path = missing[0]
+    shown = repr(path)[1:-1]  # control characters as escapes
     state = 'is a folder' if os.path.isdir(path) else 'does not exist'
     source = f', which {ann_file} lists (sample {index})' if ann_file else ''
     num_more, more = len(missing) - 1, ''
     if num_more:
         more = f' {num_more} more {"is" if num_more == 1 else "are"} missing.'
     return (
-        f'{path}{source}: {state}.{more} Add the files, remove their entries (a blank '
-        "line is an entry too), or correct data_prefix and suffixes in the dataset's "
-        'config.'
+        f'{shown}{source}: {state}.{more} Add the files, remove their '
+        'entries (a blank line is an entry too), or correct data_prefix and suffixes in '
+        "the dataset's config."
     )
 
 

@@ -112,6 +112,9 @@ def _list_constructors() -> dict[tuple[str, str], Constructor]:
         ),
         ('torch', 'Size'): Constructor(inert_tensors.build_size),
         ('torch', 'device'): Constructor(lambda reader, args: torch.device(*args)),
+        ('torch._tensor', '_rebuild_from_type_v2'): Constructor(
+            inert_tensors.rebuild_with_state
+        ),
         ('numpy', 'dtype'): Constructor(_build_dtype),
         ('numpy', 'ndarray'): Constructor(_refuse_call),
     }
@@ -121,6 +124,7 @@ def _list_constructors() -> dict[tuple[str, str], Constructor]:
         '_rebuild_tensor_v3': inert_tensors.rebuild_tensor_v3,
         '_rebuild_meta_tensor_no_storage': inert_tensors.rebuild_meta_tensor,
         '_rebuild_parameter': inert_tensors.rebuild_parameter,
+        '_rebuild_parameter_with_state': inert_tensors.rebuild_parameter_with_state,
     }.items():
         constructors['torch._utils', name] = Constructor(rebuild)
     for package in ('numpy.core', 'numpy._core'):

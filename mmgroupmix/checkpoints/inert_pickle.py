@@ -55,6 +55,10 @@ INERT_CALLS = {
         ('datetime', name)
         for name in ('date', 'datetime', 'time', 'timedelta', 'timezone')
     ),
+    ('types', 'SimpleNamespace'),
+    ('decimal', 'Decimal'),
+    ('fractions', 'Fraction'),
+    ('re', '_compile'),
     ('builtins', 'range'),
     ('builtins', 'slice'),
     ('collections', 'deque'),
@@ -106,7 +110,8 @@ class InertUnpickler(_PythonUnpickler):
             )
         return self._classes[module, name]
 
-    def _call(self, function: Any, args: Any) -> Any:
+    def call(self, function: Any, args: Any) -> Any:
+        """What a call that the file asks for gives; UnpicklingError for most."""
         if not isinstance(args, tuple):
             raise pickle.UnpicklingError('arguments that are not a tuple')
         if isinstance(function, Constructor):
@@ -131,7 +136,7 @@ class InertUnpickler(_PythonUnpickler):
 
     def load_reduce(self) -> None:
         args = self.stack.pop()
-        self.stack[-1] = self._call(self.stack[-1], args)
+        self.stack[-1] = self.call(self.stack[-1], args)
 
     def load_newobj(self) -> None:
         args = self.stack.pop()
@@ -142,7 +147,7 @@ class InertUnpickler(_PythonUnpickler):
         self.load_newobj()
 
     def _instantiate(self, klass: Any, args: Any) -> None:
-        self.append(self._call(klass, tuple(args)))
+        self.append(self.call(klass, tuple(args)))
 
     def load_build(self) -> None:
         state = self.stack.pop()

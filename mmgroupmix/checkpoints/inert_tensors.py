@@ -51,6 +51,28 @@ def rebuild_parameter(reader: Any, args: tuple) -> torch.nn.Parameter:
     return torch._utils._rebuild_parameter(data, bool(requires_grad), OrderedDict())
 
 
+def rebuild_parameter_with_state(reader: Any, args: tuple) -> torch.nn.Parameter:
+    """Build a parameter that has attributes."""
+    *arguments, state = args
+    _check_attributes(state)
+    return rebuild_parameter(reader, tuple(arguments))
+
+
+def rebuild_with_state(reader: Any, args: tuple) -> torch.Tensor:
+    """Build a tensor that has attributes; PyTorch adds these to every call."""
+    rebuild, _, arguments, state = args
+    _check_attributes(state)
+    return reader.call(rebuild, arguments)
+
+
+def _check_attributes(state: Any) -> None:
+    """Allow attributes that hide none of those of a tensor."""
+    if not isinstance(state, dict) or any(
+        not isinstance(key, str) or hasattr(torch.nn.Parameter, key) for key in state
+    ):
+        raise pickle.UnpicklingError('a tensor whose methods are replaced')
+
+
 def _check_hooks(hooks: list) -> None:
     if any(hooks):
         raise pickle.UnpicklingError('a tensor with hooks')

@@ -25,10 +25,11 @@ from .downloads import download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
 from .reading import load_file
-from .resuming import check_resumable
+from .resuming import ADVICE, check_resumable, check_shapes, restrict_paths
 from .trust import is_trusting
 
-_is_resuming: ContextVar[bool] = ContextVar('_is_resuming', default=False)
+#: The runner that resumes a training.
+_resuming: ContextVar[Any] = ContextVar('_resuming', default=None)
 
 
 def install_loader() -> None:
@@ -94,8 +95,12 @@ def prepare_content(content: Any, origin: str) -> Any:
         )
     if isinstance(content.get('meta'), dict):
         content['meta'].pop('config', None)
-    if _is_resuming.get():
+    runner = _resuming.get()
+    if runner is not None:
         check_resumable(content, origin)
+        if isinstance(getattr(runner, 'model', None), torch.nn.Module):
+            check_shapes(content, runner.model, f'Cannot resume from {origin}', ADVICE)
+        restrict_paths(content, os.path.dirname(origin))
     drop_inert(content)
     return content
 
@@ -128,12 +133,12 @@ class _TorchWithReader(ModuleType):
 def _checked_resume(resume: Callable) -> Callable:
 
     @functools.wraps(resume)
-    def checked(*args: Any, **options: Any) -> Any:
-        token = _is_resuming.set(True)
+    def checked(self: Any, *args: Any, **options: Any) -> Any:
+        token = _resuming.set(self)
         try:
-            return resume(*args, **options)
+            return resume(self, *args, **options)
         finally:
-            _is_resuming.reset(token)
+            _resuming.reset(token)
 
     return checked
 

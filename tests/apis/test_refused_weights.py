@@ -50,6 +50,17 @@ def test_a_test_refuses_them_before_the_first_image(diverged, workspace):
     assert 'Traceback' not in result.stderr and 'Epoch(test)' not in result.stdout
 
 
+def test_weights_of_another_shape_are_not_tested(cls_run, workspace):
+    checkpoint = torch.load(workspace / 'run_cls' / 'epoch_1.pth', weights_only=False)
+    checkpoint['state_dict']['head.fc.bias'] = torch.ones(7)
+    torch.save(checkpoint, workspace / 'wider.pth')
+    config, options = shipped_config(CONFIGS['cls']), ['--demo', '--work-dir', 'loop_w']
+    result = run_tool('test.py', config, 'wider.pth', *options, cwd=workspace)
+    assert result.returncode == 2 and 'Traceback' not in result.stderr
+    assert 'error: wider.pth does not fit' in result.stderr
+    assert 'head.fc.bias has the shape (7,) there' in result.stderr
+
+
 def test_an_image_beyond_the_limit_of_memory_is_skipped_and_others_predicted(
     cls_run, workspace
 ):

@@ -175,6 +175,21 @@ def test_a_listed_file_that_is_not_there_is_named_before_the_first_step(kind, tm
 
 
 @pytest.mark.smoke
+@pytest.mark.parametrize(
+    'name, shown',
+    [
+        ('a\0b/c.png', r'a\x00b/c.png'),
+        ('\ud800/c.png', r'\ud800/c.png'),
+        ('\x1b[2J.png', r'\x1b[2J.png'),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_shown_and_does_not_exist(name, shown):
+    with pytest.raises(UserError) as raised:
+        wrap(listed_dataset([dict(img_path=name)], [LoadImage()]))
+    assert str(raised.value).startswith(f'{shown}, which list.txt lists')
+
+
+@pytest.mark.smoke
 def test_a_label_map_that_no_step_loads_may_be_missing(tmp_path):
     (tmp_path / 'a.png').touch()
     sample = dict(img_path=str(tmp_path / 'a.png'), seg_map_path='nowhere.png')

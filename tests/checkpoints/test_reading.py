@@ -1,8 +1,10 @@
 """Reading takes the right tensors from a file and runs none of its code."""
 
+from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -88,3 +90,27 @@ def test_a_url_is_downloaded_once_and_its_code_not_run(tmp_path, monkeypatch, ca
         server.shutdown()
     assert_weights(read_checkpoint(url))
     assert 'code of the checkpoint ran' not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('is_zip', [True, False])
+@pytest.mark.parametrize('is_parameter', [True, False])
+def test_tensors_with_attributes_are_read(is_parameter, is_zip, tmp_path):
+    weight = torch.ones(2)
+    if is_parameter:
+        weight = torch.nn.Parameter(weight)
+    weight.no_weight_decay = True
+    file = tmp_path / 'a.pth'
+    torch.save(
+        dict(model=dict(weight=weight), args=SimpleNamespace(decay=Decimal('0.1'))),
+        file,
+        _use_new_zipfile_serialization=is_zip,
+    )
+    assert read_checkpoint(file)['weight'].tolist() == [1, 1]
+
+
+def test_an_attribute_does_not_replace_a_method_of_a_tensor(tmp_path):
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.__dict__['numel'] = 'text'
+    torch.save(dict(model=dict(weight=weight)), tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='methods are replaced'):
+        read_checkpoint(tmp_path / 'a.pth')

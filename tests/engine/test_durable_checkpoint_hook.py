@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import torch
+from mmengine.hooks import CheckpointHook
 
 from mmgroupmix.checkpoints.atomic_files import remove_temporary_files, write_atomically
 from mmgroupmix.checkpoints.reading import load_file
@@ -144,6 +145,62 @@ def test_a_best_checkpoint_that_the_resumed_run_does_not_know_is_removed(tmp_pat
     build_tiny_runner(cfg.copy(), str(find_resumable(tmp_path)[0])).train()
     assert not forgotten.exists()
     assert other.exists()
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('kind', ['CheckpointHook', 'DurableCheckpointHook'])
+@pytest.mark.parametrize(
+    'key, value',
+    [
+        ('interim_ckpt', '{victim}/kept.pth'),
+        ('interim_ckpt', '../victim/kept.pth'),
+        ('interim_ckpt', ['a list']),
+        ('best_ckpt', '{victim}/kept.pth'),
+        ('best_ckpt', '{victim}'),
+        ('best_ckpt', '{victim}/'),
+        ('best_ckpt', 'anywhere/..'),
+        ('best_ckpt', 'anywhere/users.pth'),
+        ('keep_ckpt_ids', ['x/../../victim/kept'] * 3),
+        ('keep_ckpt_ids', 'text'),
+    ],
+)
+def test_a_checkpoint_cannot_have_other_files_removed(copied, tmp_path, key, value, kind):
+    victim = tmp_path / 'victim/kept.pth'
+    for path in (victim, copied / 'users.pth', copied / 'iter_x/users.pth'):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"the user's")
+    content = load_last(copied)
+    if isinstance(value, str):
+        value = value.format(victim=victim.parent)
+    # any later score is a new best one
+    content['message_hub']['runtime_info'].update({key: value, 'best_score': -1e9})
+    torch.save(content, tmp_path / 'hostile.pth')
+    cfg = tiny_config(copied, length=12)
+    runner = build_tiny_runner(cfg, str(tmp_path / 'hostile.pth'))
+    if kind == 'CheckpointHook':
+        plain = CheckpointHook(
+            interval=2, by_epoch=False, max_keep_ckpts=2, save_best='acc', rule='greater'
+        )
+        runner._hooks = [
+            plain if isinstance(hook, CheckpointHook) else hook for hook in runner._hooks
+        ]
+    runner.train()
+    assert (copied / 'iter_12.pth').is_file()
+    assert victim.is_file()
+    assert (copied / 'users.pth').is_file()
+    assert (copied / 'iter_x/users.pth').is_file()
+
+
+@pytest.mark.smoke
+def test_weights_of_another_shape_are_not_resumed(copied, tmp_path):
+    content = load_last(copied)
+    content['state_dict']['layers.3.weight'] = torch.ones(5, 8)
+    torch.save(content, tmp_path / 'wider.pth')
+    runner = build_tiny_runner(
+        tiny_config(copied, length=12), str(tmp_path / 'wider.pth')
+    )
+    with pytest.raises(UserError, match=r'layers\.3\.weight .*\(5, 8\).*\(1, 8\)'):
+        runner.train()
 
 
 @pytest.mark.smoke
