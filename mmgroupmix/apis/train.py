@@ -42,6 +42,7 @@ HOOKS = ('CurveHook', 'ClassNumCheckHook', 'InvalidLossHook', 'RandomStateHook')
 #: Parts of mmengine, and those of this package that replace them.
 REPLACED = dict(
     CheckpointHook='DurableCheckpointHook',
+    EarlyStoppingHook='ResumableEarlyStoppingHook',
     IterBasedTrainLoop='ResumableIterBasedTrainLoop',
     EpochBasedTrainLoop='ResumableEpochBasedTrainLoop',
 )
@@ -135,7 +136,7 @@ def make_resumable(cfg: Config) -> None:
     by_epoch = cfg.train_cfg.pop('by_epoch', None)
     if by_epoch is not None:
         cfg.train_cfg['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
-    for part in (cfg.default_hooks['checkpoint'], cfg.train_cfg):
+    for part in (*cfg.custom_hooks, cfg.default_hooks['checkpoint'], cfg.train_cfg):
         if type_name(part) in REPLACED:
             part['type'] = f'mmgroupmix.{REPLACED[type_name(part)]}'
 

@@ -63,6 +63,7 @@ class DurableCheckpointHook(CheckpointHook):
         self.safetensors = safetensors
         self._collected: dict = {}
         self._saved_iteration = -1
+        self._is_finished = False
 
     def before_run(self, runner: Runner) -> None:
         # A toolbox's own script follows `last_checkpoint`, from the current folder.
@@ -84,7 +85,7 @@ class DurableCheckpointHook(CheckpointHook):
         else:
             for key, path in self.best_ckpt_path_dict.items():
                 self.best_ckpt_path_dict[key] = self._move_here(path)
-        if runner._resume and is_main_process():
+        if runner._resume and not self._is_finished and is_main_process():
             self._remove_forgotten_best(runner)
 
     def _best_paths(self) -> set[str | None]:
@@ -93,11 +94,14 @@ class DurableCheckpointHook(CheckpointHook):
         return {getattr(self, 'best_ckpt_path', None), *several.values()}
 
     def _find_validation_to_make_up(self, runner: Runner) -> None:
+        # A checkpoint is saved before the validation of its step, so it lacks what that
+        # changed: the best score, learning rates on a plateau, an early stop.
         loop, note = runner.train_loop, Path(runner.work_dir) / LAST_VALIDATION
         if isinstance(loop, ResumableLoop) and loop.is_validation_due():
             text = note.read_text().strip() if note.is_file() else ''
             last = int(text) if text.isdigit() else -1
-            loop.must_validate = last < runner.iter and not loop.is_within_epoch()
+            self._is_finished = loop.is_finished() and last >= runner.iter
+            loop.must_validate = not (self._is_finished or loop.is_within_epoch())
 
     def _move_here(self, path: str | None) -> str | None:
         return path and self.file_backend.join_path(self.out_dir, os.path.basename(path))
