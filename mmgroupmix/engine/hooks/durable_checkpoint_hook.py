@@ -18,11 +18,9 @@ from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
 from ..loops import ResumableLoop
+from ..misfits import check_fit, report_misfits
 from ..random_states import get_random_states
-from ..resuming import find_newest
-
-#: The last checkpoint, and the iteration after which the last validation ended.
-LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
+from ..resuming import LAST_CHECKPOINT, LAST_VALIDATION, find_newest
 
 #: The message hub's name of the checkpoint of an interruption.
 INTERIM = 'interim_ckpt'
@@ -70,6 +68,7 @@ class DurableCheckpointHook(CheckpointHook):
         if runner._resume and runner._load_from is None:
             newest, _ = find_newest(runner.work_dir, runner.logger.warning)
             runner._load_from, runner._resume = newest, newest is not None
+        report_misfits(runner)
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
@@ -98,8 +97,8 @@ class DurableCheckpointHook(CheckpointHook):
         # changed: the best score, learning rates on a plateau, an early stop.
         loop, note = runner.train_loop, Path(runner.work_dir) / LAST_VALIDATION
         if isinstance(loop, ResumableLoop) and loop.is_validation_due():
-            text = note.read_text().strip() if note.is_file() else ''
-            last = int(text) if text.isdigit() else -1
+            text = note.read_bytes().strip() if note.is_file() else b''
+            last = int(text) if text.isdigit() and len(text) < 20 else -1
             self._is_finished = loop.is_finished() and last >= runner.iter
             loop.must_validate = not (self._is_finished or loop.is_within_epoch())
 
@@ -126,11 +125,12 @@ class DurableCheckpointHook(CheckpointHook):
         checkpoint.update(self._collected)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        if runner._resume:
+            check_fit(runner, checkpoint)
         meta = checkpoint.get('meta') or {}
         if not runner._resume or not meta.get('world_size'):
             return
-        loader = runner.train_dataloader
-        size = getattr(loader, 'batch_size', None)
+        size = getattr(runner.train_dataloader, 'batch_size', None)
         before = (meta['world_size'], meta.get('batch_size'))
         now = (get_world_size(), size)
         if before == now:
