@@ -61,7 +61,7 @@ def choose_seed(cfg: Config, meta: Mapping) -> int:
     """The seed of the run: that of the resumed one, the config's, or a new one."""
     seed = (cfg.get('randomness') or {}).get('seed')
     resumed = meta.get('seed')
-    if isinstance(resumed, int):
+    if isinstance(resumed, int) and 0 <= resumed < 2**32:
         if seed not in (None, resumed):
             print(
                 f'the config has seed {seed}, the resumed run {resumed}, which stays',

@@ -2,9 +2,13 @@
 
 import random
 import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,7 @@ from .tiny_training import assert_equal_training, load_last, tiny_config
 
 #: Seconds to wait for a step of a training before a test has failed.
 PATIENCE = 240
+TRAIN = Path(__file__).parents[2] / 'tools' / 'train.py'
 
 
 @pytest.fixture
@@ -124,3 +129,16 @@ def test_a_full_disk_is_reported_in_one_message(config, tmp_path):
     )
     left = {path.suffix for path in (tmp_path / 'run').iterdir()}
     assert not left & {'.pth', '.writing'}
+
+
+@pytest.mark.smoke
+def test_a_signal_while_the_script_imports_asks_for_another_run(tmp_path):
+    # The first module that the script imports; here it says so, and waits.
+    (tmp_path / '_checkout.py').write_text(
+        "import time\nprint('importing', flush=True)\ntime.sleep(60)\n"
+    )
+    script = shutil.copy(TRAIN, tmp_path)
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b'importing\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75

@@ -18,7 +18,7 @@ from ...errors import UserError
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
 from ..loops import ResumableLoop
-from ..misfits import check_fit, report_misfits
+from ..misfits import report_misfits
 from ..random_states import get_random_states
 from ..resuming import LAST_CHECKPOINT, LAST_VALIDATION, find_newest
 
@@ -125,8 +125,6 @@ class DurableCheckpointHook(CheckpointHook):
         checkpoint.update(self._collected)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        if runner._resume:
-            check_fit(runner, checkpoint)
         meta = checkpoint.get('meta') or {}
         if not runner._resume or not meta.get('world_size'):
             return
@@ -135,7 +133,7 @@ class DurableCheckpointHook(CheckpointHook):
         now = (get_world_size(), size)
         if before == now:
             return
-        if None not in (*before, *now):
+        if all(isinstance(number, int) for number in (*before, *now)):
             seen = meta['iter'] * before[0] * before[1]
             runner.train_loop.num_batches_seen = seen // (now[0] * now[1])
         runner.logger.warning(
