@@ -47,16 +47,10 @@ class RandomStateHook(Hook):
         if self._resumed is not None:
             try:
                 set_random_states(self._resumed)
-            except (
-                AttributeError,
-                KeyError,
-                RuntimeError,
-                TypeError,
-                ValueError,
-            ) as error:
+            except MISFIT_ERRORS as error:
                 raise UserError(
                     f'cannot resume from {runner._load_from}: its random states are not '
-                    f'those of a run ({error!r}). Give another one as --resume CHECKPOINT.'
+                    f'those of a run ({error!r}). Give another --resume CHECKPOINT.'
                 ) from error
             self._resumed = None
 
