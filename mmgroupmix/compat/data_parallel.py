@@ -40,7 +40,7 @@ class DeviceAwareDistributedDataParallel(MMDistributedDataParallel):
             module = replace_sync_batch_norms(module)
         super().__init__(module=module, device_ids=device_ids, **kwargs)
         if on_cpu:
-            self.reducer = _FixedBuckets(self.reducer)
+            self.reducer: Any = _FixedBuckets(self.reducer)
 
     def register_comm_hook(self, state: object, hook: Callable) -> None:
         """Register a communication hook, which PyTorch gives to its own reducer."""

@@ -102,13 +102,18 @@ def find_resumable(work_dir: str | Path) -> list[Path]:
         list[Path]: Files, whole or not; those of the best metric are not among them,
         since they hold no optimizer.
     """
-    paths = [
-        path
-        for path in Path(work_dir).glob('*.pth')
-        if not path.name.startswith('best_') and path.is_file()
-    ]
     note = Path(work_dir) / LAST_CHECKPOINT
-    last = Path(note.read_text(errors='replace').strip()).name if note.is_file() else ''
+    text = note.read_text(errors='replace').strip() if note.is_file() else ''
+    last = Path(text).name
+    found = set(Path(work_dir).glob('*.pth'))
+    # A relative path of the note leads to the hook's `out_dir`; an absolute one may be
+    # that of the directory from which this one was copied.
+    noted = Path(os.path.normpath(Path(work_dir) / text))
+    if text and not os.path.isabs(text) and os.path.isfile(noted):
+        found |= {noted, *noted.parent.glob('*.pth')}
+    paths = [
+        path for path in found if not path.name.startswith('best_') and path.is_file()
+    ]
 
     def progress(path: Path) -> tuple:
         # A run counts iterations or epochs; a directory with both holds two runs.

@@ -126,3 +126,15 @@ def test_a_work_directory_that_cannot_be_locked_is_refused(tmp_path, obstacle):
 @pytest.mark.parametrize('seed', [-4, 2**40, 'seven', None])
 def test_a_seed_that_is_none_is_not_taken_from_a_checkpoint(tmp_path, seed):
     assert choose_seed(tiny_config(tmp_path, seed=6), dict(seed=seed)) == 6
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', ['iter_{}.pth', 'state_{}'])
+def test_checkpoints_outside_of_the_work_directory_are_resumed(tmp_path, name):
+    cfg = tiny_config(tmp_path / 'run', length=4)
+    hook = cfg.default_hooks.checkpoint
+    hook.update(out_dir=str(tmp_path / 'out'), filename_tmpl=name)
+    build_tiny_runner(cfg).train()
+    newest, meta = find_newest(tmp_path / 'run', print)
+    assert newest == str(tmp_path / 'out' / 'run' / name.format(4))
+    assert meta['iter'] == 4
