@@ -22,7 +22,11 @@ test_evaluator = dict(type='Accuracy')
 """
 
 
-CHECKPOINT = dict(state_dict={}, message_hub={}, meta=dict(iter=5, epoch=0, seed=7))
+CHECKPOINT = dict(
+    state_dict={},
+    message_hub=dict(log_scalars={}, runtime_info={}, resumed_keys={}),
+    meta=dict(iter=5, epoch=0, seed=7),
+)
 
 
 class Stopped(Exception):

@@ -68,14 +68,14 @@ def test_a_training_with_workers_that_is_killed_at_random_ends_the_same(config, 
     assert_equal_training(load_last(tmp_path / 'cut'), load_last(tmp_path / 'whole'))
 
 
-def test_two_ranks_stop_together_and_go_on_together(config, tmp_path):
-    assert finish(start(config, tmp_path / 'whole', ranks=2)) == [0, 0]
-    processes = start(config, tmp_path / 'cut', ranks=2)
+def test_three_ranks_stop_together_and_go_on_together(config, tmp_path):
+    assert finish(start(config, tmp_path / 'whole', ranks=3)) == [0, 0, 0]
+    processes = start(config, tmp_path / 'cut', ranks=3)
     wait_for(processes[0], r'Iter\(train\) +\[ *[3-9]/')
     processes[1].send(signal.SIGUSR1)
-    assert finish(processes) == [75, 75]
+    assert finish(processes) == [75, 75, 75]
     assert 'interrupted by SIGUSR1: saved' in processes[0].read('stdout')
-    assert finish(start(config, tmp_path / 'cut', ranks=2)) == [0, 0]
+    assert finish(start(config, tmp_path / 'cut', ranks=3)) == [0, 0, 0]
     assert_equal_training(load_last(tmp_path / 'cut'), load_last(tmp_path / 'whole'))
     # One process takes over from two, and says what differs.
     (process,) = start(
