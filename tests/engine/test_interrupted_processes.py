@@ -77,12 +77,12 @@ def test_three_ranks_stop_together_and_go_on_together(config, tmp_path):
     assert 'interrupted by SIGUSR1: saved' in processes[0].read('stdout')
     assert finish(start(config, tmp_path / 'cut', ranks=3)) == [0, 0, 0]
     assert_equal_training(load_last(tmp_path / 'cut'), load_last(tmp_path / 'whole'))
-    # One process takes over from two, and says what differs.
+    # One process takes over from three, and says what differs.
     (process,) = start(
         config, tmp_path / 'cut', '--cfg-options', 'train_cfg.max_iters=25'
     )
     assert finish([process]) == [0]
-    assert 'saved by 2 process(es) with 4 images each; this run has 1' in process.read(
+    assert 'saved by 3 process(es) with 4 images each; this run has 1' in process.read(
         'stdout'
     )
 
