@@ -10,7 +10,7 @@ from mmengine.config import Config
 from ..checkpoints.atomic_files import remove_temporary_files
 from ..checkpoints.reading import check_checkpoint
 from ..engine.lock import WorkDirLock
-from ..engine.resuming import find_newest, read_meta, remove_torn
+from ..engine.resuming import find_newest, move_folders_aside, read_meta, remove_torn
 from .config.work_dir import prepare_work_dir
 
 
@@ -40,6 +40,8 @@ def prepare_run(
     if overwrite and cfg.get('load_from'):
         check_checkpoint(cfg.load_from)  # before anything is removed
     prepare_work_dir(folder, resume, overwrite)
+    for path, target in move_folders_aside(folder):
+        print(f'{path} is a folder, not a file of a run: renamed {target}', flush=True)
     checkpoint: str | None = None
     meta: Mapping = {}
     if resume == 'auto':
@@ -59,7 +61,7 @@ def choose_seed(cfg: Config, meta: Mapping) -> int:
     """The seed of the run: that of the resumed one, the config's, or a new one."""
     seed = (cfg.get('randomness') or {}).get('seed')
     resumed = meta.get('seed')
-    if isinstance(resumed, int):
+    if isinstance(resumed, int) and 0 <= resumed < 2**32:
         if seed not in (None, resumed):
             print(
                 f'the config has seed {seed}, the resumed run {resumed}, which stays',

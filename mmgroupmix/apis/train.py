@@ -1,20 +1,23 @@
 """The command ``tools/train.py``: training, evaluation and curves."""
 
 import argparse
-import errno
+import logging
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..checkpoints.atomic_files import FULL_DISK
 from ..checkpoints.file_checks import check_file
 from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
 from ..engine.interruption import SignalWatch, TrainingInterrupted
+from ..engine.resuming import LAST_CHECKPOINT, find_resumable
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
 from .command_line import (
@@ -42,10 +45,10 @@ HOOKS = ('CurveHook', 'ClassNumCheckHook', 'InvalidLossHook', 'RandomStateHook')
 #: Parts of mmengine, and those of this package that replace them.
 REPLACED = dict(
     CheckpointHook='DurableCheckpointHook',
+    EarlyStoppingHook='ResumableEarlyStoppingHook',
     IterBasedTrainLoop='ResumableIterBasedTrainLoop',
     EpochBasedTrainLoop='ResumableEpochBasedTrainLoop',
 )
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,29 +78,26 @@ def train(args: argparse.Namespace) -> int | None:
     if args.plan is not None:
         return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
-        cfg, _ = load_config(args)
+        with _full_disk_reported(tempfile.gettempdir()):
+            cfg, _ = load_config(args)
         resume = configure(cfg, args)
         check_training(cfg)
-        checkpoint, seed = on_main_rank(
-            lambda: prepare_run(cfg, resume, args.overwrite, stack)
-        )
-        if checkpoint:
-            cfg.resume, cfg.load_from = True, checkpoint
-        elif resume:
-            cfg.resume = False
-            check_load_from(cfg)
-        cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
-        runner = build_runner(cfg)
-        count_accumulated_steps(runner)
-        runner.register_hook(PreemptionHook(watch))
-        report_unreadable_files(runner)
-        stack.enter_context(WorkerProtection(runner))
-        try:
+        with _full_disk_reported(cfg.work_dir):
+            checkpoint, seed = on_main_rank(
+                lambda: prepare_run(cfg, resume, args.overwrite, stack)
+            )
+            if checkpoint:
+                cfg.resume, cfg.load_from = True, checkpoint
+            elif resume:
+                cfg.resume = False
+                check_load_from(cfg)
+            cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+            runner = build_runner(cfg)
+            count_accumulated_steps(runner)
+            runner.register_hook(PreemptionHook(watch))
+            report_unreadable_files(runner)
+            stack.enter_context(WorkerProtection(runner))
             runner.train()
-        except OSError as error:
-            if error.errno in FULL_DISK:
-                raise UserError(_describe_full_disk(error, cfg.work_dir)) from error
-            raise
         if is_main_rank():
             print(_summarize(runner), flush=True)
     return None
@@ -135,7 +135,7 @@ def make_resumable(cfg: Config) -> None:
     by_epoch = cfg.train_cfg.pop('by_epoch', None)
     if by_epoch is not None:
         cfg.train_cfg['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
-    for part in (cfg.default_hooks['checkpoint'], cfg.train_cfg):
+    for part in (*cfg.custom_hooks, cfg.default_hooks['checkpoint'], cfg.train_cfg):
         if type_name(part) in REPLACED:
             part['type'] = f'mmgroupmix.{REPLACED[type_name(part)]}'
 
@@ -197,12 +197,24 @@ def _describe_end(end: TrainingInterrupted) -> str:
     return f'\ninterrupted by {end.signal.name}: {saved}'
 
 
-def _describe_full_disk(error: OSError, work_dir: str) -> str:
-    free = shutil.disk_usage(work_dir).free / 2**20
-    return (
-        f'cannot write to {work_dir}: {error.strerror} ({free:.0f} MiB are free). '
-        'What was complete before is intact. Make room, and go on with --resume.'
-    )
+@contextmanager
+def _full_disk_reported(work_dir: str) -> Iterator[None]:
+    """Report a full disk, wherever it was noticed, in one message."""
+    # A log that cannot be written would print a traceback for each of its lines.
+    raise_exceptions, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        place = work_dir if os.path.isdir(work_dir) else os.curdir
+        free = shutil.disk_usage(place).free / 2**20
+        raise UserError(
+            f'cannot write to {work_dir}: {error.strerror} ({free:.0f} MiB are free). '
+            'What was complete before is intact. Make room, and go on with --resume.'
+        ) from error
+    finally:
+        logging.raiseExceptions = raise_exceptions
 
 
 def _summarize(runner: Runner) -> str:
@@ -211,9 +223,8 @@ def _summarize(runner: Runner) -> str:
     lines = ['']
     if curve and curve.metrics is not None:
         lines.append(f'result       {format_metrics(curve.metrics)}')
-    note = Path(runner.work_dir) / 'last_checkpoint'
-    if note.exists():
-        last = Path(runner.work_dir) / note.read_text().strip()
+    last = _find_last_checkpoint(Path(runner.work_dir))
+    if last:
         lines.append(f'checkpoint   {_shorten_path(last)}')
     overlays = Path(runner.log_dir) / 'vis_data' / 'vis_image'
     if overlays.is_dir():
@@ -223,6 +234,17 @@ def _summarize(runner: Runner) -> str:
     if runner.cfg.get('demo'):
         lines += ['', wrap(runner.cfg.demo)]
     return '\n'.join(lines)
+
+
+def _find_last_checkpoint(work_dir: Path) -> Path | str | None:
+    """The checkpoint that the note names, or the newest if the note is of no use."""
+    note = work_dir / LAST_CHECKPOINT
+    name = note.read_text(errors='replace').strip() if note.is_file() else ''
+    if '://' in name:
+        return name
+    if name and os.path.isfile(work_dir / name):
+        return work_dir / name
+    return next(iter(find_resumable(work_dir)), None)
 
 
 def _shorten_path(path: str | Path) -> str:

@@ -1,5 +1,6 @@
 """Files that are whole or absent."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 
 #: Names of files that are being written; one that is left belongs to a run that died.
 TEMPORARY_PATTERN = '.*.writing'
+#: Errors of a disk that has no room, or no more for this user or in this file.
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..checkpoints.atomic_files import FULL_DISK
 from ..errors import UserError
 
 LOCK_FILE = 'run.lock'
@@ -38,6 +39,21 @@ class WorkDirLock:
         self._stop = threading.Event()
 
     def __enter__(self) -> 'WorkDirLock':
+        try:
+            self._open()
+        except OSError as error:
+            if error.errno in FULL_DISK:
+                raise
+            raise UserError(
+                f'the work directory {self.path.parent} cannot be used: {error.strerror} '
+                f'({error.filename}). It must be a folder that this process may '
+                f'write to, and {LOCK_FILE} in it a file. Mend that, or give another '
+                '--work-dir.'
+            ) from error
+        threading.Thread(target=self._beat, daemon=True).start()
+        return self
+
+    def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
             # A link that somebody left there must not be followed.
@@ -52,8 +68,6 @@ class WorkDirLock:
                 self._file.close()
                 raise
             self._file.close()
-        threading.Thread(target=self._beat, daemon=True).start()
-        return self
 
     def __exit__(
         self,
@@ -94,7 +108,8 @@ class WorkDirLock:
             owner = json.loads(self._file.read())
         except ValueError:
             return {}
-        return owner if isinstance(owner, dict) and 'host' in owner else {}
+        is_owner = isinstance(owner, dict) and isinstance(owner.get('host'), str)
+        return owner if is_owner else {}
 
     def _is_alive(self, owner: dict) -> bool:
         """Whether a run of another host gives a sign of life; it may take a while."""

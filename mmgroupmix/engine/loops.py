@@ -53,6 +53,10 @@ class ResumableLoop:
         """Whether the training so far ends with a validation."""
         raise NotImplementedError
 
+    def is_finished(self) -> bool:
+        """Whether all iterations or epochs are done."""
+        raise NotImplementedError
+
     def is_within_epoch(self) -> bool:
         """Whether the training stands in the middle of an epoch."""
         return False
@@ -83,7 +87,6 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
-            self._decide_current_val_interval()
             if self.is_validation_due():
                 self.runner.val_loop.run()
         self.runner.call_hook('after_train_epoch')
@@ -92,11 +95,16 @@ class ResumableIterBasedTrainLoop(ResumableLoop, IterBasedTrainLoop):
 
     def is_validation_due(self) -> bool:
         """Whether the iterations so far end with a validation."""
+        self._decide_current_val_interval()
         return (
             self.runner.val_loop is not None
             and self._iter >= self.val_begin
             and (self._iter % self.val_interval == 0 or self._iter == self._max_iters)
         )
+
+    def is_finished(self) -> bool:
+        """Whether all iterations are done."""
+        return self._iter >= self._max_iters
 
     def _iterate(self) -> Iterator[Any]:
         """Iterate over the data again and again, from where the training stands."""
@@ -133,7 +141,6 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
         self.make_up_validation()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
-            self._decide_current_val_interval()
             if self.is_validation_due():
                 self.runner.val_loop.run()
         self.runner.call_hook('after_train')
@@ -141,11 +148,16 @@ class ResumableEpochBasedTrainLoop(ResumableLoop, EpochBasedTrainLoop):
 
     def is_validation_due(self) -> bool:
         """Whether the epochs so far end with a validation."""
+        self._decide_current_val_interval()
         return (
             self.runner.val_loop is not None
             and self._epoch >= self.val_begin
             and (self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs)
         )
+
+    def is_finished(self) -> bool:
+        """Whether all epochs are done."""
+        return self._epoch >= self._max_epochs
 
     def is_within_epoch(self) -> bool:
         """Whether the training stands in the middle of an epoch."""

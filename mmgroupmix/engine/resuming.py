@@ -1,5 +1,6 @@
 """Finding the checkpoint from which a run can be resumed."""
 
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ from ..errors import CheckpointError, UserError
 
 #: What a training writes: iter_4000.pth, epoch_3.pth, epoch_3_iter_900.pth, best_*.pth.
 WRITTEN = re.compile(r'(best_.+|(iter|epoch)_\d+(_iter_\d+)?)\.pth')
+#: The last checkpoint, and the iteration after which the last validation ended.
+LAST_CHECKPOINT, LAST_VALIDATION = NOTES = ('last_checkpoint', 'last_validation')
 
 
 def find_damage(path: str | Path) -> str | None:
@@ -26,18 +29,20 @@ def find_damage(path: str | Path) -> str | None:
     path = Path(path)
     if is_torn(path):
         return f'it is not complete ({path.stat().st_size} bytes)'
-    if not zipfile.is_zipfile(path):
+    if zipfile.is_zipfile(path):
         try:
-            load_file(path)
-        except CheckpointError as error:
-            return str(error)
-        return None
+            with zipfile.ZipFile(path) as archive:
+                record = archive.testzip()
+        except Exception as error:  # zipfile raises many kinds for a damaged directory
+            return f'it is damaged ({error})'
+        if record:
+            return f'the checksum of its record {record} differs'
+    # PyTorch's reader compares no checksums, but more of the archive's own records.
     try:
-        with zipfile.ZipFile(path) as archive:
-            record = archive.testzip()
-    except Exception as error:  # zipfile raises many kinds for a damaged directory
-        return f'it is damaged ({error})'
-    return f'the checksum of its record {record} differs' if record else None
+        load_file(path)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def is_torn(path: Path) -> bool:
@@ -66,6 +71,27 @@ def remove_torn(work_dir: str | Path) -> list[Path]:
     return torn
 
 
+def move_folders_aside(work_dir: str | Path) -> list[tuple[Path, Path]]:
+    """Rename folders that stand where a training writes a file.
+
+    Args:
+        work_dir (str | Path): The work directory.
+
+    Returns:
+        list[tuple[Path, Path]]: The old and the new path of each.
+    """
+    moved = []
+    for path in sorted(Path(work_dir).iterdir()):
+        is_written = path.name in NOTES or WRITTEN.fullmatch(path.name)
+        if is_written and path.is_dir() and not path.is_symlink():
+            target, number = path.with_name(f'{path.name}.folder'), 1
+            while os.path.lexists(target):
+                number += 1
+                target = path.with_name(f'{path.name}.folder{number}')
+            moved.append((path, path.rename(target)))
+    return moved
+
+
 def find_resumable(work_dir: str | Path) -> list[Path]:
     """The checkpoints of a work directory that may be resumed from, the newest first.
 
@@ -76,13 +102,18 @@ def find_resumable(work_dir: str | Path) -> list[Path]:
         list[Path]: Files, whole or not; those of the best metric are not among them,
         since they hold no optimizer.
     """
+    note = Path(work_dir) / LAST_CHECKPOINT
+    text = note.read_text(errors='replace').strip() if note.is_file() else ''
+    last = Path(text).name
+    found = set(Path(work_dir).glob('*.pth'))
+    # A relative path of the note leads to the hook's `out_dir`; an absolute one may be
+    # that of the directory from which this one was copied.
+    noted = Path(os.path.normpath(Path(work_dir) / text))
+    if text and not os.path.isabs(text) and os.path.isfile(noted):
+        found |= {noted, *noted.parent.glob('*.pth')}
     paths = [
-        path
-        for path in Path(work_dir).glob('*.pth')
-        if not path.name.startswith('best_') and path.is_file()
+        path for path in found if not path.name.startswith('best_') and path.is_file()
     ]
-    note = Path(work_dir) / 'last_checkpoint'
-    last = Path(note.read_text(errors='replace').strip()).name if note.is_file() else ''
 
     def progress(path: Path) -> tuple:
         # A run counts iterations or epochs; a directory with both holds two runs.

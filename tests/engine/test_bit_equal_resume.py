@@ -127,21 +127,52 @@ def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path):
 
 
 @pytest.mark.smoke
-def test_a_finished_validation_is_not_repeated(tmp_path):
-    cfg = tiny_config(tmp_path)
+def test_what_a_validation_changed_is_not_lost(tmp_path):
+    # The first validation is the best, and the run is killed before the next checkpoint.
+    # The checkpoint of the fourth iteration was saved before the validation.
+    cfg = tiny_config(tmp_path, length=12, interval=4)
+    cfg.train_cfg.dynamic_intervals = [(0, 8), (3, 4)]
     runner = build_tiny_runner(cfg.copy())
-    runner.register_hook(KillHook('before_train_iter', 5))
+    runner.register_hook(KillHook('before_train_iter', 6))
     with pytest.raises(Killed):
         runner.train()
+    (best,) = tmp_path.glob('best_*.pth')
+    expected = runner.message_hub.get_info('best_score')
+    runner = resume(cfg)
+    runner.register_hook(KillHook('before_train_iter', 1))
+    with pytest.raises(Killed):
+        runner.train()
+    assert list(tmp_path.glob('best_*.pth')) == [best]
+    assert runner.message_hub.get_info('best_score') == expected
+
+
+@pytest.mark.smoke
+def test_a_finished_run_is_not_validated_again(tmp_path):
+    cfg = tiny_config(tmp_path)
+    build_tiny_runner(cfg.copy()).train()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob('*.pth')}
     runner, validated = resume(cfg), []
-
-    class Recorder(Hook):
-        def before_val(self, runner):
-            validated.append(runner.iter)
-
-    runner.register_hook(Recorder())
+    recorder = Hook()
+    recorder.before_val = lambda runner: validated.append(runner.iter)
+    runner.register_hook(recorder)
     runner.train()
-    assert validated == [6, 8]
+    assert validated == []
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob('*.pth')} == before
+
+
+@pytest.mark.smoke
+def test_early_stopping_keeps_its_patience(tmp_path):
+    cfg = tiny_config(tmp_path, length=40, interval=2)
+    # No score is better than the first one by so much: three more, and the run ends.
+    stopping = dict(type='EarlyStoppingHook', monitor='acc', rule='greater')
+    cfg.custom_hooks.append(dict(stopping, min_delta=1e6, patience=3))
+    for count in (4, 2, 2):
+        runner = resume(cfg)
+        runner.register_hook(KillHook('before_train_iter', count))
+        with pytest.raises(Killed):
+            runner.train()
+    resume(cfg).train()
+    assert load_last(tmp_path)['meta']['iter'] == 8
 
 
 @pytest.mark.smoke

@@ -2,9 +2,13 @@
 
 import random
 import re
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +17,7 @@ from .tiny_training import assert_equal_training, load_last, tiny_config
 
 #: Seconds to wait for a step of a training before a test has failed.
 PATIENCE = 240
+TRAIN = Path(__file__).parents[2] / 'tools' / 'train.py'
 
 
 @pytest.fixture
@@ -63,21 +68,21 @@ def test_a_training_with_workers_that_is_killed_at_random_ends_the_same(config, 
     assert_equal_training(load_last(tmp_path / 'cut'), load_last(tmp_path / 'whole'))
 
 
-def test_two_ranks_stop_together_and_go_on_together(config, tmp_path):
-    assert finish(start(config, tmp_path / 'whole', ranks=2)) == [0, 0]
-    processes = start(config, tmp_path / 'cut', ranks=2)
+def test_three_ranks_stop_together_and_go_on_together(config, tmp_path):
+    assert finish(start(config, tmp_path / 'whole', ranks=3)) == [0, 0, 0]
+    processes = start(config, tmp_path / 'cut', ranks=3)
     wait_for(processes[0], r'Iter\(train\) +\[ *[3-9]/')
     processes[1].send(signal.SIGUSR1)
-    assert finish(processes) == [75, 75]
+    assert finish(processes) == [75, 75, 75]
     assert 'interrupted by SIGUSR1: saved' in processes[0].read('stdout')
-    assert finish(start(config, tmp_path / 'cut', ranks=2)) == [0, 0]
+    assert finish(start(config, tmp_path / 'cut', ranks=3)) == [0, 0, 0]
     assert_equal_training(load_last(tmp_path / 'cut'), load_last(tmp_path / 'whole'))
-    # One process takes over from two, and says what differs.
+    # One process takes over from three, and says what differs.
     (process,) = start(
         config, tmp_path / 'cut', '--cfg-options', 'train_cfg.max_iters=25'
     )
     assert finish([process]) == [0]
-    assert 'saved by 2 process(es) with 4 images each; this run has 1' in process.read(
+    assert 'saved by 3 process(es) with 4 images each; this run has 1' in process.read(
         'stdout'
     )
 
@@ -124,3 +129,16 @@ def test_a_full_disk_is_reported_in_one_message(config, tmp_path):
     )
     left = {path.suffix for path in (tmp_path / 'run').iterdir()}
     assert not left & {'.pth', '.writing'}
+
+
+@pytest.mark.smoke
+def test_a_signal_while_the_script_imports_asks_for_another_run(tmp_path):
+    # The first module that the script imports; here it says so, and waits.
+    (tmp_path / '_checkout.py').write_text(
+        "import time\nprint('importing', flush=True)\ntime.sleep(60)\n"
+    )
+    script = shutil.copy(TRAIN, tmp_path)
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b'importing\n'
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 75

@@ -9,7 +9,8 @@ def find_checkpoints(work_dir: str | Path) -> list[Path]:
     """The checkpoints and weights that a run left, and its note of the last one."""
     folder, note = Path(work_dir), Path(work_dir) / 'last_checkpoint'
     files = [*folder.glob('*.pth'), *folder.glob('*.safetensors')]
-    return sorted(files) + ([note] if note.exists() else [])
+    files = [path for path in files if path.is_symlink() or not path.is_dir()]
+    return sorted(files) + ([note] if note.is_file() else [])
 
 
 def prepare_work_dir(work_dir: str | Path, resume: str | None, overwrite: bool) -> None:

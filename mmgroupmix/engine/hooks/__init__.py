@@ -6,6 +6,7 @@ from .durable_checkpoint_hook import DurableCheckpointHook
 from .invalid_loss_hook import InvalidLossHook
 from .preemption_hook import PreemptionHook
 from .random_state_hook import RandomStateHook
+from .resumable_early_stopping_hook import ResumableEarlyStoppingHook
 from .sharded_checkpoint_hook import ShardedCheckpointHook
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     'InvalidLossHook',
     'PreemptionHook',
     'RandomStateHook',
+    'ResumableEarlyStoppingHook',
     'ShardedCheckpointHook',
 ]

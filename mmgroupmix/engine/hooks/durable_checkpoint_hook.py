@@ -15,12 +15,10 @@ from ...checkpoints.export import convert_to_safetensors
 from ...registry import HOOKS
 from ..file_backend import ATOMIC_BACKEND
 from ..loops import ResumableLoop
+from ..misfits import report_misfits
 from ..random_states import get_random_states
-from ..resuming import find_newest
+from ..resuming import LAST_CHECKPOINT, LAST_VALIDATION, find_newest
 from .finite_training import check_finite
-
-#: The last checkpoint, and the iteration after which the last validation ended.
-LAST_CHECKPOINT, LAST_VALIDATION = 'last_checkpoint', 'last_validation'
 
 #: The message hub's name of the checkpoint of an interruption.
 INTERIM = 'interim_ckpt'
@@ -61,12 +59,14 @@ class DurableCheckpointHook(CheckpointHook):
         self.safetensors = safetensors
         self._collected: dict = {}
         self._saved_iteration = -1
+        self._is_finished = False
 
     def before_run(self, runner: Runner) -> None:
         # A toolbox's own script follows `last_checkpoint`, from the current folder.
         if runner._resume and runner._load_from is None:
             newest, _ = find_newest(runner.work_dir, runner.logger.warning)
             runner._load_from, runner._resume = newest, newest is not None
+        report_misfits(runner)
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
@@ -82,7 +82,7 @@ class DurableCheckpointHook(CheckpointHook):
         else:
             for key, path in self.best_ckpt_path_dict.items():
                 self.best_ckpt_path_dict[key] = self._move_here(path)
-        if runner._resume and is_main_process():
+        if runner._resume and not self._is_finished and is_main_process():
             self._remove_forgotten_best(runner)
 
     def _best_paths(self) -> set[str | None]:
@@ -91,11 +91,14 @@ class DurableCheckpointHook(CheckpointHook):
         return {getattr(self, 'best_ckpt_path', None), *several.values()}
 
     def _find_validation_to_make_up(self, runner: Runner) -> None:
+        # A checkpoint is saved before the validation of its step, so it lacks what that
+        # changed: the best score, learning rates on a plateau, an early stop.
         loop, note = runner.train_loop, Path(runner.work_dir) / LAST_VALIDATION
         if isinstance(loop, ResumableLoop) and loop.is_validation_due():
-            text = note.read_text().strip() if note.is_file() else ''
-            last = int(text) if text.isdigit() else -1
-            loop.must_validate = last < runner.iter and not loop.is_within_epoch()
+            text = note.read_bytes().strip() if note.is_file() else b''
+            last = int(text) if text.isdigit() and len(text) < 20 else -1
+            self._is_finished = loop.is_finished() and last >= runner.iter
+            loop.must_validate = not (self._is_finished or loop.is_within_epoch())
 
     def _move_here(self, path: str | None) -> str | None:
         return path and self.file_backend.join_path(self.out_dir, os.path.basename(path))
@@ -123,13 +126,12 @@ class DurableCheckpointHook(CheckpointHook):
         meta = checkpoint.get('meta') or {}
         if not runner._resume or not meta.get('world_size'):
             return
-        loader = runner.train_dataloader
-        size = getattr(loader, 'batch_size', None)
+        size = getattr(runner.train_dataloader, 'batch_size', None)
         before = (meta['world_size'], meta.get('batch_size'))
         now = (get_world_size(), size)
         if before == now:
             return
-        if None not in (*before, *now):
+        if all(isinstance(number, int) for number in (*before, *now)):
             seen = meta['iter'] * before[0] * before[1]
             runner.train_loop.num_batches_seen = seen // (now[0] * now[1])
         runner.logger.warning(

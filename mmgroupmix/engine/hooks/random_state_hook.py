@@ -6,7 +6,9 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from ...errors import UserError
 from ...registry import HOOKS
+from ..misfits import MISFIT_ERRORS, check_fit
 from ..random_states import get_random_states, seed_process, set_random_states
 
 
@@ -28,6 +30,8 @@ class RandomStateHook(Hook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         if not runner._resume:
             return
+        # Here, since hooks of a lower priority work with the weights.
+        check_fit(runner, checkpoint)
         states = checkpoint.get('random_states')
         if states is None:
             runner.logger.warning(
@@ -35,13 +39,19 @@ class RandomStateHook(Hook):
                 'DurableCheckpointHook. The resumed run will not equal an uninterrupted '
                 'one bit by bit.'
             )
-        elif len(states) == get_world_size():
+        elif isinstance(states, list) and len(states) == get_world_size():
             self._resumed = states[get_rank()]
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         # Not earlier: building and loading a model draws random numbers.
         if self._resumed is not None:
-            set_random_states(self._resumed)
+            try:
+                set_random_states(self._resumed)
+            except MISFIT_ERRORS as error:
+                raise UserError(
+                    f'cannot resume from {runner._load_from}: its random states are not '
+                    f'those of a run ({error!r}). Give another --resume CHECKPOINT.'
+                ) from error
             self._resumed = None
 
     def before_val_epoch(self, runner: Runner) -> None:
