@@ -27,13 +27,13 @@ from ..commands import (
 )
 from ..models.small_backbones import NANO
 
-GMF_CONFIG = f'''
+GMF_CONFIG = f"""
 _base_ = {str(REPOSITORY / 'configs' / 'mask_rcnn_gmf_m_coco.py')!r}
 model = dict(
     backbone=dict(arch={dict(NANO, _delete_=True)!r}),
     neck=dict(in_channels={list(NANO['embed_dims'])!r}),
     test_cfg=dict(rpn=dict(max_per_img=100), rcnn=dict(score_thr=0.0)))
-'''
+"""
 
 
 def predict_by_test_loop(task, workspace, out, *options):
