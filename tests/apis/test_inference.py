@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from PIL import Image
 from scipy.optimize import linear_sum_assignment
 
@@ -126,9 +127,14 @@ def gmf_run(workspace):
     return ['run_gmf/mask_rcnn_gmf.py', 'run_gmf/epoch_1.pth']
 
 
+def find_gmf_images(workspace):
+    data = Config.fromfile(workspace / 'run_gmf' / 'mask_rcnn_gmf.py').val_dataloader
+    return sorted((workspace / data.dataset.data_root / 'val2017').iterdir())
+
+
 def test_masks_of_the_fused_model_are_those_of_the_test_loop(gmf_run, workspace):
     mask_tools = pytest.importorskip('pycocotools.mask')
-    images = sorted(mini_images('det', workspace).iterdir())[:4]
+    images = find_gmf_images(workspace)[:4]
     result = run_tool(
         'infer.py',
         *gmf_run,
@@ -180,7 +186,7 @@ def test_masks_of_the_fused_model_are_those_of_the_test_loop(gmf_run, workspace)
 
 def test_boxes_below_the_threshold_are_not_drawn(gmf_run, workspace):
     image = workspace / 'one.png'
-    Image.open(sorted(mini_images('det', workspace).iterdir())[0]).save(image)
+    Image.open(find_gmf_images(workspace)[0]).save(image)
     changed = {}
     for score_thr in (0, 1.1):
         result = run_tool(
