@@ -55,6 +55,20 @@ def shipped_config(name):
     return str(folder / file)
 
 
+def share_mini_data(workspace, tmp_path_factory):
+    """Let the demos in a folder use mini datasets that all test processes share.
+
+    They are links to folders where ``--demo`` writes a dataset if it is not yet there.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+        shared = shared.parent
+    shared = shared / 'mini_data'
+    shared.mkdir(exist_ok=True)
+    (workspace / 'data').mkdir()
+    (workspace / 'data' / 'mini').symlink_to(shared)
+
+
 def run_tool(tool, *arguments, cwd):
     """Run a command in the folder ``cwd``, in a process that has its imports done."""
     return run_command(tool.removesuffix('.py'), arguments, cwd)

@@ -10,6 +10,7 @@ import functools
 import gc
 import multiprocessing
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -45,8 +46,8 @@ def run_command(command, arguments, cwd, timeout=500, ranks=1):
     """Run a command of ``mmgroupmix.apis`` in a forked process, or in several as one job.
 
     Args:
-        command (str): 'train', 'test', 'infer', 'draw_attention' or
-            'draw_responses'.
+        command (str | Path): 'train', 'test', 'infer', 'draw_attention' or
+            'draw_responses'; or a script, such as a toolbox's own.
         arguments (Sequence[object]): Its arguments, converted to str.
         cwd (Path): The folder to run it in.
         timeout (float): Seconds after which it is killed.
@@ -84,6 +85,23 @@ def start_command(command, arguments, cwd, ranks=1):
         RunningCommand(command, arguments, cwd, variables)
         for variables in _environments(ranks)
     ]
+
+
+def start_function(function, *arguments):
+    """Start a function of a module in a forked process.
+
+    Args:
+        function (Callable): Its first argument is the end of a pipe to send to.
+        arguments: Its other arguments.
+
+    Returns:
+        tuple[Process, Connection]: The process, and the end of the pipe to receive from.
+    """
+    receiver, sender = _server().Pipe(duplex=False)
+    process = _server().Process(target=function, args=(sender, *arguments))
+    process.start()
+    sender.close()
+    return process, receiver
 
 
 class RunningCommand:
@@ -157,6 +175,11 @@ def _run(command, arguments, cwd, outputs, variables=None):
     torch.set_num_threads(1)
     # Formatting a printed config takes a second and has tests of its own.
     yapf_api.FormatCode = _keep_format
+    if isinstance(command, Path):
+        sys.argv = [str(command), *arguments]
+        sys.path.insert(0, str(command.parent))
+        runpy.run_path(str(command), run_name='__main__')
+        return
     sys.argv = [f'{command}.py', *arguments]
     sys.exit(import_module(f'mmgroupmix.apis.{command}').main(arguments))
 

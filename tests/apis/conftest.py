@@ -2,13 +2,15 @@
 
 import pytest
 
-from ..commands import run_short_demo
+from ..commands import run_short_demo, share_mini_data
 
 
 @pytest.fixture(scope='session')
 def workspace(tmp_path_factory):
-    """An empty folder to work in; mini datasets are made in it once."""
-    return tmp_path_factory.mktemp('workspace')
+    """A folder to work in, empty but for the mini datasets of demos."""
+    folder = tmp_path_factory.mktemp('workspace')
+    share_mini_data(folder, tmp_path_factory)
+    return folder
 
 
 @pytest.fixture

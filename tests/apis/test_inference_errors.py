@@ -1,9 +1,7 @@
 """tools/infer.py with wrong options or weights, broken files and early termination."""
 
-import os
 import shutil
-import subprocess
-import sys
+import signal
 import time
 
 import cv2
@@ -11,14 +9,15 @@ import pytest
 from PIL import Image
 
 from ..commands import (
-    CONFIGS,
-    REPOSITORY,
+    CHECKPOINTS,
+    config_of_run,
     infer,
     mini_images,
     read_json,
     run_tool,
     shipped_config,
 )
+from ..tool_processes import start_command
 
 
 def test_weights_of_another_model_are_refused_and_remove_nothing(cls_run, workspace):
@@ -47,28 +46,18 @@ def test_a_terminated_run_leaves_complete_files(cls_run, workspace):
         writer.write(cv2.resize(cv2.imread(str(images[number % 20])), (96, 64)))
     writer.release()
     out = workspace / 'infer_long'
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            str(REPOSITORY / 'tools' / 'infer.py'),
-            'run_cls/' + CONFIGS['cls'].rpartition('/')[2],
-            'run_cls/epoch_1.pth',
-            'long.avi',
-            '--out-dir',
-            str(out),
-        ],
-        cwd=workspace,
-        stdout=subprocess.DEVNULL,
-        env=dict(os.environ, OMP_NUM_THREADS='1'),
-    )
+    model = [config_of_run('cls'), f'run_cls/{CHECKPOINTS["cls"]}']
+    arguments = [*model, 'long.avi', '--out-dir', out]
+    (process,) = start_command('infer', arguments, workspace)
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and (
         not (out / 'predictions.json').exists()
         or (out / 'predictions.json').stat().st_size < 10_000
     ):
         time.sleep(0.1)
-    process.terminate()
-    assert process.wait(100) == 143
+    process.send(signal.SIGTERM)
+    process.wait(100)
+    assert process.exitcode == 143
     predicted = read_json(out / 'predictions.json')
     assert 0 < len(predicted) < 3000
     overlay = cv2.VideoCapture(str(out / 'overlays' / 'long.mp4'))

@@ -76,7 +76,9 @@ def test_operations_grow_with_the_area_of_the_image_and_parameters_do_not():
     assert four['params'] == one['params']
 
 
-@pytest.mark.parametrize('name', ['mask_rcnn_gmf_m_coco', 'sem_fpn_gmf_m_ade20k'])
+@pytest.mark.parametrize(
+    'name', ['mask_rcnn_poolformer_s12_coco', 'sem_fpn_poolformer_s12_ade20k']
+)
 def test_dense_models_are_counted_with_their_heads(name, capsys):
     assert main([str(CONFIGS / f'{name}.py'), '--size', '64x96']) == 0
     output = capsys.readouterr().out

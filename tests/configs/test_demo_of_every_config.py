@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from mmgroupmix import models
+
+from ..commands import share_mini_data
 from ..tool_processes import run_command
-from .experiments import CONFIGS
+from .experiments import CONFIGS, read
 
 # The ablations of GroupMixFormer change only its mixer, and all of those train as
 # classifiers here: of their detectors and segmentors, one with each attention is enough.
@@ -27,7 +30,12 @@ SHORT = [
 ]
 TWO_STEPS = ['train_cfg.max_epochs=1', 'train_dataloader.num_batch_per_epoch=2']
 SHORT_BY_TASK = dict(
-    seg=['train_cfg.max_iters=2', 'train_dataloader.batch_size=2'],
+    seg=[
+        'train_cfg.max_iters=2',
+        'train_cfg.val_interval=2',
+        'train_dataloader.batch_size=2',
+        'default_hooks.checkpoint.interval=2',
+    ],
     det=[*TWO_STEPS, 'train_dataloader.batch_size=1'],
     cls=[*TWO_STEPS, 'train_dataloader.batch_size=2', 'val_dataloader.batch_size=2'],
 )
@@ -40,6 +48,9 @@ TWO_STAGES = [
     'model.test_cfg.rpn.max_per_img=50',
     'model.train_cfg.rpn_proposal.max_per_img=50',
 ]
+# The blocks of a stage are alike: of the larger architectures, which the other tests of
+# these configs build and run in full depth, one block per stage is trained.
+SMALLEST = ('m', 's12', '7')
 TASKS = dict(ade20k='seg', voc='seg', cityscapes='seg', coco='det', in1k='cls')
 EXPECTED = dict(
     seg=('iter_2.pth', 'mIoU'),
@@ -50,7 +61,9 @@ EXPECTED = dict(
 
 @pytest.fixture(scope='module')
 def workspace(tmp_path_factory):
-    return tmp_path_factory.mktemp('demos')
+    folder = tmp_path_factory.mktemp('demos')
+    share_mini_data(folder, tmp_path_factory)
+    return folder
 
 
 def infer_task(config):
@@ -63,7 +76,26 @@ def shorten(config):
     options = [*SHORT, *SHORT_BY_TASK[task]]
     if task == 'det':
         options += ONE_STAGE if config.stem.startswith('retinanet') else TWO_STAGES
-    return options
+    backbone = read(config.relative_to(CONFIGS).with_suffix('')).model.backbone
+    return options + reduce_depth(backbone)
+
+
+def reduce_depth(backbone):
+    """The options that leave out blocks of a large backbone."""
+    if backbone.get('depth') == 101:
+        return ['model.backbone.depth=50']
+    kind = backbone.type.removeprefix('mmgroupmix.')
+    arch = backbone.get('arch')
+    if kind not in ('GroupMixFormer', 'PoolFormer', 'EAMLP') or arch in SMALLEST:
+        return []
+    cls = getattr(models, kind)
+    settings = cls.arch_settings[getattr(cls, 'arch_aliases', {}).get(arch, arch)]
+    depth = dict(depth=2) if kind == 'EAMLP' else dict(depths=(1, 1, 1, 1))
+    settings = dict(settings, **depth, _delete_=True)
+    return [
+        f'model.backbone.arch.{key}={str(value).replace(" ", "")}'
+        for key, value in settings.items()
+    ]
 
 
 @pytest.mark.slow

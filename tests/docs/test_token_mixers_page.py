@@ -19,6 +19,7 @@ from mmgroupmix.models import (
 )
 from mmgroupmix.registry import MODELS, TOKEN_MIXERS
 
+from ..commands import share_mini_data
 from .pages import REPOSITORY, find_code, find_tables, read_page
 from .processes import run_python
 
@@ -37,6 +38,7 @@ def folder(tmp_path_factory):
     (folder / 'modulation_s12.py').write_text(CONFIG)
     (folder / 'modulation_sem_fpn.py').write_text(DENSE_CONFIG)
     (folder / 'mmgroupmix').symlink_to(REPOSITORY)
+    share_mini_data(folder, tmp_path_factory)
     return folder
 
 
@@ -66,6 +68,7 @@ def test_the_config_of_the_page_trains_with_the_mixer_of_the_page(folder):
         'train_cfg.max_epochs=1',
         'train_dataloader.num_batch_per_epoch=2',
         'val_dataloader.num_batch_per_epoch=2',
+        'default_hooks.checkpoint.save_optimizer=False',
     )
     assert 'top1' in out
     config = next((folder / 'work_dirs/demo/modulation_s12').glob('*.py')).read_text()

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,6 +11,7 @@ from mmgroupmix.engine.hooks import PreemptionHook
 from mmgroupmix.engine.interruption import SIGNALS, SignalWatch, TrainingInterrupted
 from mmgroupmix.engine.resuming import find_resumable
 
+from ..tool_processes import start_function
 from .tiny_training import (
     assert_equal_training,
     build_tiny_runner,
@@ -110,27 +109,28 @@ def test_an_ignored_hangup_stays_ignored():
         signal.signal(signal.SIGHUP, previous)
 
 
+def watch_signals(pipe):
+    with SignalWatch() as watch:
+        watch.is_training = True
+        pipe.send('ready')
+        while watch.received is None:
+            time.sleep(0.01)
+        pipe.send('first')
+        time.sleep(60)
+
+
 @pytest.mark.smoke
 def test_a_second_signal_ends_the_process_at_once():
-    code = (
-        'import time\n'
-        'from mmgroupmix.engine.interruption import SignalWatch\n'
-        'with SignalWatch() as watch:\n'
-        '    watch.is_training = True\n'
-        "    print('ready', flush=True)\n"
-        '    while watch.received is None: time.sleep(0.01)\n'
-        "    print('first', flush=True)\n"
-        '    time.sleep(60)\n'
-    )
-    process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b'ready\n'
-    process.send_signal(signal.SIGTERM)
-    assert process.stdout.readline() == b'first\n'
-    process.send_signal(signal.SIGTERM)  # a repetition, as torchrun's
-    time.sleep(1)
-    assert process.poll() is None
-    process.send_signal(signal.SIGUSR1)
-    assert process.wait(30) == -signal.SIGUSR1
+    process, pipe = start_function(watch_signals)
+    assert pipe.recv() == 'ready'
+    os.kill(process.pid, signal.SIGTERM)
+    assert pipe.recv() == 'first'
+    os.kill(process.pid, signal.SIGTERM)  # a repetition, as torchrun's
+    process.join(1)
+    assert process.is_alive()
+    os.kill(process.pid, signal.SIGUSR1)
+    process.join(30)
+    assert process.exitcode == -signal.SIGUSR1
 
 
 @pytest.mark.smoke

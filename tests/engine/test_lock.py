@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
+import time
 
 import pytest
 
@@ -13,24 +11,22 @@ from mmgroupmix.engine import lock
 from mmgroupmix.engine.lock import LOCK_FILE, WorkDirLock, check_not_in_use
 from mmgroupmix.errors import UserError
 
-HOLD = (
-    'import sys, time\n'
-    'from mmgroupmix.engine.lock import WorkDirLock\n'
-    'with WorkDirLock(sys.argv[1]):\n'
-    "    print('held', flush=True)\n"
-    '    time.sleep(60)\n'
-)
+from ..tool_processes import start_function
+
+
+def hold(pipe, folder):
+    with WorkDirLock(folder):
+        pipe.send('held')
+        time.sleep(60)
 
 
 @pytest.fixture
 def holder(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, '-c', HOLD, str(tmp_path)], stdout=subprocess.PIPE
-    )
-    assert process.stdout.readline() == b'held\n'
+    process, pipe = start_function(hold, tmp_path)
+    assert pipe.recv() == 'held'
     yield process
     process.kill()
-    process.wait()
+    process.join()
 
 
 @pytest.mark.smoke
@@ -51,8 +47,8 @@ def test_a_plan_finds_a_run_that_is_alive_and_creates_nothing(tmp_path, holder):
 
 @pytest.mark.smoke
 def test_the_lock_of_a_killed_run_yields(tmp_path, holder):
-    holder.send_signal(signal.SIGKILL)
-    holder.wait()
+    holder.kill()
+    holder.join()
     with WorkDirLock(tmp_path):
         owner = json.loads((tmp_path / LOCK_FILE).read_text())
         assert owner == dict(host=socket.gethostname(), process=os.getpid())

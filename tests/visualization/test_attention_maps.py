@@ -18,7 +18,7 @@ from mmgroupmix.visualization.attention_maps import (
 )
 from mmgroupmix.visualization.panels import blend_heatmap
 
-from ..commands import REPOSITORY, run_tool
+from ..commands import REPOSITORY, run_tool, share_mini_data
 from .toolbox_model import NORMALIZATION, build_model
 
 SIZES = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
@@ -178,7 +178,8 @@ def test_a_row_that_the_memory_does_not_have_is_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
+def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path, tmp_path_factory):
+    share_mini_data(tmp_path, tmp_path_factory)
     config = REPOSITORY / 'configs' / 'eanet_r101_ade20k.py'
     result = run_tool(
         'train.py',
@@ -239,7 +240,10 @@ def test_the_tool_draws_a_segmentor_and_overwrites_nothing(tmp_path):
         ),
     ],
 )
-def test_the_tool_draws_classifiers_and_detectors(config, options, output, tmp_path):
+def test_the_tool_draws_classifiers_and_detectors(
+    config, options, output, tmp_path, tmp_path_factory
+):
+    share_mini_data(tmp_path, tmp_path_factory)
     result = run_tool(
         'train.py',
         REPOSITORY / 'configs' / f'{config}.py',
@@ -254,7 +258,8 @@ def test_the_tool_draws_classifiers_and_detectors(config, options, output, tmp_p
         cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr[-3000:]
-    image = next((tmp_path / 'data').rglob('*.[jJ][pP]*[gG]'))
+    mini_data = (tmp_path / 'data' / 'mini').resolve()
+    image = next(mini_data.rglob('*.[jJ][pP]*[gG]'))
     result = run_tool(
         'draw_attention.py',
         f'run/{config}.py',
