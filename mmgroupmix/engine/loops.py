@@ -14,14 +14,14 @@ class ResumableLoop:
     """What both loops share: numbered batches, and a validation that is made up for.
 
     Attributes:
-        num_batches_seen (int | None): How many batches of the present size the run has
-            seen before it was resumed; None if it is the number of iterations, as
-            without a change of the batch size or of the number of processes.
+        batch_offset (int): How many batches of the present size the run has seen more
+            than it has done iterations: not 0 once it was resumed with another batch
+            size or number of processes.
         must_validate (bool): Whether the run that is resumed was interrupted before or
             during the validation that was due.
     """
 
-    num_batches_seen: int | None = None
+    batch_offset = 0
     must_validate = False
     runner: Runner
     dataloader: Any
@@ -62,7 +62,7 @@ class ResumableLoop:
         return False
 
     def _num_seen(self) -> int:
-        return self._iter if self.num_batches_seen is None else self.num_batches_seen
+        return self._iter + self.batch_offset
 
 
 @LOOPS.register_module()

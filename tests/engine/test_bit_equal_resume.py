@@ -183,6 +183,11 @@ def test_another_batch_size_goes_on_where_the_data_were_left(tmp_path, caplog):
     with pytest.raises(Killed):
         runner.train()
     cfg.train_dataloader.batch_size = 2
+    # The second of two interruptions has the new size already.
+    runner = resume(cfg)
+    runner.register_hook(KillHook('before_train_iter', 3))
+    with pytest.raises(Killed):
+        runner.train()
     runner = resume(cfg)
     seen = []
 
@@ -193,7 +198,8 @@ def test_another_batch_size_goes_on_where_the_data_were_left(tmp_path, caplog):
     runner.register_hook(Recorder())
     runner.train()
     order = iter(build_tiny_runner(cfg.copy()).train_dataloader.sampler)
-    expected = [next(order) for _ in range(16 + len(seen))][16:]
+    # 4 batches of 4 images, then 2 of 2.
+    expected = [next(order) for _ in range(20 + len(seen))][20:]
     assert seen == expected
     log = next(tmp_path.glob('*/*.log')).parent.parent
     text = ''.join(path.read_text() for path in log.glob('*/*.log'))

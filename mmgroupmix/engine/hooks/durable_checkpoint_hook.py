@@ -119,6 +119,7 @@ class DurableCheckpointHook(CheckpointHook):
         checkpoint['meta'].update(
             world_size=get_world_size(),
             batch_size=getattr(runner.train_dataloader, 'batch_size', None),
+            batch_offset=getattr(runner.train_loop, 'batch_offset', 0),
         )
         checkpoint.update(self._collected)
 
@@ -126,14 +127,17 @@ class DurableCheckpointHook(CheckpointHook):
         meta = checkpoint.get('meta') or {}
         if not runner._resume or not meta.get('world_size'):
             return
+        offset = meta.get('batch_offset')
+        offset = offset if isinstance(offset, int) else 0
+        runner.train_loop.batch_offset = offset
         size = getattr(runner.train_dataloader, 'batch_size', None)
         before = (meta['world_size'], meta.get('batch_size'))
         now = (get_world_size(), size)
         if before == now:
             return
         if all(isinstance(number, int) for number in (*before, *now)):
-            seen = meta['iter'] * before[0] * before[1]
-            runner.train_loop.num_batches_seen = seen // (now[0] * now[1])
+            seen = (meta['iter'] + offset) * before[0] * before[1]
+            runner.train_loop.batch_offset = seen // (now[0] * now[1]) - meta['iter']
         runner.logger.warning(
             f'The checkpoint was saved by {before[0]} process(es) with {before[1]} '
             f'images each; this run has {now[0]} with {now[1]} each. It goes on where '
