@@ -9,6 +9,7 @@ from .hooks import (
     RandomStateHook,
     ShardedCheckpointHook,
 )
+from .json_handler import ValidJsonHandler
 from .loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from .model_wrappers import FullyShardedModel
 from .optimizers import BFloat16OptimWrapper, GroupedOptimWrapperConstructor
@@ -26,4 +27,5 @@ __all__ = [
     'ResumableEpochBasedTrainLoop',
     'ResumableIterBasedTrainLoop',
     'ShardedCheckpointHook',
+    'ValidJsonHandler',
 ]

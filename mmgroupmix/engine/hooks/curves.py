@@ -92,13 +92,14 @@ def read_curves(files: Sequence[str | Path]) -> tuple[Points, dict[str, Points]]
         for record in records:
             if 'loss' in record:
                 iteration, by_epoch = record['step'], 'epoch' in record
-                losses[iteration] = record['loss']
+                if record['loss'] is not None:  # NaN or infinite
+                    losses[iteration] = record['loss']
                 continue
             # Epoch-based runs log a metric with the number of the epoch: it belongs to
             # the last iteration logged before it.
             step = iteration if by_epoch else record.get('step', iteration)
             for key, points in metrics.items():
-                if key in record:
+                if record.get(key) is not None:
                     points[step] = record[key]
     return (
         sorted(losses.items()),
