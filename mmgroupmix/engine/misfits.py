@@ -1,6 +1,5 @@
 """A checkpoint of another model than the one that is trained."""
 
-from collections.abc import Mapping
 from functools import wraps
 from typing import Any
 
@@ -48,30 +47,28 @@ def report_misfits(runner: Runner) -> None:
     runner.resume = resume_or_report
 
 
-def check_fit(runner: Runner, checkpoint: dict) -> None:
+def check_complete(runner: Runner, checkpoint: dict) -> None:
     """Check that a checkpoint to resume from holds every tensor of the model.
+
+    The reader of checkpoints has compared the shapes.
 
     Args:
         runner (Runner): The runner; of sharded weights nothing is checked here.
         checkpoint (dict): The content of the checkpoint.
 
     Raises:
-        UserError: If a tensor is missing or has another shape.
+        UserError: If a tensor is missing.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     if is_sharded(model):
         return
-    saved = checkpoint.get('state_dict')
-    saved = saved if isinstance(saved, Mapping) else {}
-    misfits = []
-    for name, tensor in model.state_dict().items():
-        if name not in saved:
-            misfits.append(f'{name} is missing')
-        elif getattr(saved[name], 'shape', None) != getattr(tensor, 'shape', None):
-            misfits.append(f'{name} has another shape')
-    if misfits:
-        more = f' and {len(misfits) - MAX_NAMES} more' if len(misfits) > MAX_NAMES else ''
-        reason = f'it is of another model ({", ".join(misfits[:MAX_NAMES])}{more})'
+    missing = [
+        name for name in model.state_dict() if name not in checkpoint['state_dict']
+    ]
+    if missing:
+        more = f' and {len(missing) - MAX_NAMES} more' if len(missing) > MAX_NAMES else ''
+        names = ', '.join(missing[:MAX_NAMES])
+        reason = f'it is of another model: it lacks {names}{more}'
         raise UserError(_describe(runner._load_from, reason))
 
 

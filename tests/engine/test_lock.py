@@ -77,7 +77,7 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path):
     target = tmp_path / 'precious'
     target.write_text('text')
     (tmp_path / LOCK_FILE).symlink_to(target)
-    with pytest.raises(OSError), WorkDirLock(tmp_path):
+    with pytest.raises(UserError, match='symbolic links'), WorkDirLock(tmp_path):
         pass
     assert target.read_text() == 'text'
 

@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 from ...errors import UserError
 from ...registry import HOOKS
-from ..misfits import MISFIT_ERRORS, check_fit
+from ..misfits import MISFIT_ERRORS, check_complete
 from ..random_states import get_random_states, seed_process, set_random_states
 
 
@@ -31,7 +31,7 @@ class RandomStateHook(Hook):
         if not runner._resume:
             return
         # Here, since hooks of a lower priority work with the weights.
-        check_fit(runner, checkpoint)
+        check_complete(runner, checkpoint)
         states = checkpoint.get('random_states')
         if states is None:
             runner.logger.warning(
