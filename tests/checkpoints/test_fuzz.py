@@ -22,7 +22,7 @@ from mmgroupmix.checkpoints.reading import load_file
 from .hostile_files import write_legacy, write_zip
 from .small_run import GOOD
 
-NUM_CASES = int(os.environ.get('MMGROUPMIX_FUZZ_CASES', 2000))
+NUM_CASES = int(os.environ.get('MMGROUPMIX_FUZZ_CASES', 10000))
 SEED = os.environ.get('MMGROUPMIX_FUZZ_SEED', '0')
 #: A damaged file of some kilobytes must not take more; the peak grows a little by itself.
 MAX_MEMORY = 300 * 2**20
