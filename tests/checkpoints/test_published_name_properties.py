@@ -17,8 +17,6 @@ from .published_names import (
     find_poolformer_tensor,
 )
 
-pytestmark = pytest.mark.smoke
-
 _POSITION = re.compile(r'(.*)\.pre_attention\.(\d)\.position\.convs\.(\d)\.(\w+)')
 _LOOKUPS = {
     GroupMixFormer: find_groupmixformer_tensor,

@@ -58,7 +58,6 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('moment, count', MOMENTS)
 def test_a_killed_run_ends_with_the_weights_of_the_uninterrupted_one(
     reference, tmp_path, moment, count
@@ -76,7 +75,6 @@ def test_a_killed_run_ends_with_the_weights_of_the_uninterrupted_one(
     assert sorted(path.name for path in tmp_path.glob('*.pth')) == expected
 
 
-@pytest.mark.smoke
 def test_a_run_that_is_killed_again_and_again_ends_the_same(reference, tmp_path):
     cfg, uninterrupted = reference
     cfg = cfg.copy()
@@ -94,7 +92,6 @@ def test_a_run_that_is_killed_again_and_again_ends_the_same(reference, tmp_path)
     assert_equal_training(load_last(tmp_path), load_last(uninterrupted))
 
 
-@pytest.mark.smoke
 def test_workers_do_not_change_the_training(reference, tmp_path):
     cfg, uninterrupted = reference
     cfg = cfg.copy()
@@ -108,7 +105,6 @@ def test_workers_do_not_change_the_training(reference, tmp_path):
     assert_equal_training(load_last(tmp_path), load_last(uninterrupted))
 
 
-@pytest.mark.smoke
 def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path):
     cfg = tiny_config(tmp_path)
     runner = build_tiny_runner(cfg.copy())
@@ -126,7 +122,6 @@ def test_a_validation_that_was_interrupted_is_made_up_for(tmp_path):
     assert validated == [4, 6, 8]
 
 
-@pytest.mark.smoke
 def test_what_a_validation_changed_is_not_lost(tmp_path):
     # The first validation is the best, and the run is killed before the next checkpoint.
     # The checkpoint of the fourth iteration was saved before the validation.
@@ -146,7 +141,6 @@ def test_what_a_validation_changed_is_not_lost(tmp_path):
     assert runner.message_hub.get_info('best_score') == expected
 
 
-@pytest.mark.smoke
 def test_a_finished_run_is_not_validated_again(tmp_path):
     cfg = tiny_config(tmp_path)
     build_tiny_runner(cfg.copy()).train()
@@ -160,7 +154,6 @@ def test_a_finished_run_is_not_validated_again(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob('*.pth')} == before
 
 
-@pytest.mark.smoke
 def test_early_stopping_keeps_its_patience(tmp_path):
     cfg = tiny_config(tmp_path, length=40, interval=2)
     # No score is better than the first one by so much: three more, and the run ends.
@@ -175,7 +168,6 @@ def test_early_stopping_keeps_its_patience(tmp_path):
     assert load_last(tmp_path)['meta']['iter'] == 8
 
 
-@pytest.mark.smoke
 def test_another_batch_size_goes_on_where_the_data_were_left(tmp_path, caplog):
     cfg = tiny_config(tmp_path)
     runner = build_tiny_runner(cfg.copy())

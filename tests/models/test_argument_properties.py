@@ -38,7 +38,6 @@ from .wrong_values import (
     numbers_outside,
 )
 
-pytestmark = pytest.mark.smoke
 ANY_BACKBONE = dict(
     in_channels=COUNTS,
     drop_path_rate=RATES,

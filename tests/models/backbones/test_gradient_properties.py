@@ -1,14 +1,11 @@
 """Properties of the gradients of every backbone, on generated architectures."""
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from ..architectures import backbones, randomize
-
-pytestmark = pytest.mark.smoke
 
 #: Images of ordinary and extreme scale, and without any contrast.
 scales = st.sampled_from((1.0, 1e-3, 1e3, 'zeros', 'constant', 'one constant image'))

@@ -3,15 +3,12 @@
 import copy
 import pickle
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from ..architectures import backbones
-
-pytestmark = pytest.mark.smoke
 
 #: Of float64, whose rounding errors are far below: only different mathematics exceeds it.
 EXACT = 1e-9

@@ -14,8 +14,6 @@ from mmgroupmix.models import WithExternalAttention
 
 from ..architectures import backbones
 
-pytestmark = pytest.mark.smoke
-
 own_backbones = backbones.filter(lambda case: case.builder is not WithExternalAttention)
 
 

@@ -11,8 +11,6 @@ from ..architectures import image_sizes, randomize
 from ..wrong_values import CHOICES, EVEN, NORMS
 from .test_with_aggregators import PVT, SWIN, add
 
-pytestmark = pytest.mark.smoke
-
 #: Of float64, whose rounding errors are far below.
 EXACT = dict(rtol=1e-9, atol=1e-9)
 kinds = st.sampled_from(('conv', 'identity', 'max_pool', 'avg_pool', 'min_pool'))

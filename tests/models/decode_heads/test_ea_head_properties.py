@@ -14,8 +14,6 @@ from mmgroupmix.models import EAHead
 from ..architectures import randomize
 from ..wrong_values import CHOICES, COUNTS, NONE, NORMS, OTHERS, REALS, integers_outside
 
-pytestmark = pytest.mark.smoke
-
 #: Of float64, whose rounding errors are far below.
 EXACT = dict(rtol=1e-9, atol=1e-9)
 RIGHT = dict(in_channels=6, channels=8, num_classes=3)
