@@ -12,7 +12,7 @@ Remove when the oldest supported mmengine declares these classes itself.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pickle import UnpicklingError
 from typing import Any
 
@@ -48,7 +48,24 @@ def allow_mmengine_checkpoints() -> None:
         from mmengine.logging.history_buffer import HistoryBuffer
     except ModuleNotFoundError:
         return
+    if not hasattr(HistoryBuffer.__setstate__, '__wrapped__'):
+        HistoryBuffer.__setstate__ = _without_statistics(HistoryBuffer.__setstate__)
     declare([HistoryBuffer, _get_history_buffer_statistic, *_list_numpy_globals()])
+
+
+def _without_statistics(set_state: Callable) -> Callable:
+    """Keep a file from changing the statistics of all buffers.
+
+    mmengine adds those that a buffer was saved with to the ones of the class, which would
+    let a file replace them for the whole process.
+    """
+
+    @wraps(set_state)
+    def restore(buffer: Any, state: dict) -> None:
+        own = {k: v for k, v in state.items() if k != 'statistics_methods'}
+        set_state(buffer, own)
+
+    return restore
 
 
 def _get_history_buffer_statistic(owner: type, name: str) -> Callable:

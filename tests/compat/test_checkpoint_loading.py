@@ -94,6 +94,16 @@ def test_a_run_is_saved_loaded_and_resumed(tmp_path):
 
 
 @pytest.mark.smoke
+def test_a_file_does_not_change_the_statistics_of_all_buffers():
+    own = HistoryBuffer([1.0, 2.0, 6.0], [1, 1, 1])
+    other = HistoryBuffer()
+    state = own.__getstate__()
+    state['statistics_methods'] = dict(mean=HistoryBuffer.max, added=len)
+    other.__setstate__(state)
+    assert other.statistics('mean') == own.statistics('mean') == 3
+    assert 'added' not in HistoryBuffer()._statistics_methods
+
+
 def test_a_history_buffer_keeps_its_values_and_statistics(tmp_path):
     buffer = HistoryBuffer([1.0, 2.0, 6.0], [1, 1, 1])
     loaded = load(save(tmp_path, dict(loss=buffer)))['loss']
