@@ -22,8 +22,6 @@ from .hostile_files import (
     write_zip,
 )
 
-pytestmark = pytest.mark.smoke
-
 
 def refuse(path):
     """The message of the refusal, which is one line and names the file."""

@@ -19,8 +19,6 @@ from .hostile_files import calls, place, save_legacy, save_zip
 from .published_files import TrainingConfig
 from .small_run import GOOD, Linear, build_runner
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path, monkeypatch):

@@ -29,7 +29,6 @@ def copied(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / 'copied')
 
 
-@pytest.mark.smoke
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / 'file'
     write_atomically(path, b'old')
@@ -44,7 +43,6 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.smoke
 def test_what_a_killed_process_was_writing_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'replace', lambda *_: os.kill(os.getpid(), 9))
     child = os.fork()
@@ -59,7 +57,6 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ['.hidden']
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('write', range(1, 5))
 def test_a_full_disk_at_any_write_leaves_a_checkpoint_to_resume_from(
     tmp_path, monkeypatch, write
@@ -92,7 +89,6 @@ def test_a_full_disk_at_any_write_leaves_a_checkpoint_to_resume_from(
     assert load_last(tmp_path)['meta']['iter'] == 8
 
 
-@pytest.mark.smoke
 def test_the_new_best_checkpoint_is_complete_before_the_old_one_goes(
     tmp_path, monkeypatch
 ):
@@ -119,7 +115,6 @@ def test_the_new_best_checkpoint_is_complete_before_the_old_one_goes(
     assert len(list(tmp_path.glob('iter_*'))) == 1
 
 
-@pytest.mark.smoke
 def test_a_copied_work_directory_resumes_from_its_own_files(copied, finished):
     assert (copied / 'last_checkpoint').read_text() == 'iter_8.pth'
     before = sorted(finished.glob('*.pth'))
@@ -131,7 +126,6 @@ def test_a_copied_work_directory_resumes_from_its_own_files(copied, finished):
     assert [path.name for path in copied.glob('best_*')] == [os.path.basename(best)]
 
 
-@pytest.mark.smoke
 def test_a_best_checkpoint_that_the_resumed_run_does_not_know_is_removed(tmp_path):
     cfg = tiny_config(tmp_path)
     runner = build_tiny_runner(cfg.copy())
@@ -147,7 +141,6 @@ def test_a_best_checkpoint_that_the_resumed_run_does_not_know_is_removed(tmp_pat
     assert other.exists()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('kind', ['CheckpointHook', 'DurableCheckpointHook'])
 @pytest.mark.parametrize(
     'key, value',
@@ -191,7 +184,6 @@ def test_a_checkpoint_cannot_have_other_files_removed(copied, tmp_path, key, val
     assert (copied / 'iter_x/users.pth').is_file()
 
 
-@pytest.mark.smoke
 def test_weights_of_another_shape_are_not_resumed(copied, tmp_path):
     content = load_last(copied)
     content['state_dict']['layers.3.weight'] = torch.ones(5, 8)
@@ -203,7 +195,6 @@ def test_weights_of_another_shape_are_not_resumed(copied, tmp_path):
         runner.train()
 
 
-@pytest.mark.smoke
 def test_every_flipped_byte_of_a_record_is_found(copied):
     path = copied / 'iter_8.pth'
     content = path.read_bytes()
@@ -218,7 +209,6 @@ def test_every_flipped_byte_of_a_record_is_found(copied):
         assert 'checksum' in find_damage(path)
 
 
-@pytest.mark.smoke
 def test_torn_files_are_found_and_removed_whatever_their_length(copied):
     content = (copied / 'iter_8.pth').read_bytes()
     for length in (0, 1, 4, 100, len(content) // 2, len(content) - 1):
@@ -232,7 +222,6 @@ def test_torn_files_are_found_and_removed_whatever_their_length(copied):
     assert (copied / 'iter_8.pth').exists()
 
 
-@pytest.mark.smoke
 def test_checkpoints_are_ordered_by_progress_and_not_by_time(tmp_path):
     names = ['epoch_10.pth', 'epoch_9_iter_95.pth', 'epoch_9.pth', 'epoch_2.pth']
     for name in [*names, 'best_acc_epoch_11.pth', 'iter_500.pth']:
@@ -242,7 +231,6 @@ def test_checkpoints_are_ordered_by_progress_and_not_by_time(tmp_path):
     assert found == [*names, 'iter_500.pth']
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])
 def test_broken_weights_are_not_saved(tmp_path, value):
     runner = build_tiny_runner(tiny_config(tmp_path))
@@ -264,7 +252,6 @@ def test_broken_weights_are_not_saved(tmp_path, value):
     ]
 
 
-@pytest.mark.smoke
 def test_a_runner_of_a_toolbox_resumes_the_newest_whole_checkpoint(copied, monkeypatch):
     # Without the command of this package; the folder is not the current one.
     newest = copied / 'iter_8.pth'
@@ -282,7 +269,6 @@ def test_a_runner_of_a_toolbox_resumes_the_newest_whole_checkpoint(copied, monke
     assert started == ['iter_6.pth']
 
 
-@pytest.mark.smoke
 def test_weights_are_written_as_safetensors_too(tmp_path):
     cfg = tiny_config(tmp_path, length=4)
     cfg.default_hooks.checkpoint.update(

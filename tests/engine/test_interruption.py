@@ -53,7 +53,6 @@ def interrupt(cfg, number, moment, iteration):
     return end.value
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('number', SIGNALS, ids=lambda number: number.name)
 def test_a_signal_finishes_the_step_and_saves(tmp_path, number):
     end = interrupt(tiny_config(tmp_path), number, 'before_train_iter', 4)
@@ -62,7 +61,6 @@ def test_a_signal_finishes_the_step_and_saves(tmp_path, number):
     assert load_last(tmp_path)['meta']['iter'] == 5
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('by_epoch', [False, True], ids=['iterations', 'epochs'])
 @pytest.mark.parametrize('moment', ['before_train_iter', 'after_val_iter'])
 def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, by_epoch, moment):
@@ -83,14 +81,12 @@ def test_an_interrupted_run_ends_as_the_uninterrupted_one(tmp_path, by_epoch, mo
     assert names[0] == names[1]
 
 
-@pytest.mark.smoke
 def test_before_the_training_a_signal_ends_the_run_at_once():
     with SignalWatch(), pytest.raises(TrainingInterrupted) as end:
         os.kill(os.getpid(), signal.SIGTERM)
     assert end.value.checkpoint is None
 
 
-@pytest.mark.smoke
 def test_the_handlers_before_are_restored():
     before = [signal.getsignal(number) for number in SIGNALS]
     with SignalWatch():
@@ -98,7 +94,6 @@ def test_the_handlers_before_are_restored():
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
-@pytest.mark.smoke
 def test_an_ignored_hangup_stays_ignored():
     previous = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -119,7 +114,6 @@ def watch_signals(pipe):
         time.sleep(60)
 
 
-@pytest.mark.smoke
 def test_a_second_signal_ends_the_process_at_once():
     process, pipe = start_function(watch_signals)
     assert pipe.recv() == 'ready'
@@ -133,7 +127,6 @@ def test_a_second_signal_ends_the_process_at_once():
     assert process.exitcode == -signal.SIGUSR1
 
 
-@pytest.mark.smoke
 def test_a_step_whose_gradients_are_accumulated_is_not_the_last_one(tmp_path):
     cfg = tiny_config(tmp_path, length=9, interval=3)
     cfg.optim_wrapper.accumulative_counts = 3

@@ -31,7 +31,6 @@ def spoiled_runner(cfg, iterations, value=float('nan'), max_invalid=3):
     return runner
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
 @pytest.mark.parametrize('first', [4, 5, 6])
 def test_the_first_iteration_and_its_files_are_named(tmp_path, value, first):
@@ -53,13 +52,11 @@ def test_the_first_iteration_and_its_files_are_named(tmp_path, value, first):
     assert len(batches) <= first + 4
 
 
-@pytest.mark.smoke
 def test_fewer_invalid_losses_in_a_row_do_not_stop_the_training(tmp_path):
     spoiled_runner(tiny_config(tmp_path), [2, 3, 5, 6, 8]).train()
     assert load_last(tmp_path)['meta']['iter'] == 8
 
 
-@pytest.mark.smoke
 def test_bad_images_are_named_when_a_checkpoint_is_due_first(tmp_path):
     cfg = tiny_config(tmp_path, length=40)
     cfg.train_dataloader.dataset = dict(type='TinyDataset', bad=range(22))
@@ -69,7 +66,6 @@ def test_bad_images_are_named_when_a_checkpoint_is_due_first(tmp_path):
     assert find_resumable(tmp_path) == []
 
 
-@pytest.mark.smoke
 def test_the_number_of_losses_is_checked():
     with pytest.raises(UserError, match='max_invalid=0: expected 1 or more'):
         InvalidLossHook(max_invalid=0)

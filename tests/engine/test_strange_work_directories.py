@@ -29,7 +29,6 @@ def copied(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / 'copied')
 
 
-@pytest.mark.smoke
 def test_folders_in_place_of_files_are_renamed_and_not_lost(tmp_path):
     names = ['best_acc_iter_4.pth', 'iter_4.pth', 'last_checkpoint', 'last_validation']
     for name in [*names, 'my_folder.pth']:
@@ -45,7 +44,6 @@ def test_folders_in_place_of_files_are_renamed_and_not_lost(tmp_path):
     assert (tmp_path / 'my_folder.pth').is_dir()
 
 
-@pytest.mark.smoke
 def test_damage_that_only_pytorch_notices_is_found(copied):
     path = copied / 'iter_4.pth'
     content = bytearray(path.read_bytes())
@@ -57,7 +55,6 @@ def test_damage_that_only_pytorch_notices_is_found(copied):
     assert 'iter_4.pth' in skipped[0]
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('key', ['layers.0.weight', 'layers.3.bias'])
 @pytest.mark.parametrize('change', ['missing', 'another shape'])
 def test_a_checkpoint_of_another_model_is_refused(copied, key, change):
@@ -73,7 +70,6 @@ def test_a_checkpoint_of_another_model_is_refused(copied, key, change):
         runner.train()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'part, value',
     [('optimizer', dict(state={}, param_groups=[])), ('random_states', [{}])],
@@ -87,14 +83,12 @@ def test_a_state_that_does_not_fit_is_reported_in_one_message(copied, part, valu
         runner.train()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('text', [b'', b'\xff\x00', b'/else/iter_2.pth', b'a' * 5000])
 def test_a_note_of_no_use_names_the_newest_checkpoint(copied, text):
     (copied / 'last_checkpoint').write_bytes(text)
     assert _find_last_checkpoint(copied) == copied / 'iter_4.pth'
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('text', [b'\xff\x00', '²'.encode(), b'9' * 5000])
 def test_a_damaged_note_of_the_validation_means_that_it_is_due(copied, text):
     (copied / 'last_validation').write_bytes(text)
@@ -104,7 +98,6 @@ def test_a_damaged_note_of_the_validation_means_that_it_is_due(copied, text):
         runner.train()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('obstacle', ['folder', 'link', 'file in place of the directory'])
 def test_a_work_directory_that_cannot_be_locked_is_refused(tmp_path, obstacle):
     work_dir = tmp_path / 'run'
@@ -123,13 +116,11 @@ def test_a_work_directory_that_cannot_be_locked_is_refused(tmp_path, obstacle):
     assert not (tmp_path / 'target').exists()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('seed', [-4, 2**40, 'seven', None])
 def test_a_seed_that_is_none_is_not_taken_from_a_checkpoint(tmp_path, seed):
     assert choose_seed(tiny_config(tmp_path, seed=6), dict(seed=seed)) == 6
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('name', ['iter_{}.pth', 'state_{}'])
 def test_checkpoints_outside_of_the_work_directory_are_resumed(tmp_path, name):
     cfg = tiny_config(tmp_path / 'run', length=4)
