@@ -65,7 +65,9 @@ def plan_training(args: argparse.Namespace, configure: Configure) -> int:
     cfg, task = load_config(args)
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if not cfg.get(key):
-            raise UserError(f'{args.config} has no {key}: there is no training to plan')
+            raise UserError(
+                f'{args.config} has no {key}, so it does not describe a training to plan'
+            )
     plan = make_plan(cfg, task, args, configure)
     if is_main_rank():
         print(format_plan(plan), flush=True)

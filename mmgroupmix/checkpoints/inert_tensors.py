@@ -16,7 +16,7 @@ def build_size(reader: Any, args: tuple) -> torch.Size:
 
 
 def rebuild_tensor(reader: Any, args: tuple) -> torch.Tensor:
-    """Build a tensor on a storage; it is no larger than the file."""
+    """Build a tensor on a storage; it is not larger than the file."""
     storage, offset, size, stride, *rest = args
     check_size(size, storage.dtype.itemsize, reader.max_bytes)
     _check_hooks(rest[1:2])

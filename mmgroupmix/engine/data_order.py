@@ -31,8 +31,8 @@ class NumberedBatchSampler:
     """Numbers the batches of a batch sampler, and starts at any of them.
 
     Args:
-        batch_sampler (Iterable[Sequence[int]]): Its ``sampler``, if that has a
-            ``set_epoch``, is told the epoch.
+        batch_sampler (Iterable[Sequence[int]]): Its ``set_epoch`` and
+            that of its ``sampler`` are called with the epoch, if they exist.
     """
 
     def __init__(self, batch_sampler: Any):
@@ -82,7 +82,7 @@ class NumberedBatchSampler:
             yield batch
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell the samplers the epoch, on which their order depends."""
+        """Set the epoch of the samplers, on which their order depends."""
         for sampler in (self.batch_sampler, getattr(self.batch_sampler, 'sampler', None)):
             set_epoch = getattr(sampler, 'set_epoch', None)
             if set_epoch is not None:

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ..checkpoints.atomic_files import FULL_DISK
@@ -69,12 +68,7 @@ class WorkDirLock:
                 raise
             self._file.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._stop.set()
         self.path.unlink(missing_ok=True)
         self._file.close()

@@ -38,7 +38,7 @@ DROPPED_HOOKS = ('CurveHook', 'VisualizationHook', 'CheckpointHook', 'LoggerHook
 
 @dataclass
 class Measurement:
-    """What a few steps told.
+    """What a few steps measured.
 
     Attributes:
         step (float): Seconds of a step, without the wait for data.
