@@ -20,6 +20,7 @@ FLOORS = {
     'version': 0,
     'registry': 0,
     'model_index': 1,
+    'checks': 1,
     'arguments': 1,
     'compat': 2,
     'mini_data': 2,

@@ -14,6 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from ..checkpoints import trust_checkpoints
+from ..checks import CHECKS, get_skipped_checks, validate_names
 from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .config.output_files import refuse_link
@@ -90,6 +91,13 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         action='store_true',
         help="remove an earlier run's checkpoints or outputs that are in the way",
     )
+    parser.add_argument(
+        '--skip-check',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='leave checks out: ' + ', '.join(CHECKS),
+    )
     add_trust_option(parser)
     # torch's launchers pass one spelling or the other.
     parser.add_argument(
@@ -115,6 +123,9 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
     cfg = read_config(args.config)
     planned = planned_length(cfg) if args.demo else None
     cfg.merge_from_dict(args.cfg_options)
+    skipped = get_skipped_checks(cfg) | validate_names(args.skip_check)
+    if skipped:
+        cfg.skip_checks = sorted(skipped)
     join_distributed_job(cfg, args.launcher, args.local_rank)
     task = infer_task(cfg)
     if args.demo:

@@ -13,9 +13,10 @@ from mmgroupmix.errors import UserError
 pytestmark = pytest.mark.smoke
 
 
-def build_hook(**heads):
+def build_hook(skip_checks=(), **heads):
     hook = ClassNumCheckHook()
-    hook.before_train(SimpleNamespace(model=SimpleNamespace(**heads)))
+    cfg = dict(skip_checks=skip_checks)
+    hook.before_train(SimpleNamespace(model=SimpleNamespace(**heads), cfg=cfg))
     return hook
 
 
@@ -38,6 +39,14 @@ def test_a_segmentation_label_above_the_class_count_names_value_and_file():
         hook.before_train_iter(None, 0, make_seg_batch(0, 11, 255))
     for part in ('label 11', 'maps/3.png', '0 to 10', '255'):
         assert part in str(raised.value)
+
+
+def test_the_check_can_be_switched_off_and_says_so():
+    head = SimpleNamespace(num_classes=11, ignore_index=255)
+    batch = make_seg_batch(0, 11, 255)
+    with pytest.raises(ValueError, match='--skip-check label-range'):
+        build_hook(decode_head=head).before_train_iter(None, 0, batch)
+    build_hook(['label-range'], decode_head=head).before_train_iter(None, 0, batch)
 
 
 def test_the_ignored_label_is_that_of_the_head():

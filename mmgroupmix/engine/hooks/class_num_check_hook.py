@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from ...checks import format_skip_hint, get_skipped_checks
 from ...errors import UserError
 from ...registry import HOOKS
 
@@ -37,6 +38,8 @@ class ClassNumCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.num_classes, self.ignore_index = find_allowed_labels(model)
+        if 'label-range' in get_skipped_checks(runner.cfg):
+            self.num_classes = None
 
     def before_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None
@@ -71,7 +74,8 @@ class ClassNumCheckHook(Hook):
         raise UserError(
             f'label {values} in {source}: the model has {num_classes} classes, so labels '
             f'must be 0 to {num_classes - 1}{ignored}. Check num_classes of the heads, '
-            'the classes of the dataset and, for segmentation, reduce_zero_label.'
+            'the classes of the dataset and, for segmentation, reduce_zero_label. '
+            + format_skip_hint('label-range')
         )
 
 

@@ -1,0 +1,55 @@
+"""The checks of a run that can be switched off, each by its name.
+
+No check refuses what a toolbox trains. Where one is mistaken all the same, the user
+leaves it out by ``--skip-check NAME`` or by ``skip_checks = ['NAME']`` in the config.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .errors import UserError
+
+#: Name of each check, and what it compares.
+CHECKS = {
+    'label-range': 'labels of the training batches with the classes of the heads',
+}
+
+
+def get_skipped_checks(cfg: Mapping[str, Any]) -> set[str]:
+    """The names of the checks that a config leaves out.
+
+    Args:
+        cfg (Mapping): The config of a run.
+
+    Returns:
+        set[str]: Names in ``CHECKS``.
+
+    Raises:
+        UserError: If there is no check of a name.
+    """
+    names = cfg.get('skip_checks') or []
+    return validate_names([names] if isinstance(names, str) else names)
+
+
+def validate_names(names: Iterable[str]) -> set[str]:
+    """Check that every name is that of a check.
+
+    Raises:
+        UserError: Naming the closest check, or all of them.
+    """
+    for name in names:
+        if name not in CHECKS:
+            close = difflib.get_close_matches(str(name), CHECKS, 1)
+            hint = (
+                f'Did you mean {close[0]}?' if close else f'One of {", ".join(CHECKS)}.'
+            )
+            raise UserError(f'--skip-check {name}: there is no such check. {hint}')
+    return set(names)
+
+
+def format_skip_hint(name: str) -> str:
+    """The sentence that ends the message of a check: how to switch it off."""
+    if name not in CHECKS:
+        raise KeyError(name)
+    return f'If this is meant, add --skip-check {name}.'
