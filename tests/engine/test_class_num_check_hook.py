@@ -91,7 +91,7 @@ def test_the_model_in_a_data_parallel_wrapper_is_checked():
     model.head = torch.nn.Identity()
     model.head.num_classes = 10
     hook = ClassNumCheckHook()
-    hook.before_train(SimpleNamespace(model=torch.nn.DataParallel(model)))
+    hook.before_train(SimpleNamespace(model=torch.nn.DataParallel(model), cfg={}))
     assert hook.num_classes == 10
 
 
