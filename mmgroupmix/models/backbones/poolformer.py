@@ -7,6 +7,11 @@ and Table 1.
 from typing import ClassVar
 
 from ...registry import MODELS
+from .foreign_arguments import (
+    POOLFORMER_RULES,
+    translate_arguments,
+    translate_poolformer,
+)
 from .metaformer import MetaFormer
 
 _SMALL = dict(embed_dims=(64, 128, 320, 512), mlp_ratios=(4, 4, 4, 4))
@@ -14,6 +19,7 @@ _MEDIUM = dict(embed_dims=(96, 192, 384, 768), mlp_ratios=(4, 4, 4, 4))
 
 
 @MODELS.register_module()
+@translate_arguments(POOLFORMER_RULES, translate_poolformer)
 class PoolFormer(MetaFormer):
     """PoolFormer backbone (Section 3.2, Table 1).
 
