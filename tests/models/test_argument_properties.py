@@ -94,7 +94,9 @@ NEEDED = dict(
 def is_valid_in_mmpretrain(indices: object) -> bool:
     """Whether they count stages as mmpretrain does, which PoolFormer translates."""
     values = indices if isinstance(indices, (tuple, list)) else [indices]
-    return all(type(v) is int and -7 <= v <= 6 and v % 7 % 2 == 0 for v in values)
+    return bool(values) and all(
+        type(v) is int and -7 <= v <= 6 and v % 7 % 2 == 0 for v in values
+    )
 
 
 @dataclass(frozen=True)
