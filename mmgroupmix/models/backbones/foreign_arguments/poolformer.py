@@ -57,6 +57,7 @@ SHARED_RULES: dict[str, Rule] = dict(
 #: Arguments that only sail-sg's class has.
 SAIL_SG_RULES: dict[str, Rule] = dict(
     layers=Converted(('arch',)),
+    embed_dims=Converted(('arch',)),
     downsamples=Converted(('arch',)),
     use_layer_scale=Converted(('layer_scale',)),
     layer_scale_init_value=Converted(('layer_scale',)),
