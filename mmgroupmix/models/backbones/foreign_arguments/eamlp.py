@@ -34,6 +34,9 @@ EAMLP_RULES: dict[str, Rule] = dict(
     norm_layer=Fixed('LayerNorm', f'mlp_norm_cfg sets that of the MLPs. {_KEEP}'),
     qkv_bias=Ignored(_UNUSED),
     qk_scale=Ignored(_UNUSED),
+    pretrained=Fixed(
+        False, "name the file by init_cfg=dict(type='Pretrained', checkpoint=...)."
+    ),
     num_classes=Ignored('it belongs to the head'),
 )
 #: Our sizes by the published names, with the published defaults.

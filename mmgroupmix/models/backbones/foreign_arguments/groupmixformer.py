@@ -78,11 +78,10 @@ def translate_groupmixformer(
             )
             translation.refuse('pretrained', True, 'the path of a file or None', reason)
         translation.ignored.append('pretrained=False')
-    is_published = 'arch' not in arguments or 'embedding_dims' in arguments
-    if is_published:
-        names = dict(
-            embedding_dims='embed_dims', serial_depths='depths', mlp_ratios='mlp_ratios'
-        )
+    names = dict(
+        embedding_dims='embed_dims', serial_depths='depths', mlp_ratios='mlp_ratios'
+    )
+    if 'arch' not in arguments or any(name in arguments for name in names):
         sizes = {
             ours: arguments.pop(theirs, _DEFAULT_SIZES[theirs])
             for theirs, ours in names.items()

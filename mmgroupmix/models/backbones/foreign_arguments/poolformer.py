@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mmengine.registry import DefaultScope
-
-from ....errors import UserError
 from .sub_modules import (
+    choose_outputs,
     count_frozen_stages,
     count_stages,
     counts_sub_modules,
@@ -69,12 +67,6 @@ SAIL_SG_RULES: dict[str, Rule] = dict(
 )
 POOLFORMER_RULES = {**SHARED_RULES, **SAIL_SG_RULES}
 
-#: Arguments that neither mmpretrain's nor sail-sg's class has.
-_ONLY_OURS = {
-    *('token_mixers', 'in_channels', 'layer_scale', 'residual', 'position_embeddings'),
-    *('norm_eval', 'with_cp', 'final_norm'),
-}
-
 
 def translate_poolformer(
     cls: type, given: Mapping[str, Any]
@@ -96,7 +88,7 @@ def translate_poolformer(
     if _is_for_sail_sg(arguments):
         return translate_sail_sg(cls, arguments)
     if not _is_for_mmpretrain(arguments):
-        return arguments, _choose_outputs(cls.__name__, arguments)
+        return arguments, choose_outputs(cls.__name__, arguments)
     translation = Translation(cls.__name__, MMPRETRAIN, arguments)
     translation.apply(POOLFORMER_RULES)
     _convert_mmpretrain(translation)
@@ -145,33 +137,6 @@ def _is_for_mmpretrain(arguments: Mapping[str, Any]) -> bool:
     has_layers = isinstance(arch, Mapping) and 'layers' in arch
     is_shared = any(name in SHARED_RULES for name in arguments)
     return is_shared or has_layers or counts_sub_modules(arguments)
-
-
-def _choose_outputs(owner: str, arguments: dict[str, Any]) -> str:
-    """Say how ``out_indices`` are read where they could be meant in another way."""
-    indices = arguments.get('out_indices')
-    if type(indices) is int and indices == 2:
-        raise UserError(
-            f'{owner}: out_indices=2 can be read in two ways, expected a sequence of '
-            "stages, counted from 0 to 3: (2,), or (1,) if 2 counts mmpretrain's seven "
-            'sub-modules.'
-        )
-    integers = list_integers(indices)
-    if integers in ([2], [0, 2]):
-        return (
-            f'{owner}: out_indices={indices!r} are taken as stages, counted from 0 to 3. '
-            "In mmpretrain's counting of seven sub-modules, 2 is stage 1: write "
-            f'{tuple(index // 2 for index in integers)!r} if that was meant.'
-        )
-    scope = DefaultScope.get_current_instance()
-    is_classifier = scope is not None and scope.scope_name in ('mmpretrain', 'mmcls')
-    if is_classifier and 'out_indices' not in arguments and not _ONLY_OURS & {*arguments}:
-        arguments['out_indices'] = (3,)
-        return (
-            f"{owner}: out_indices=(3,), the last map alone, as mmpretrain's PoolFormer "
-            'returns by default. Set out_indices=(0, 1, 2, 3) for all stages.'
-        )
-    return ''
 
 
 def _convert_mmpretrain(translation: Translation) -> None:
@@ -236,7 +201,7 @@ def _convert_sail_sg(cls: Any, translation: Translation) -> None:
             depths=arguments.pop('layers'),
             mlp_ratios=arguments.pop('mlp_ratios', (4, 4, 4, 4)),
         )
-        if not all(downsamples[:3]):
+        if isinstance(downsamples, (tuple, list)) and not all(downsamples[:3]):
             _check_sizes(translation, sizes, 'downsamples')
         translation.put('arch', name_arch(cls.arch_settings, sizes), 'layers, embed_dims')
         translation.put_default('layer_scale_init_value', 1e-5)
@@ -275,8 +240,8 @@ def _convert_pool_size(translation: Translation) -> None:
 
 def _check_sizes(translation: Translation, sizes: Mapping[str, Any], name: str) -> None:
     """Refuse sizes for which the other classes build no downsampling, or none of ours."""
-    dims = list(sizes.get('embed_dims') or ())
-    if any(a == b for a, b in pairwise(dims)):
+    dims = sizes.get('embed_dims')
+    if isinstance(dims, (tuple, list)) and any(a == b for a, b in pairwise(dims)):
         translation.refuse(
             name,
             dims,

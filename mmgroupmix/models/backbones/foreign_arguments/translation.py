@@ -48,6 +48,8 @@ class Converted:
     names: tuple[str, ...]
 
 
+_LEFT_OVER = '(To drop one that a config inherits, set _delete_=True next to type.)'
+
 Rule = Fixed | Ignored | Renamed | Converted
 
 
@@ -90,7 +92,8 @@ class Translation:
             elif is_same(value, rule.value):
                 self.same.append(given)
             else:
-                self.refuse(name, value, f'{rule.value!r}', rule.reason)
+                reason = f'{rule.reason} {_LEFT_OVER}'
+                self.refuse(name, value, f'{rule.value!r}', reason)
 
     def put(self, name: str, value: object, reason: str) -> None:
         """Set an argument of ours, in place of what ``reason`` says.
