@@ -39,6 +39,9 @@ _BLOCK = re.compile(r'blocks\.(\d+)\.')
 class EAMLP(Backbone):
     """EAMLP backbone for classification (Section 3.3).
 
+    A call by name, as from a config, also takes the arguments of the published class: see
+    ``foreign_arguments``.
+
     Args:
         arch (str | int | dict): ``7``, ``14`` or ``19``, or a dict with ``embed_dims``
             (channels), ``depth`` (blocks), ``num_heads`` (of the default token mixer,

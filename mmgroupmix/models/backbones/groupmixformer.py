@@ -32,6 +32,9 @@ from .metaformer import MetaFormer
 class GroupMixFormer(MetaFormer):
     """GroupMixFormer backbone (Section 3.3, Table 1).
 
+    A call by name, as from a config, also takes the arguments of the published class: see
+    ``foreign_arguments``.
+
     Args:
         arch (str | dict): ``mobile``, ``tiny``, ``small``, ``base`` or ``large``, in
             short ``m``, ``t``, ``s``, ``b``, ``l``; or a dict, as in

@@ -23,6 +23,9 @@ _MEDIUM = dict(embed_dims=(96, 192, 384, 768), mlp_ratios=(4, 4, 4, 4))
 class PoolFormer(MetaFormer):
     """PoolFormer backbone (Section 3.2, Table 1).
 
+    A call by name, as from a config, also takes the arguments of mmpretrain's and of
+    sail-sg's class: see ``foreign_arguments``.
+
     Args:
         arch (str | dict): ``s12``, ``s24``, ``s36``, ``m36`` or ``m48``, or a dict, as in
             :class:`MetaFormer`. The other arguments are those of :class:`MetaFormer`;

@@ -21,9 +21,9 @@ PRETRAINED = {
     101: 'mmgroupmix://resnet101_encoding',
     152: None,
 }
-#: Arguments of the published class, and those of mmsegmentation's segmentor that are not
-#: part of the network.
-NAMES = ('n_classes', 'n_layers')
+#: Arguments of the published class with the file that it reads, and those of
+#: mmsegmentation's segmentor that are not part of the network.
+NAMES = ('n_classes', 'n_layers', 'pretrained')
 SEGMENTOR_NAMES = ('data_preprocessor', 'train_cfg', 'test_cfg', 'init_cfg')
 
 
@@ -32,8 +32,10 @@ def build_eanet(arguments: Mapping[str, Any]) -> nn.Module:
 
     Args:
         arguments (Mapping): ``n_classes`` and ``n_layers`` (50, 101 or 152) of the
-            published class, and ``data_preprocessor``, ``train_cfg``, ``test_cfg`` and
-            ``init_cfg`` of mmsegmentation's ``EncoderDecoder``.
+            published class; ``pretrained``, the file of the ResNet instead of the
+            published one, or None for random weights; and ``data_preprocessor``,
+            ``train_cfg``, ``test_cfg``, ``init_cfg`` of mmsegmentation's
+            ``EncoderDecoder``.
 
     Returns:
         nn.Module: An ``EncoderDecoder`` of a ResNet with output stride 8 and an EAHead.
@@ -52,7 +54,7 @@ def build_eanet(arguments: Mapping[str, Any]) -> nn.Module:
             'of mmgroupmix. Install it again.'
         )
     model = Config.fromfile(folder / BASE_CONFIG).model
-    weights = PRETRAINED[depth]
+    weights = arguments.get('pretrained', PRETRAINED[depth])
     init_cfg = dict(type='Pretrained', checkpoint=weights) if weights else None
     model.backbone.update(depth=depth, init_cfg=init_cfg)
     model.decode_head.num_classes = num_classes

@@ -135,7 +135,9 @@ def test_the_default_layer_scale_of_an_arch_with_layers_is_mmpretrains():
         (dict(out_indices=(0, 6), frozen_stages=2), 'frozen_stages=2.*downsampling'),
         (dict(out_indices=(0, 6), frozen_stages=9), 'one of -1, 0, 1, 3, 5, 7'),
         (dict(arch=dict(SMALL, embed_dims=[8, 8, 16, 16])), 'width in each stage'),
+        (dict(arch=dict(SMALL, embed_dims=7)), 'embed_dims=7, expected 4 values'),
         (dict(arch=dict(SMALL, layer_scale_init_value=0)), 'starts at 0'),
+        (dict(arch=dict(layers=[1, 1], embed_dims=[8, 16])), 'expected 4 values'),
         (dict(fork_feat=True, layers=SMALL['layers'], arch='s12'), 'two ways'),
         (dict(layer_scale_init_value=0), 'starts at 0'),
         (dict(pool_size=5, token_mixers='Identity'), 'two ways'),
@@ -223,6 +225,11 @@ def test_arguments_of_sail_sg_become_ours(arguments, expected):
         backbone = PoolFormer(arch=NANO, **arguments)
     for name, value in expected.items():
         assert getattr(backbone, name) == value
+
+
+def test_without_a_size_sail_sgs_names_are_named():
+    with pytest.raises(UserError, match="no arch.*mmgroupmix.poolformer_s12_feat'"):
+        PoolFormer(style='pytorch', drop_path_rate=0.1)
 
 
 def test_the_sizes_that_sail_sgs_class_takes_name_the_architecture():

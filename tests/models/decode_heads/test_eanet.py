@@ -38,6 +38,27 @@ def test_it_is_the_published_segmentor():
     assert 'resnet50' in model.backbone.init_cfg['checkpoint']
 
 
+@pytest.mark.parametrize(
+    'arguments, checkpoint',
+    [
+        (dict(n_layers=101), 'mmgroupmix://resnet101_encoding'),
+        (dict(n_layers=152), None),
+        (dict(n_layers=50, pretrained=None), None),
+        (dict(n_layers=50, pretrained='mine.pth'), 'mine.pth'),
+    ],
+)
+def test_its_resnet_starts_from_the_published_file_or_the_given_one(
+    arguments, checkpoint
+):
+    pytest.importorskip('mmseg')
+    init_cfg = build(n_classes=2, **arguments).backbone.init_cfg
+    # Without a file, mmsegmentation's ResNet has its own random initialisation.
+    cfgs = [init_cfg] if isinstance(init_cfg, dict) else init_cfg
+    assert [cfg.get('checkpoint') for cfg in cfgs if 'checkpoint' in cfg] == (
+        [checkpoint] if checkpoint else []
+    )
+
+
 def test_the_arguments_of_a_head_build_the_head():
     pytest.importorskip('mmseg')
     head = build(in_channels=8, channels=8, num_classes=3)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from ....errors import UserError
 from .sub_modules import (
     choose_outputs,
     count_frozen_stages,
@@ -206,6 +207,12 @@ def _convert_sail_sg(cls: Any, translation: Translation) -> None:
         translation.put('arch', name_arch(cls.arch_settings, sizes), 'layers, embed_dims')
         translation.put_default('layer_scale_init_value', 1e-5)
         translation.put_default('fork_feat', False)
+    elif 'arch' not in arguments:
+        raise UserError(
+            f'{translation.owner}: no arch is given, expected one of '
+            f'{", ".join(cls.arch_settings)}. Add arch, or keep the name of '
+            "sail-sg's class, such as type='mmgroupmix.poolformer_s12_feat'."
+        )
     translation.put_default('drop_path_rate', 0.0)
     _convert_layer_scale(translation)
     if 'fork_feat' in arguments:
