@@ -216,6 +216,10 @@ def test_for_a_classifier_of_mmpretrain_the_last_map_is_the_default(lines):
         (dict(style='pytorch'), dict(out_indices=(0, 1, 2, 3), frozen_stages=-1)),
         (dict(style='pytorch', out_indices=(0, 6)), dict(out_indices=(0, 3))),
         (dict(use_layer_scale=False), dict(layer_scale=0)),
+        (
+            dict(layer_scale_init_value=0.5, out_indices=(0, 2, 4, 6), in_pad=2),
+            dict(layer_scale=0.5, out_indices=(0, 1, 2, 3)),
+        ),
         (dict(layer_scale_init_value=0.5), dict(layer_scale=0.5)),
     ],
     ids=str,

@@ -67,6 +67,7 @@ SAIL_SG_RULES: dict[str, Rule] = dict(
     style=Ignored('a ResNet has it'),
 )
 POOLFORMER_RULES = {**SHARED_RULES, **SAIL_SG_RULES}
+_LAYER_SCALE = {'use_layer_scale', 'layer_scale_init_value'}
 
 
 def translate_poolformer(
@@ -93,6 +94,7 @@ def translate_poolformer(
     translation = Translation(cls.__name__, MMPRETRAIN, arguments)
     translation.apply(POOLFORMER_RULES)
     _convert_mmpretrain(translation)
+    _convert_layer_scale(translation)
     _convert_pool_size(translation)
     return translation.arguments, translation.format_line()
 
@@ -128,8 +130,10 @@ def translate_sail_sg(
 def _is_for_sail_sg(arguments: Mapping[str, Any]) -> bool:
     """Whether arguments are there that only sail-sg's class takes."""
     names = {name for name in arguments if name in SAIL_SG_RULES}
-    is_left_over = names <= {'style', 'num_classes'}
-    return bool(names) and not (is_left_over and counts_sub_modules(arguments))
+    if names <= _LAYER_SCALE:  # which mmpretrain has too, in the dict of an arch
+        return bool(names) and not _is_for_mmpretrain(arguments)
+    is_left_over = names <= _LAYER_SCALE | {'style', 'num_classes'}
+    return not (is_left_over and counts_sub_modules(arguments))
 
 
 def _is_for_mmpretrain(arguments: Mapping[str, Any]) -> bool:
