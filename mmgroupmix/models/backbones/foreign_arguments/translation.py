@@ -13,6 +13,9 @@ from ....errors import UserError
 
 Class = TypeVar('Class', bound=type)
 
+#: Name of the log and text of the lines that were logged.
+_LOGGED: set[tuple[str, str]] = set()
+
 
 @dataclass(frozen=True)
 class Fixed:
@@ -86,7 +89,7 @@ class Translation:
             value = self.arguments.pop(name)
             given = f'{name}={describe_value(value)!r}'
             if isinstance(rule, Ignored):
-                self.ignored.append(given)
+                self.ignored.append(f'{given} ({rule.reason})')
             elif isinstance(rule, Renamed):
                 self.put(rule.name, value, given)
             elif is_same(value, rule.value):
@@ -173,9 +176,6 @@ def log_once(line: str) -> None:
     if logger is not None and (logger.instance_name, line) not in _LOGGED:
         _LOGGED.add((logger.instance_name, line))
         print_log(line, logger=logger)
-
-
-_LOGGED: set[tuple[str, str]] = set()
 
 
 def is_same(value: object, expected: object) -> bool:
