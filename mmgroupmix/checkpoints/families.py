@@ -31,8 +31,9 @@ FAMILIES = (
 )
 
 BACKBONE_PREFIX = 'backbone.'
-#: Prefixes of the classifier and its norm, by our names.
-CLASSIFIER_PREFIXES = ('head.', 'final_norm.')
+#: Prefixes, by our names, of what a file may have and a backbone may lack: the
+#: classifier, its norm, and the norms of dense prediction.
+OPTIONAL_PREFIXES = ('head.', 'final_norm.', 'out_norms.')
 
 #: Keys that identify well-known models of other families.
 _OTHER_MODELS = (

@@ -89,11 +89,19 @@ def _resolve_network(published: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _separate_final_norm(ours: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the norm before mmpretrain's classifier, stored as the last stage's."""
+    """Add the norm before mmpretrain's classifier, stored as the last stage's.
+
+    It keeps that name too: mmpretrain's detectors and segmentors start from it.
+    """
     last = 'out_norms.3.'
     if any(k.startswith('out_norms.') and not k.startswith(last) for k in ours):
         return ours  # a detector or segmentor, with one norm per stage
-    return {k.replace(last, 'final_norm.'): v for k, v in ours.items()}
+    final = {
+        key.replace(last, 'final_norm.'): value
+        for key, value in ours.items()
+        if key.startswith(last)
+    }
+    return ours | final
 
 
 def _rename(key: str) -> str:

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ..checkpoints.comparison import find_differing_arguments, fit_state_dict
 from ..checkpoints.families import (
-    CLASSIFIER_PREFIXES,
     FAMILIES,
+    OPTIONAL_PREFIXES,
     Family,
     translate_names,
 )
@@ -75,7 +75,7 @@ def _select_complete_backbone(
     given = {
         key: value
         for key, value in ours.items()
-        if key in expected or not key.startswith(CLASSIFIER_PREFIXES)
+        if key in expected or not key.startswith(OPTIONAL_PREFIXES)
     }
     fit = fit_state_dict(expected, given)
     problems = fit.problems

@@ -112,13 +112,31 @@ def test_the_safetensors_file_of_hugging_face_is_converted(published, tmp_path):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize('scheme', SCHEMES)
+@pytest.mark.parametrize('scheme', sorted({*SCHEMES} - {'mmpretrain'}))
 def test_for_dense_prediction_the_output_norms_are_newly_initialized(published, scheme):
     backbone = PoolFormer('s12')
     backbone.load_state_dict(SCHEMES[scheme](published))
     assert_published_weights(
         backbone, published, find_poolformer_tensor, newly_initialized='out_norms.'
     )
+
+
+@pytest.mark.smoke
+def test_the_norm_of_mmpretrains_classifier_is_that_of_the_last_map(published):
+    from mmpretrain.models import PoolFormer as Theirs
+
+    state = rename_as_mmpretrain(published)['state_dict']
+    ours = PoolFormer('s12').eval()
+    ours.load_state_dict(state)
+    theirs = Theirs('s12', out_indices=(0, 2, 4, 6))
+    theirs.eval()  # which returns None there
+    theirs.load_state_dict(
+        {k.removeprefix('backbone.'): v for k, v in state.items()}, strict=False
+    )
+    image = torch.rand(1, 3, 32, 32)
+    for ours_map, theirs_map in zip(ours(image), theirs(image), strict=True):
+        torch.testing.assert_close(ours_map, theirs_map, rtol=1e-4, atol=1e-4)
+    assert torch.equal(ours.out_norms[3].weight, published['norm.weight'])
 
 
 @pytest.mark.smoke

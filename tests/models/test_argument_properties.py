@@ -91,6 +91,14 @@ NEEDED = dict(
 )
 
 
+def is_valid_in_mmpretrain(indices: object) -> bool:
+    """Whether they count stages as mmpretrain does, which PoolFormer translates."""
+    values = indices if isinstance(indices, (tuple, list)) else [indices]
+    return bool(values) and all(
+        type(v) is int and -7 <= v <= 6 and v % 7 % 2 == 0 for v in values
+    )
+
+
 @dataclass(frozen=True)
 class Model:
     """A model with arguments that are right, and wrong values of each."""
@@ -117,7 +125,15 @@ MODELS = {
             arch=CHOICES,
         ),
     ),
-    'PoolFormer': Model(PoolFormer, dict(arch=NANO), dict(FOUR_STAGES, arch=CHOICES)),
+    'PoolFormer': Model(
+        PoolFormer,
+        dict(arch=NANO),
+        dict(
+            FOUR_STAGES,
+            arch=CHOICES,
+            out_indices=OUT_INDICES.filter(lambda v: not is_valid_in_mmpretrain(v)),
+        ),
+    ),
     'GroupMixFormer': Model(
         GroupMixFormer,
         dict(arch=NANO),

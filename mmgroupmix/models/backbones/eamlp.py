@@ -25,6 +25,7 @@ from ..layers.position import SinusoidPosition, build_sinusoid_table
 from ..token_mixers.build import build_token_mixer, resolve_token_mixer
 from .architecture import check_size, check_training_arguments
 from .backbone import Backbone
+from .foreign_arguments import EAMLP_RULES, translate_arguments, translate_eamlp
 
 #: Largest rounding error of a sine stored in bfloat16, which is coarser than float16.
 POSITION_TOLERANCE = 4e-3
@@ -33,9 +34,13 @@ _BLOCK = re.compile(r'blocks\.(\d+)\.')
 
 
 @MODELS.register_module()
+@translate_arguments(EAMLP_RULES, translate_eamlp)
 @explain_arguments
 class EAMLP(Backbone):
     """EAMLP backbone for classification (Section 3.3).
+
+    A call by name, as from a config, also takes the arguments of the published class: see
+    ``foreign_arguments``.
 
     Args:
         arch (str | int | dict): ``7``, ``14`` or ``19``, or a dict with ``embed_dims``

@@ -18,13 +18,22 @@ from ..layers.norm import build_batch_norm
 from ..layers.position import ConvPositionEncoding
 from ..layers.separable_conv import SeparableConv2d
 from .architecture import spread_over_stages
+from .foreign_arguments import (
+    GROUPMIXFORMER_RULES,
+    translate_arguments,
+    translate_groupmixformer,
+)
 from .metaformer import MetaFormer
 
 
 @MODELS.register_module()
+@translate_arguments(GROUPMIXFORMER_RULES, translate_groupmixformer)
 @explain_arguments
 class GroupMixFormer(MetaFormer):
     """GroupMixFormer backbone (Section 3.3, Table 1).
+
+    A call by name, as from a config, also takes the arguments of the published class: see
+    ``foreign_arguments``.
 
     Args:
         arch (str | dict): ``mobile``, ``tiny``, ``small``, ``base`` or ``large``, in

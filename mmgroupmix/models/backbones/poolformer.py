@@ -7,6 +7,11 @@ and Table 1.
 from typing import ClassVar
 
 from ...registry import MODELS
+from .foreign_arguments import (
+    POOLFORMER_RULES,
+    translate_arguments,
+    translate_poolformer,
+)
 from .metaformer import MetaFormer
 
 _SMALL = dict(embed_dims=(64, 128, 320, 512), mlp_ratios=(4, 4, 4, 4))
@@ -14,8 +19,12 @@ _MEDIUM = dict(embed_dims=(96, 192, 384, 768), mlp_ratios=(4, 4, 4, 4))
 
 
 @MODELS.register_module()
+@translate_arguments(POOLFORMER_RULES, translate_poolformer)
 class PoolFormer(MetaFormer):
     """PoolFormer backbone (Section 3.2, Table 1).
+
+    A call by name, as from a config, also takes the arguments of mmpretrain's and of
+    sail-sg's class: see ``foreign_arguments``.
 
     Args:
         arch (str | dict): ``s12``, ``s24``, ``s36``, ``m36`` or ``m48``, or a dict, as in

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...checkpoints.comparison import Fit, find_differing_arguments, fit_state_dict
 from ...checkpoints.families import (
-    CLASSIFIER_PREFIXES,
+    OPTIONAL_PREFIXES,
     Family,
     describe_other_model,
     translate_names,
@@ -117,11 +117,10 @@ class PretrainedLoadingMixin(BaseModule):
         if given:
             ours = self.check_fixed_tensors(translate_names(unwrap(given))[1])
             expected = self.state_dict()
-            optional = (*CLASSIFIER_PREFIXES, 'out_norms.')
             used = {
                 key: value
                 for key, value in ours.items()
-                if key in expected or not key.startswith(optional)
+                if key in expected or not key.startswith(OPTIONAL_PREFIXES)
             }
             fit = fit_state_dict(expected, used)
             if fit.problems and (strict or self.fused):
