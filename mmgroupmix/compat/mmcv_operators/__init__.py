@@ -16,6 +16,7 @@ from .deform_conv import (
 )
 from .environment import get_compiler_version, get_compiling_cuda_version
 from .focal_loss import sigmoid_focal_loss_backward, sigmoid_focal_loss_forward
+from .masked_conv import masked_col2im_forward, masked_im2col_forward
 from .modulated_deform_conv import (
     modulated_deform_conv_backward,
     modulated_deform_conv_forward,
@@ -32,6 +33,8 @@ __all__ = [
     'deform_conv_forward',
     'get_compiler_version',
     'get_compiling_cuda_version',
+    'masked_col2im_forward',
+    'masked_im2col_forward',
     'modulated_deform_conv_backward',
     'modulated_deform_conv_forward',
     'ms_deform_attn_backward',
