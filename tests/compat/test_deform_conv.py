@@ -41,7 +41,7 @@ def naive_deform_conv(features, offset, mask, weight, bias, *geometry):
             samples = F.grid_sample(part, grid, align_corners=True)
             columns.append(samples * mask[:, channel, None])
     columns = torch.stack(columns, dim=2).unflatten(2, (offset_groups, -1))
-    # (B, C / offset_groups, offset_groups, taps, ...) to (B, groups, C / groups, taps, ...)
+    # From (B, C / offset_groups, offset_groups, ...) to (B, groups, C / groups, ...).
     columns = columns.transpose(1, 2).flatten(1, 2).unflatten(1, (groups, -1))
     filters = weight.flatten(2).unflatten(0, (groups, -1))
     output = torch.einsum('bgctyx,gdct->bgdyx', columns, filters).flatten(1, 2)

@@ -16,7 +16,7 @@ def ops():
 
 
 def naive_roi_pool(features, rois):
-    """Girshick, Fast R-CNN, section 2.1; a region ends behind its last pixel, as in mmcv."""
+    """Girshick, Fast R-CNN, section 2.1; as in mmcv a region includes its last pixel."""
     pooled = []
     for batch, *corners in rois.tolist():
         x1, y1, x2, y2 = (

@@ -1,4 +1,4 @@
-"""The two steps of mmcv's masked convolution around its matrix product, in plain torch."""
+"""Masked convolution in plain torch: the steps before and after its matrix product."""
 
 import torch.nn.functional as F
 from torch import Tensor
