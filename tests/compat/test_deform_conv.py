@@ -189,3 +189,17 @@ def test_gradients_are_added_or_overwritten_as_in_mmcv():
     once, onto_ones = results
     for index, added in enumerate([1, 1, 1, 0, 0]):
         torch.testing.assert_close(onto_ones[index], once[index] + added)
+
+
+def test_of_offsets_larger_than_the_output_the_first_values_are_read(ops):
+    """As by mmcv's kernels, which step through them by the size of the output."""
+    features, offset, mask, weight, bias = create_example((1, 1, 1, 1, 1))
+    larger = [F.pad(tensor, (0, 2, 1, 0), value=0.3) for tensor in (offset, mask)]
+    larger = [tensor.requires_grad_() for tensor in larger]
+    first = [
+        tensor.flatten(1)[:, : part[0].numel()].view(part.shape)
+        for tensor, part in zip(larger, (offset, mask))
+    ]
+    expected = ops.modulated_deform_conv2d(features, *first, weight, bias, 1, 1)
+    result = ops.modulated_deform_conv2d(features, *larger, weight, bias, 1, 1)
+    assert_same_gradients(result, expected, larger)

@@ -1,5 +1,12 @@
-"""Modulated deformable convolution with the interface of mmcv's operators."""
+"""Modulated deformable convolution with the interface of mmcv's operators.
 
+mmcv does not compare the size of the offsets and masks with that of the output: of larger
+ones, its kernels read as many values from the beginning of each image's as the output
+needs. mmdet's DyHead passes such ones, and its published weights were trained that way.
+"""
+
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .deformable_convolution import (
@@ -38,9 +45,9 @@ def modulated_deform_conv_forward(
         bias (Tensor): Of shape (D,); empty without one.
         ones (Tensor): Memory for mmcv's kernel; not used here.
         offset (Tensor): y and x of every sample's displacement, of shape
-            (B, deformable_group * kernel_h * kernel_w * 2, H', W').
+            (B, deformable_group * kernel_h * kernel_w * 2, H', W') or larger.
         mask (Tensor): Factor of every sample, of shape
-            (B, deformable_group * kernel_h * kernel_w, H', W').
+            (B, deformable_group * kernel_h * kernel_w, H', W') or larger.
         output (Tensor): Overwritten, of shape (B, D, H', W').
         columns (Tensor): As ``ones``.
         kernel_h (int): Height of the kernel.
@@ -63,9 +70,15 @@ def modulated_deform_conv_forward(
         group,
         deformable_group,
     )
+    size = output.shape[2:]
     output.copy_(
         deformable_convolution(
-            input, weight, offset, mask, bias if with_bias else None, geometry
+            input,
+            weight,
+            _read_first_values(offset, size),
+            _read_first_values(mask, size),
+            bias if with_bias else None,
+            geometry,
         )
     )
 
@@ -104,8 +117,8 @@ def modulated_deform_conv_backward(
         grad_input (Tensor): Added to; shape as ``input``.
         grad_weight (Tensor): Added to; shape as ``weight``.
         grad_bias (Tensor): Added to if ``with_bias``; shape as ``bias``.
-        grad_offset (Tensor): Overwritten; shape as ``offset``.
-        grad_mask (Tensor): Overwritten; shape as ``mask``.
+        grad_offset (Tensor): Overwritten; shape as ``offset``, 0 for values not read.
+        grad_mask (Tensor): Overwritten; shape as ``mask``, 0 for values not read.
         grad_output (Tensor): Of shape (B, D, H', W').
     """
     geometry = ConvGeometry(
@@ -115,12 +128,13 @@ def modulated_deform_conv_backward(
         group,
         deformable_group,
     )
+    size = grad_output.shape[2:]
     gradients = deformable_convolution_backward(
         grad_output,
         input,
         weight,
-        offset,
-        mask,
+        _read_first_values(offset, size),
+        _read_first_values(mask, size),
         bias if with_bias else None,
         geometry,
     )
@@ -128,5 +142,19 @@ def modulated_deform_conv_backward(
     grad_weight.add_(gradients.weight)
     if with_bias:
         grad_bias.add_(gradients.bias)
-    grad_offset.copy_(gradients.offset)
-    grad_mask.copy_(gradients.mask)
+    _write_first_values(grad_offset, gradients.offset)
+    _write_first_values(grad_mask, gradients.mask)
+
+
+def _read_first_values(tensor: Tensor, size: torch.Size) -> Tensor:
+    """The first values of every image, as maps of a size: of shape (B, C, *size)."""
+    if tensor.shape[2:] == size:
+        return tensor
+    number = tensor.size(1) * size.numel()
+    return tensor.flatten(1)[:, :number].view(*tensor.shape[:2], *size)
+
+
+def _write_first_values(tensor: Tensor, values: Tensor) -> None:
+    """Overwrite the first values of every image, and the others with 0."""
+    rest = tensor[0].numel() - values[0].numel()
+    tensor.copy_(F.pad(values.flatten(1), (0, rest)).view(tensor.shape))
