@@ -1,7 +1,6 @@
 """The stand-in for mmcv's compiled module: when it is used and what it provides."""
 
 import importlib.util
-import os.path as osp
 import sys
 
 import pytest
@@ -143,89 +142,3 @@ def test_a_script_that_imports_mmcv_first_runs_by_the_command(run_python, tmp_pa
         ['-W', 'ignore', '-m', 'mmgroupmix.compat', str(tmp_path / 'script.py'), '-x']
     )
     assert process.stdout.split() == ['__main__', 'neighbor', "['-x']"]
-
-
-def build_detector(kind, **changes):
-    """An mmdet detector with a ResNet-18, made as small as its config allows."""
-    mmdet = pytest.importorskip('mmdet', reason='mmdet is not installed')
-    pytest.importorskip('mmdet.models', reason='mmdet does not import')
-    from mmdet.registry import MODELS
-    from mmengine.config import Config
-    from mmengine.registry import DefaultScope
-
-    file = osp.join(
-        osp.dirname(mmdet.__file__), '.mim', 'configs', '_base_', 'models', kind
-    )
-    if not osp.exists(file):
-        pytest.skip('this mmdet was installed without its configs')
-    cfg = Config.fromfile(file)
-    cfg.merge_from_dict({f'model.{key}': value for key, value in changes.items()})
-    cfg.model.backbone.update(depth=18, init_cfg=None)
-    cfg.model.neck.update(in_channels=[64, 128, 256, 512], out_channels=32)
-    torch.manual_seed(0)
-    with DefaultScope.overwrite_default_scope('mmdet'):
-        return MODELS.build(cfg.model)
-
-
-RETINANET = {
-    'bbox_head.in_channels': 32,
-    'bbox_head.feat_channels': 32,
-    'bbox_head.num_classes': 3,
-}
-MASK_RCNN = {
-    'rpn_head.in_channels': 32,
-    'rpn_head.feat_channels': 32,
-    'roi_head.bbox_roi_extractor.out_channels': 32,
-    'roi_head.bbox_head.in_channels': 32,
-    'roi_head.bbox_head.fc_out_channels': 32,
-    'roi_head.bbox_head.num_classes': 3,
-    'roi_head.mask_roi_extractor.out_channels': 32,
-    'roi_head.mask_head.in_channels': 32,
-    'roi_head.mask_head.conv_out_channels': 32,
-    'roi_head.mask_head.num_classes': 3,
-}
-DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.gpu)]
-
-
-@pytest.mark.parametrize('device', DEVICES)
-@pytest.mark.parametrize(
-    'kind, changes',
-    [('retinanet_r50_fpn.py', RETINANET), ('mask-rcnn_r50_fpn.py', MASK_RCNN)],
-)
-def test_detectors_train_and_predict_with_the_stand_in(kind, changes, device, stand_in):
-    model = build_detector(kind, **changes).to(device)
-    from mmdet.structures import DetDataSample
-    from mmdet.structures.mask import BitmapMasks
-    from mmengine.structures import InstanceData
-
-    instances = InstanceData(
-        bboxes=torch.tensor([[8.0, 8, 40, 48], [20, 4, 60, 30]]),
-        labels=torch.tensor([0, 2]),
-        masks=BitmapMasks(torch.ones(2, 64, 64, dtype=torch.uint8).numpy(), 64, 64),
-    )
-    sample = DetDataSample(
-        gt_instances=instances,
-        metainfo=dict(
-            img_shape=(64, 64),
-            ori_shape=(64, 64),
-            pad_shape=(64, 64),
-            batch_input_shape=(64, 64),
-            scale_factor=(1.0, 1.0),
-        ),
-    )
-    data = dict(
-        inputs=[torch.randint(0, 256, (3, 64, 64), dtype=torch.uint8)],
-        data_samples=[sample],
-    )
-
-    prepared = model.data_preprocessor(data, training=True)
-    loss, _ = model.parse_losses(model(**prepared, mode='loss'))
-    loss.backward()
-    assert loss.isfinite()
-    gradients = [p.grad for p in model.backbone.layer2.parameters()]
-    assert any(gradient.abs().max() > 0 for gradient in gradients)
-
-    model.eval()
-    predicted = model.test_step(data)[0].pred_instances
-    assert predicted.bboxes.shape[1] == 4
-    assert len(predicted) <= 100

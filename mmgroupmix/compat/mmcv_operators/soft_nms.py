@@ -38,7 +38,7 @@ def softnms(
     Returns:
         Tensor: Indices of the kept boxes, int64 of shape (M,), best new score first.
     """
-    kept = []
+    kept: list[Tensor] = []
     indices = torch.arange(len(boxes), device=boxes.device)
     areas = (boxes[:, 2:] - boxes[:, :2] + offset).prod(dim=1)
     while len(indices):
