@@ -19,6 +19,10 @@ class UnknownArgumentError(UserError, TypeError):
     """An argument that the class does not have, or that has the wrong type."""
 
 
+class MissingOperatorError(UserError, NotImplementedError):
+    """An operator of mmcv that needs compiling and has no substitute here."""
+
+
 class CheckpointError(UserError, RuntimeError):
     """A checkpoint that cannot be read or does not fit the model."""
 

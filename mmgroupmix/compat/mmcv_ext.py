@@ -2,9 +2,8 @@
 
 Reason: ``pip install onedl-mmcv`` and ``pip install mmcv-lite`` install no compiled
 operators, building them takes long and fails with recent versions of torch, and ``mmdet``
-cannot be imported without them. The detectors here only need NMS, RoIAlign and, on a GPU,
-the focal loss; Deformable DETR, Mask2Former and similar models also need deformable
-attention on a GPU. All of these can be built from torch and torchvision.
+cannot be imported without them. Most of those that the toolboxes use can be built from
+torch and torchvision; ``docs/operators.md`` lists all operators of mmcv.
 
 The stand-in is provided by a finder at the end of ``sys.meta_path``: Python asks it only
 after all other finders have failed to find ``mmcv._ext``, so that a compiled module takes
@@ -20,7 +19,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
 
+from ..errors import MissingOperatorError
+
 STAND_IN_FOR = 'mmcv._ext'
+
+#: What a config can use in place of an operator without a substitute, by the beginning of
+#: the operator's name.
+ALTERNATIVES = {
+    'carafe': "`upsample_cfg=dict(type='nearest')` in place of 'carafe', or the neck FPN",
+    'deform_roi_pool': "`roi_layer=dict(type='RoIAlign', ...)`",
+    'line_nms': 'another detector than CLRNet',
+    'nms_match': 'another sampler than ScoreHLRSampler, such as RandomSampler',
+    'prroi_pool': "`roi_layer=dict(type='RoIAlign', ...)`",
+    'psamask': 'another decode head than PSAHead',
+    'sync_bn': "`norm_cfg=dict(type='SyncBN')` in place of 'MMSyncBN'",
+    'softmax_focal_loss': 'the sigmoid focal loss',
+}
 
 
 def install_stand_in() -> None:
@@ -67,14 +81,16 @@ class _StandInLoader(Loader):
 def _make_unavailable_operator(name: str) -> Callable:
 
     def operator(*args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(
-            f'mmcv was installed without compiled operators, and {name!r} is not one '
-            'of those for which mmgroupmix has a substitute. Install a compiled mmcv: '
-            '`pip uninstall -y onedl-mmcv mmcv-lite mmcv`, then either install a '
-            'wheel that OpenMMLab built for your torch and CUDA '
-            '(`pip install -U openmim && mim install "mmcv>=2.0.0"`) or build it from '
-            'its source tree with the torch that is installed '
-            '(`MMCV_WITH_OPS=1 FORCE_CUDA=1 pip install --no-build-isolation .`).'
+        alternatives = [
+            use for part, use in ALTERNATIVES.items() if name.startswith(part)
+        ]
+        instead = f'use {alternatives[0]}, or ' if alternatives else ''
+        raise MissingOperatorError(
+            f'mmcv was installed without compiled operators, and for {name!r} mmgroupmix '
+            f'has no substitute: {instead}install a compiled mmcv. After `pip uninstall '
+            '-y onedl-mmcv mmcv-lite mmcv`, run `mim install "mmcv>=2.0.0"` where '
+            'OpenMMLab built one for your torch and CUDA, otherwise `MMCV_WITH_OPS=1 '
+            'FORCE_CUDA=1 pip install --no-build-isolation .` in its source tree.'
         )
 
     operator.__name__ = operator.__qualname__ = name

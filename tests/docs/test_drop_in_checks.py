@@ -170,10 +170,10 @@ def skip_if_compiled():
 
 def test_an_operator_that_cannot_be_replaced_raises_an_error():
     skip_if_compiled()
-    from mmcv.ops import DeformConv2dPack
+    from mmcv.ops import CARAFEPack
 
     with pytest.raises(NotImplementedError, match=NO_STAND_IN):
-        DeformConv2dPack(1, 1, 3)(torch.rand(1, 1, 5, 5))
+        CARAFEPack(4, 2)(torch.rand(1, 4, 5, 5))
 
 
 @pytest.mark.slow

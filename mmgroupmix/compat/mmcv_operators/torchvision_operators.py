@@ -20,9 +20,9 @@ def load_torchvision_operators() -> ModuleType:
         _ = torch.ops.torchvision.roi_align  # fails if its library was not loaded
     except (ImportError, AttributeError, RuntimeError) as error:
         raise ImportError(
-            'mmcv was installed without compiled operators, so NMS and RoIAlign come '
-            f'from torchvision, which does not work here: {error}. Install matching '
-            'releases of torch and torchvision together, from the same index: '
-            '`pip install torch torchvision`.'
+            'mmcv was installed without compiled operators, so NMS, RoIAlign and '
+            'deformable convolution come from torchvision, which does not work here: '
+            f'{error}. Install matching releases of torch and torchvision together, from '
+            'the same index: `pip install torch torchvision`.'
         ) from error
     return torch.ops.torchvision
