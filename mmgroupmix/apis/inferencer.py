@@ -14,6 +14,7 @@ from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.reading import read_content, unwrap
 from ..errors import UserError
+from .config.generation import check_generation
 from .config.read import read_config
 from .config.tree import leaf_datasets
 from .tasks import Task, infer_task
@@ -47,6 +48,7 @@ def build_inferencer(
     if '://' not in str(checkpoint):
         checkpoint = check_file(checkpoint)
     cfg = read_config(config)
+    check_generation(cfg)
     cfg.merge_from_dict(dict(options or {}))
     task = infer_task(cfg)
     if not cfg.get('test_dataloader'):

@@ -27,10 +27,12 @@ from .command_line import (
     load_config,
     run_command,
 )
+from .checks import check_run
 from .config.output_files import prepare_output
-from .config.preflight import check_data, check_sizes
+from .config.preflight import check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
+from .data_scan import SCAN_FILE, write_scan
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -61,10 +63,10 @@ def test(args: argparse.Namespace) -> None:
         raise UserError(f'{args.config} has no test_dataloader')
     cfg.load_from, cfg.resume = args.checkpoint, False
     replicate_model(cfg)
-    check_data(cfg, LOADERS)
+    rows = check_run(cfg, task, ('test',), args.scan == 'all')
     if args.tta:
         use_tta(cfg, task, args.show_dir)
-    check_sizes(cfg, LOADERS)
+        check_sizes(cfg, LOADERS)
     dump = task.write_predictions(cfg, args.out) if args.out else None
     if args.show_dir:
         hooks = cfg.setdefault('default_hooks', {})
@@ -74,6 +76,8 @@ def test(args: argparse.Namespace) -> None:
         check_checkpoint(args.checkpoint)  # before anything is removed
     if is_main_rank():
         prepare_outputs(args)
+    if rows and is_main_rank():
+        write_scan(rows, Path(cfg.work_dir) / SCAN_FILE)
     barrier()
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)

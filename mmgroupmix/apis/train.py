@@ -28,15 +28,16 @@ from .command_line import (
     run_command,
     wrap,
 )
+from .checks import check_run
 from .config.main_rank import on_main_rank
-from .config.preflight import check_training
 from .config.training_options import (
     add_training_options,
     apply_training_options,
     count_accumulated_steps,
 )
 from .config.tree import type_name
-from .plan import plan_training
+from .data_scan import SCAN_FILE, write_scan
+from .plan import MODES, plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
@@ -79,13 +80,15 @@ def train(args: argparse.Namespace) -> int | None:
         return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
         with _full_disk_reported(tempfile.gettempdir()):
-            cfg, _ = load_config(args)
+            cfg, task = load_config(args)
         resume = configure(cfg, args)
-        check_training(cfg)
+        rows = check_run(cfg, task, MODES, args.scan == 'all')
         with _full_disk_reported(cfg.work_dir):
             checkpoint, seed = on_main_rank(
                 lambda: prepare_run(cfg, resume, args.overwrite, stack)
             )
+            if rows and is_main_rank():
+                write_scan(rows, Path(cfg.work_dir) / SCAN_FILE)
             if checkpoint:
                 cfg.resume, cfg.load_from = True, checkpoint
             elif resume:

@@ -8,7 +8,6 @@ what would stop them, or crash native code, is reported with file, entry and rea
 import gc
 import json
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 from ...errors import UserError
 from .coco_entries import AnnotationChecker, CocoUse
@@ -156,13 +155,6 @@ def _check_categories(
         if number in names and (is_used or used[number]):
             reason = f': {format_value(names[number])} has the same id'
             findings.add_error('categories', i, f'{reason}; expected unique ids')
-        elif is_used and name in names.values():
-            text = (
-                f'categories[{i}]: the name {format_value(name)} stands for two '
-                'categories. mmdet counts both as classes, so that the names of the '
-                'classes after them no longer belong to their labels'
-            )
-            findings.add_warning('name', partial(str, text))
         used[number], names[number] = is_used, name
     return used
 
