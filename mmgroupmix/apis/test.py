@@ -20,6 +20,7 @@ from ..checkpoints.reading import check_checkpoint
 from ..checkpoints.resuming import check_shapes
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
+from .checks import check_run
 from .command_line import (
     build_parser,
     build_runner,
@@ -27,7 +28,6 @@ from .command_line import (
     load_config,
     run_command,
 )
-from .checks import check_run
 from .config.output_files import prepare_output
 from .config.preflight import check_sizes
 from .config.training_options import replicate_model

@@ -18,8 +18,10 @@ from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
 from ..engine.interruption import SignalWatch, TrainingInterrupted
 from ..engine.resuming import LAST_CHECKPOINT, find_resumable
+from ..engine.single_values import report_single_values
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
+from .checks import check_run
 from .command_line import (
     build_parser,
     build_runner,
@@ -28,7 +30,6 @@ from .command_line import (
     run_command,
     wrap,
 )
-from .checks import check_run
 from .config.main_rank import on_main_rank
 from .config.training_options import (
     add_training_options,
@@ -100,7 +101,8 @@ def train(args: argparse.Namespace) -> int | None:
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
             stack.enter_context(WorkerProtection(runner))
-            runner.train()
+            with report_single_values():
+                runner.train()
         if is_main_rank():
             print(_summarize(runner), flush=True)
     return None

@@ -81,7 +81,9 @@ def _replace_lookup(module: ModuleType) -> None:
         ):  # fmt: skip
             return listed
         ids = order_category_ids(
-            cat_names, self.dataset['categories'], lambda number: self.cat_img_map.get(number)
+            cat_names,
+            self.dataset['categories'],
+            lambda number: self.cat_img_map.get(number),
         )
         if ids is None:
             return listed

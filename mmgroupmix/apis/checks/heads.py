@@ -15,7 +15,9 @@ from ..tasks import CLASSIFICATION, DETECTION, SEGMENTATION, Task
 #: have label maps of their own.
 OTHER_HEADS = ('rpn_head', 'semantic_head', 'rpn')
 #: Numbers of classes of panoptic heads, and the list in the metadata that they count.
-PANOPTIC_KEYS = dict(num_things_classes='thing_classes', num_stuff_classes='stuff_classes')
+PANOPTIC_KEYS = dict(
+    num_things_classes='thing_classes', num_stuff_classes='stuff_classes'
+)
 
 
 def check_heads(
@@ -80,7 +82,9 @@ def iter_head_classes(model: Mapping, task: Task) -> Iterator[tuple[str, int]]:
             name = type_name(node)
             if not name.endswith('Head') or not set(keys).isdisjoint(OTHER_HEADS):
                 continue
-            if name in HEADS_WITH_OWN_TARGETS or any(key in node for key in PANOPTIC_KEYS):
+            if name in HEADS_WITH_OWN_TARGETS or any(
+                key in node for key in PANOPTIC_KEYS
+            ):
                 continue
             number = node.get('num_classes', _find_default(node))
             outputs = node.get('out_channels')

@@ -77,13 +77,16 @@ def check_loops(cfg: Config, modes: Sequence[str], report: MistakeReport) -> Non
             report.add_error(
                 '',
                 f'{" and ".join(missing)} {"are" if len(missing) > 1 else "is"} not set, '
-                f'and {" and ".join(present) or "nothing of the loop"} is. mmengine needs '
-                f'all of {", ".join(keys)}, or none: set what is missing, or the others '
+                f'and {" and ".join(present) or "nothing of the loop"} is. mmengine '
+                f'needs all of {", ".join(keys)}, or none: set what is missing, or the others '
                 'to None.',
             )
     if 'train' not in modes or cfg.get('val_dataloader'):
         return
-    hooks = [*(cfg.get('default_hooks') or {}).values(), *as_list(cfg.get('custom_hooks'))]
+    hooks = [
+        *(cfg.get('default_hooks') or {}).values(),
+        *as_list(cfg.get('custom_hooks')),
+    ]
     for hook in filter(None, hooks):
         if hook.get('save_best') or 'EarlyStopping' in type_name(hook):
             waits = 'save_best' if hook.get('save_best') else type_name(hook)

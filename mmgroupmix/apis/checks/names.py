@@ -10,9 +10,7 @@ from ..config.mistakes import MistakeReport
 from ..config.tree import leaf_datasets
 
 
-def iter_metainfo(
-    cfg: Config, loaders: Sequence[str]
-) -> Iterator[tuple[str, Mapping]]:
+def iter_metainfo(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, Mapping]]:
     """Yield the metadata of datasets as their config or class states it.
 
     Args:

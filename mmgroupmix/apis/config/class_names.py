@@ -76,7 +76,9 @@ def _lay_side_by_side(
 ) -> str:
     """The two lists, a pair in each line, those that differ first."""
     pairs = [
-        (name, f'{meant}   (did you mean this?)') for name, meant in close.items() if meant
+        (name, f'{meant}   (did you mean this?)')
+        for name, meant in close.items()
+        if meant
     ]
     meant = set(close.values())
     alone = [name for name in close if not close[name]]

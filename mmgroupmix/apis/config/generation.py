@@ -66,8 +66,8 @@ def check_generation(cfg: Config) -> None:
     advice = f'Use {ours}, which trains this model, or ' if ours else ''
     migrate = f'{advice}write the new keys'
     raise UserError(
-        f'{cfg.filename or "the config"} is of the 2.x generation of the toolboxes (mmdet '
-        f'2, mmseg 0, mmcls 0), which mmengine cannot run: {changes}. '
+        f'{cfg.filename or "the config"} is of the 2.x generation of the toolboxes '
+        f'(mmdet 2, mmseg 0, mmcls 0), which mmengine cannot run: {changes}. '
         f"{migrate[0].upper()}{migrate[1:]}; the toolboxes' migration guides say how."
     )
 

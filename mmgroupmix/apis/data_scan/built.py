@@ -38,11 +38,13 @@ def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
     Returns:
         Any: The dataset, or None.
     """
-    leaf = deepcopy(dict(leaf))
-    steps = [s for _, s in walk(leaf.get('pipeline')) if type_name(s) == 'LoadAnnotations']
-    leaf['pipeline'] = steps[:1]
+    config: dict = deepcopy(dict(leaf))
+    steps = [
+        s for _, s in walk(config.get('pipeline')) if type_name(s) == 'LoadAnnotations'
+    ]
+    config['pipeline'] = steps[:1]
     try:
-        dataset = DATASETS.build(leaf)
+        dataset = DATASETS.build(config)
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
         return dataset
@@ -51,7 +53,7 @@ def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
         if reason is None and is_raised_by_toolbox(error):
             reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
         if reason:  # an error in a class of the user's own keeps its traceback
-            hint = _find_other_suffix(leaf)
+            hint = _find_other_suffix(config)
             report.add_error('', f'{place} cannot be read: {reason}{hint}')
         return None
 
@@ -164,9 +166,7 @@ def _judge_labels(
     }
     if total and labels.ignored is not None:
         row.ignored = int(counts[labels.ignored]) / total
-    beyond = [
-        label for label in first_with if label >= number and not is_ignored[label]
-    ]
+    beyond = [label for label in first_with if label >= number and not is_ignored[label]]
     if number and beyond:
         row.refuse(
             'label-range',
@@ -255,9 +255,7 @@ def _find_folder(info: Mapping) -> str:
     return os.path.dirname(str(info.get('seg_map_path') or info.get('img_path') or ''))
 
 
-def compare_folders(
-    datasets: Sequence[tuple[str, Any]], report: MistakeReport
-) -> None:
+def compare_folders(datasets: Sequence[tuple[str, Any]], report: MistakeReport) -> None:
     """Compare the numbers that class folders get in training and elsewhere.
 
     Args:
@@ -279,8 +277,8 @@ def compare_folders(
         if wrong:
             report.add_error(
                 'class-names',
-                f'{place}: folders are numbered in alphabetical order, {", ".join(wrong)}, '
-                f'and metainfo.classes names them in another: {", ".join(classes)}. List '
+                f'{place}: folders are numbered in alphabetical order, '
+                f'{", ".join(wrong)}, and metainfo.classes names them in another: {", ".join(classes)}. List '
                 'the classes in the order of the folders.',
             )
     for place, other in folders[1:]:

@@ -57,11 +57,11 @@ def scan_coco_files(
             continue
         annotated = _find_annotated(content)
         for use in uses:
-            error, note = _compare_names(content, use, annotated)
-            for texts, text in ((errors, error), (notes, note)):
+            difference, note = _compare_names(content, use, annotated)
+            for texts, text in ((errors, difference), (notes, note)):
                 if text:
                     texts.setdefault(text, []).append(f'{use.place} with {path}')
-            if error and 'class-names' not in report.skipped:
+            if difference and 'class-names' not in report.skipped:
                 continue
             try:
                 findings = check_coco(path, content, [use])
@@ -82,7 +82,7 @@ def scan_coco_files(
         report.add_error(
             'class-names',
             f'{", ".join(places)}: {text}\n'
-            "Write metainfo.classes of the datasets with the file's own names, each once.",
+            "Write metainfo.classes of the dataset with the file's own names, each once.",
         )
     for text, places in notes.items():
         report.add_warning('class-names', f'{", ".join(places)}: {text}')
@@ -134,7 +134,7 @@ def scan_coco(
     )
     names = list(use.classes or [entry['name'] for entry in content['categories']])
     ids = order_category_ids(names, content['categories'], annotated.__contains__)
-    labels = {number: name for number, name in zip(ids or [], names)}
+    labels = dict(zip(ids or [], names))
     row.classes = dict.fromkeys(map(str, names), 0)
     crowds = left_out = 0
     corners: dict[Hashable, tuple[float, float]] = {}
@@ -161,8 +161,8 @@ def scan_coco(
     if left_out:
         row.warn(
             'data-scan',
-            f'{left_out} of {left_out + crowds + total} boxes have no area or lie outside '
-            'of their image; mmdet leaves them out',
+            f'{left_out} of {left_out + crowds + total} boxes have no area or lie '
+            'outside of their image; mmdet leaves them out',
         )
     row.judge_counts()
     _compare_sizes(row, images, corners, use, options)

@@ -56,4 +56,6 @@ def _count_labels(head: Mapping) -> int:
 
 def _is_softmax(loss: Any) -> bool:
     name = type_name(loss)
-    return 'CrossEntropy' in name and not (loss.get('use_sigmoid') or loss.get('use_mask'))
+    return 'CrossEntropy' in name and not (
+        loss.get('use_sigmoid') or loss.get('use_mask')
+    )

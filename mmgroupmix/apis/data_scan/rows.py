@@ -96,7 +96,9 @@ class DataScan:
         if not total:
             return f'no {self.unit}'
         ranked = sorted(self.classes.items(), key=lambda item: -item[1])
-        shown = [_format_class(name, n, total, self.unit) for name, n in ranked[:MAX_SHOWN]]
+        shown = [
+            _format_class(name, n, total, self.unit) for name, n in ranked[:MAX_SHOWN]
+        ]
         if len(ranked) > MAX_SHOWN:
             shown.append(f'{len(ranked) - MAX_SHOWN} more, the rarest {ranked[-1][0]} '
                          f'{_format_count(ranked[-1][1], total, self.unit)}')  # fmt: skip

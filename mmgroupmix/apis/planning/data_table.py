@@ -89,7 +89,8 @@ def inspect_data(cfg: Config, task: Task, loader: str) -> LoaderData:
         LoaderData: The datasets, and what is wrong with them.
     """
     dataset = (cfg.get(loader) or {}).get('dataset')
-    rows, problems = [], []
+    rows: list[DataRow] = []
+    problems: list[str] = []
     scope = cfg.get('default_scope') or task.toolbox
     with DefaultScope.overwrite_default_scope(scope):
         for _, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
