@@ -12,7 +12,7 @@ from ..compat.coco_categories import order_category_ids
 from ..errors import UserError
 from .checks.names import iter_metainfo
 from .config.annotation_files import find_coco_uses
-from .config.coco_annotations import load_coco
+from .config.coco_annotations import find_annotated, list_categories, load_coco
 from .tasks import DETECTION, Task
 
 LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
@@ -100,11 +100,8 @@ def find_category_ids(cfg: Config, classes: Sequence[str]) -> dict[str, Any]:
             content = load_coco(path)
         except UserError:
             continue
-        entries = [
-            one for one in content['categories'] if {'id', 'name'} <= set(one or ())
-        ]
-        annotated = {one.get('category_id') for one in content.get('annotations', [])}
-        ids = order_category_ids(classes, entries, annotated.__contains__)
+        entries = list_categories(content)
+        ids = order_category_ids(classes, entries, find_annotated(content).__contains__)
         if ids and set(ids) <= {one['id'] for one in entries}:
             return dict(category_ids=ids, category_source=path)
     return {}

@@ -78,8 +78,8 @@ def check_loops(cfg: Config, modes: Sequence[str], report: MistakeReport) -> Non
                 '',
                 f'{" and ".join(missing)} {"are" if len(missing) > 1 else "is"} not set, '
                 f'and {" and ".join(present) or "nothing of the loop"} is. mmengine '
-                f'needs all of {", ".join(keys)}, or none: set what is missing, or the others '
-                'to None.',
+                f'needs all of {", ".join(keys)}, or none: set what is missing, or '
+                'the others to None.',
             )
     if 'train' not in modes or cfg.get('val_dataloader'):
         return

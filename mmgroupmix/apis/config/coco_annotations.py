@@ -95,6 +95,24 @@ def check_coco(path: str, content: Mapping, uses: Iterable[CocoUse]) -> Findings
     return findings
 
 
+def list_categories(content: Mapping) -> list[dict]:
+    """The categories of a file that have an id and a name; others are not checked yet."""
+    return [
+        entry
+        for entry in content['categories']
+        if isinstance(entry, dict)
+        and isinstance(entry.get('id'), (int, str))
+        and isinstance(entry.get('name'), str)
+    ]
+
+
+def find_annotated(content: Mapping) -> set[Hashable]:
+    """The ids of the categories of a file that have annotations."""
+    entries = content.get('annotations', [])
+    numbers = (entry.get('category_id') for entry in entries if isinstance(entry, dict))
+    return {number for number in numbers if is_hashable(number)}
+
+
 def find_used_images(checker: AnnotationChecker) -> Iterator[Hashable]:
     """Yield the ids of the images that mmdet's filter keeps."""
     for number, size in checker.sizes.items():

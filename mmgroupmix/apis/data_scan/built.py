@@ -278,8 +278,8 @@ def compare_folders(datasets: Sequence[tuple[str, Any]], report: MistakeReport) 
             report.add_error(
                 'class-names',
                 f'{place}: folders are numbered in alphabetical order, '
-                f'{", ".join(wrong)}, and metainfo.classes names them in another: {", ".join(classes)}. List '
-                'the classes in the order of the folders.',
+                f'{", ".join(wrong)}, and metainfo.classes names them in another: '
+                f'{", ".join(classes)}. List the classes in the order of the folders.',
             )
     for place, other in folders[1:]:
         first_place, first = folders[0]

@@ -10,7 +10,12 @@ from ...compat.coco_categories import order_category_ids
 from ...errors import UserError
 from ..config.annotation_files import group_coco_uses
 from ..config.class_names import find_name_errors
-from ..config.coco_annotations import check_coco, load_coco
+from ..config.coco_annotations import (
+    check_coco,
+    find_annotated,
+    list_categories,
+    load_coco,
+)
 from ..config.coco_entries import CocoUse
 from ..config.mistakes import MistakeReport
 from .dataset_files import describe_missing_files
@@ -55,7 +60,7 @@ def scan_coco_files(
         except UserError as error:
             report.add_error('', f'{uses[0].place}.ann_file {error}')
             continue
-        annotated = _find_annotated(content)
+        annotated = find_annotated(content)
         for use in uses:
             difference, note = _compare_names(content, use, annotated)
             for texts, text in ((errors, difference), (notes, note)):
@@ -90,25 +95,13 @@ def scan_coco_files(
     return rows
 
 
-def _find_annotated(content: Mapping) -> set:
-    entries = content.get('annotations', [])
-    numbers = (entry.get('category_id') for entry in entries if isinstance(entry, dict))
-    return {number for number in numbers if isinstance(number, Hashable)}
-
-
 def _compare_names(
     content: Mapping, use: CocoUse, annotated: set
 ) -> tuple[str | None, str | None]:
     """Compare the classes of a use with the categories of its file."""
     if use.classes is None:
         return None, None
-    categories = [
-        (entry['id'], entry['name'])
-        for entry in content['categories']
-        if isinstance(entry, dict)
-        and isinstance(entry.get('id'), (int, str))
-        and isinstance(entry.get('name'), str)
-    ]
+    categories = [(one['id'], one['name']) for one in list_categories(content)]
     return find_name_errors(use.classes, categories, annotated)
 
 
