@@ -60,7 +60,10 @@ def _find_in_config(cfg: Config, task: Task, number: int | None) -> dict[str, An
         if number in (None, len(classes)) or (number == 1 and len(classes) == 2):
             shown = ', '.join(map(str, classes[:8])) + ', ...' * (len(classes) > 8)
             print(f'the checkpoint names no classes; {place} does: {shown}', flush=True)
-            return dict(classes=tuple(classes), palette=metainfo.get('palette'))
+            palette = metainfo.get('palette') or ()
+            # A class of datasets has a palette for its own classes.
+            fits = len(palette) == len(classes)
+            return dict(classes=tuple(classes), palette=palette if fits else None)
     if number is None:
         return {}
     print(

@@ -102,7 +102,9 @@ def predict(metric, labelled):
     return metric.evaluate(size=1)
 
 
-@pytest.mark.parametrize('names', [('quince', 'medlar', 'plum'), ('plum', 'quince', 'medlar')])
+@pytest.mark.parametrize(
+    'names', [('quince', 'medlar', 'plum'), ('plum', 'quince', 'medlar')]
+)
 @pytest.mark.parametrize('ids', [(1, 2, 3), (30, 10, 20)])
 def test_a_metric_compares_classes_by_name_and_reports_each_under_its_own(
     names, ids, tmp_path

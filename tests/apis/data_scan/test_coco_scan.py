@@ -120,14 +120,21 @@ def test_a_file_without_annotations_has_nothing_to_compare_with(tmp_path):
     assert 'there is nothing to compare with' in report.warnings[0]
 
 
-@pytest.mark.parametrize('classes', [('plum', 'quince', 'medlr'), ('Plum', 'quince', 'medlar')])
+@pytest.mark.parametrize(
+    'classes', [('plum', 'quince', 'medlr'), ('Plum', 'quince', 'medlar')]
+)
 def test_a_misspelt_name_is_shown_beside_the_one_that_was_meant(classes, tmp_path):
     write(tmp_path, 'train', coco())
     write(tmp_path, 'val', coco())
     rows, report = scan(tmp_path, classes, 'val.json')
     (error,) = report.errors
     assert rows == []
-    for part in ('train.json', 'val_dataloader.dataset', 'val_evaluator', '1 of 3 classes'):
+    for part in (
+        'train.json',
+        'val_dataloader.dataset',
+        'val_evaluator',
+        '1 of 3 classes',
+    ):
         assert part in error
     wrong = next(name for name in classes if name not in ('plum', 'quince', 'medlar'))
     meant = 'medlar' if wrong == 'medlr' else 'plum'
@@ -158,8 +165,9 @@ def test_other_sizes_are_an_error_if_boxes_do_not_fit_and_else_a_word(tmp_path):
     content['annotations'][0]['bbox'] = [300, 200, 50, 50]
     write(tmp_path, 'train', content)
     _, report = scan(tmp_path)
-    assert '0.jpg has 64 x 48 pixels, and its annotations are for 640 x 480' in (
-        report.errors[0]
+    assert (
+        '0.jpg has 64 x 48 pixels, and its annotations are for 640 x 480'
+        in (report.errors[0])
     )
 
 
