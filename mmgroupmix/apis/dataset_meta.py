@@ -13,6 +13,7 @@ from ..errors import UserError
 from .checks.names import iter_metainfo
 from .config.annotation_files import find_coco_uses
 from .config.coco_annotations import find_annotated, list_categories, load_coco
+from .data_scan.rows import name_classes
 from .tasks import DETECTION, Task
 
 LOADERS = ('test_dataloader', 'val_dataloader', 'train_dataloader')
@@ -42,10 +43,12 @@ def resolve_dataset_meta(cfg: Config, meta: Mapping, task: Task) -> dict[str, An
     number = task.num_outputs(cfg.model)
     if not found.get('classes'):
         found = _find_in_config(cfg, task, number)
+    if task is DETECTION and found.get('classes'):
+        # Any output may win; those without a name would stop the drawing.
+        found.update(find_category_ids(cfg, list(found['classes']), number or 0))
+        found['classes'] = tuple(name_classes(found['classes'], number or 0))
     if found.get('classes') and not found.get('palette'):
         found['palette'] = make_palette(len(found['classes']))
-    if task is DETECTION and found.get('classes'):
-        found.update(find_category_ids(cfg, list(found['classes'])))
     return found
 
 
@@ -87,12 +90,16 @@ def make_palette(number: int) -> list[list[int]]:
     return np.random.RandomState(42).randint(0, 255, size=(number, 3)).tolist()
 
 
-def find_category_ids(cfg: Config, classes: Sequence[str]) -> dict[str, Any]:
+def find_category_ids(
+    cfg: Config, classes: Sequence[str], number: int = 0
+) -> dict[str, Any]:
     """Find the ids of a detector's classes in the annotation files of its config.
 
     Args:
         cfg (Config): The config.
         classes (Sequence[str]): Names of the classes.
+        number (int): Outputs of the detector; those beyond the classes get ids that no
+            category has. Defaults to 0.
 
     Returns:
         dict[str, Any]: 'category_ids' and the file they come from, 'category_source'; or
@@ -105,7 +112,10 @@ def find_category_ids(cfg: Config, classes: Sequence[str]) -> dict[str, Any]:
             continue
         entries = list_categories(content)
         ids = order_category_ids(classes, entries, find_annotated(content).__contains__)
-        if ids and set(ids) <= {one['id'] for one in entries}:
+        known = {one['id'] for one in entries}
+        if ids and known.issuperset(ids):
+            free = max((one for one in known if isinstance(one, int)), default=0) + 1
+            ids += range(free, free + number - len(ids))
             return dict(category_ids=ids, category_source=path)
     return {}
 

@@ -80,3 +80,9 @@ def test_category_ids_are_those_of_the_annotation_file(tmp_path):
         cfg = detector(2, data_root=f'{tmp_path}/', ann_file=file)
         found = resolve_dataset_meta(cfg, dict(CLASSES=names), DETECTION)
         assert 'category_ids' not in found
+    # Outputs without a name have ids that no category has.
+    cfg = detector(4, data_root=f'{tmp_path}/', ann_file='test.json')
+    found = resolve_dataset_meta(cfg, dict(CLASSES=NAMES), DETECTION)
+    assert found['classes'] == (*NAMES, 'class 2', 'class 3')
+    assert found['category_ids'][:2] == [0, 7]
+    assert not {0, 7, 9} & set(found['category_ids'][2:])

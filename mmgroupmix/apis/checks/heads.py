@@ -9,7 +9,7 @@ from mmengine.registry import MODELS, DefaultScope
 from ..config.mistakes import MistakeReport
 from ..config.tree import as_list, type_name, walk
 from ..data_scan.labels import HEADS_WITH_OWN_TARGETS
-from ..tasks import CLASSIFICATION, DETECTION, SEGMENTATION, Task
+from ..tasks import CLASSIFICATION, SEGMENTATION, Task
 
 #: Heads whose classes are not those of the data: proposals, and semantic branches that
 #: have label maps of their own.
@@ -36,6 +36,8 @@ def check_heads(
         return  # it predicts words, not classes
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
         heads = list(iter_head_classes(model, task))
+    metrics = [cfg.get(key) for key in ('val_evaluator', 'test_evaluator')]
+    is_scored = any(type_name(one).endswith('CocoMetric') for _, one in walk(metrics))
     places: dict[tuple, list[str]] = {}
     for place, names in classes.items():
         places.setdefault(names, []).append(place)
@@ -43,14 +45,14 @@ def check_heads(
         wrong = [(head, number) for head, number in heads if number != len(names)]
         if wrong:
             where = ' and '.join(datasets)
-            _report_heads(where, names, wrong, task, bool(cfg.get('demo')), report)
+            _report_heads(where, names, wrong, is_scored, bool(cfg.get('demo')), report)
 
 
 def _report_heads(
     place: str,
     names: tuple,
     wrong: list[tuple[str, int]],
-    task: Task,
+    is_scored: bool,
     is_demo: bool,
     report: MistakeReport,
 ) -> None:
@@ -58,8 +60,8 @@ def _report_heads(
     shown = ', '.join(map(str, names[:4])) + (', ...' if len(names) > 4 else '')
     text = f'{listed}; {place}: {len(names)} classes ({shown}). Set num_classes of '
     text += 'the heads to the number of classes, or correct metainfo.classes.'
-    # More outputs than classes train; detections of them have no category to score.
-    if task is DETECTION or any(number < len(names) for _, number in wrong):
+    # More outputs than classes train, but CocoMetric stops at a label without a category.
+    if is_scored or any(number < len(names) for _, number in wrong):
         report.add_error('num-classes', text)
     elif not is_demo:  # its data have fewer classes than the model
         report.add_warning('num-classes', text)

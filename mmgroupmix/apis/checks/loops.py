@@ -59,20 +59,22 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
             )
 
 
-def check_loops(cfg: Config, modes: Sequence[str], report: MistakeReport) -> None:
+def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
     """Check that loops have all their parts, and hooks the validation they wait for.
+
+    mmengine's runner checks the loops that will not run as well.
 
     Args:
         cfg (Config): The config.
-        modes (Sequence[str]): 'train', 'val' or 'test': the loops that will run.
+        trains (bool): Whether the run is a training.
         report (MistakeReport): Receives what is missing.
     """
-    for mode in modes:
+    for mode in ('train', 'val', 'test'):
         keys = [f'{mode}_dataloader', f'{mode}_cfg']
         keys.append('optim_wrapper' if mode == 'train' else f'{mode}_evaluator')
         # An empty val_cfg means a loop with the defaults.
         missing = [key for key in keys if cfg.get(key) is None]
-        if missing and (len(missing) < 3 or mode == 'train'):
+        if missing and (len(missing) < 3 or (mode == 'train' and trains)):
             present = [key for key in keys if key not in missing]
             report.add_error(
                 '',
@@ -81,7 +83,7 @@ def check_loops(cfg: Config, modes: Sequence[str], report: MistakeReport) -> Non
                 f'needs all of {", ".join(keys)}, or none: set what is missing, or '
                 'the others to None.',
             )
-    if 'train' not in modes or cfg.get('val_dataloader'):
+    if not trains or cfg.get('val_dataloader'):
         return
     hooks = [
         *(cfg.get('default_hooks') or {}).values(),

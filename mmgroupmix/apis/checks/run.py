@@ -65,7 +65,7 @@ def find_mistakes(
     if 'train' in modes:
         report.collect(lambda: check_mixed_precision(cfg))
     report.collect(lambda: check_sizes(cfg, loaders))
-    check_loops(cfg, modes, report)
+    check_loops(cfg, 'train' in modes, report)
     check_loaders(cfg, loaders, report)
     check_loggers(cfg, report)
     for text in list_ignored_keys(cfg):

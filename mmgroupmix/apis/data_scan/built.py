@@ -48,6 +48,16 @@ def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
         return dataset
+    except Exception:
+        # Not the fault of the data, if it can be built with all of its pipeline.
+        return _explain_failure(leaf, config, report, place)
+
+
+def _explain_failure(
+    leaf: Mapping, config: dict, report: MistakeReport, place: str
+) -> None:
+    try:
+        DATASETS.build(deepcopy(dict(leaf)))
     except Exception as error:
         reason = describe_loading_error(error)
         if reason is None and is_raised_by_toolbox(error):
@@ -55,7 +65,6 @@ def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
         if reason:  # an error in a class of the user's own keeps its traceback
             hint = _find_other_suffix(config)
             report.add_error('', f'{place} cannot be read: {reason}{hint}')
-        return None
 
 
 def _find_other_suffix(leaf: Mapping) -> str:

@@ -1,6 +1,7 @@
 """A row of the table of data: what a scan found in one dataset."""
 
 import json
+import textwrap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ SCAN_FILE = 'data_scan.json'
 DOMINANT_SHARE = 0.999
 #: Classes that a line of the table shows.
 MAX_SHOWN = 6
+#: Columns of the table.
+MAX_WIDTH = 96
 
 
 @dataclass
@@ -124,18 +127,23 @@ def format_scan(rows: Sequence[DataScan]) -> str:
     """
     if not rows:
         return ''
-    table = [('data', 'dataset', 'images', 'scanned', 'ignored', 'labels')]
+    table = [('data', 'dataset', 'images', 'scanned', 'ignored')]
     for row in rows:
         ignored = f'{100 * row.ignored:.3g} %' if row.ignored else '-'
-        counted = f'{row.unit}: {row.describe_classes()}'
-        table.append(
-            (row.loader, row.dataset, str(row.images), str(row.scanned), ignored, counted)
-        )
+        numbers = str(row.images), str(row.scanned), ignored
+        table.append((row.loader, row.dataset, *numbers))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
-    return '\n'.join(
+    lines = [
         '   '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
         for line in table
-    )
+    ]
+    for i, row in reversed(list(enumerate(rows, start=1))):
+        indent = ' ' * (widths[0] + 3)
+        text = f'{row.unit}: {row.describe_classes()}'
+        lines[i + 1 : i + 1] = textwrap.wrap(
+            text, MAX_WIDTH, initial_indent=indent, subsequent_indent=indent
+        )
+    return '\n'.join(lines)
 
 
 def write_scan(rows: Sequence[DataScan], path: Path) -> None:

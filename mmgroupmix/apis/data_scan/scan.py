@@ -88,7 +88,12 @@ def _scan_others(
             if instance is None:
                 continue
             built.append((place, instance))
-            row = scan_built(instance, leaf, place, labels, everything)
+            try:
+                row = scan_built(instance, leaf, place, labels, everything)
+            except Exception as error:  # samples of a kind that is not known here
+                reason = f'{type(error).__name__}: {error}'
+                report.add_warning('data-scan', f'{place} is not scanned: {reason}')
+                continue
             if row is not None:
                 rows.append(row)
     compare_folders(built, report)

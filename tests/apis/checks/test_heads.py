@@ -39,11 +39,15 @@ def compare(task, model, number, **cfg):
 
 
 def test_every_head_of_a_cascade_is_compared_also_by_its_default():
-    (error,) = compare(DETECTION, CASCADE, 3).errors
+    metric = dict(val_evaluator=[dict(type='CocoMetric')])
+    (error,) = compare(DETECTION, CASCADE, 3, **metric).errors
     assert 'model.roi_head.bbox_head[1].num_classes is 80' in error
     assert 'model.roi_head.mask_head.num_classes is 80' in error
     assert 'bbox_head[0]' not in error and 'rpn' not in error and 'semantic' not in error
     assert f'{PLACE}: 3 classes' in error and '--skip-check num-classes' in error
+    # Without this metric nothing stops.
+    report = compare(DETECTION, CASCADE, 3)
+    assert not report.errors and 'bbox_head[1]' in report.warnings[0]
 
 
 @pytest.mark.parametrize('number, refused', [(2, False), (3, False), (4, True)])

@@ -42,10 +42,10 @@ def test_what_needs_workers_is_refused_without_any_as_pytorch_does(key):
 
 def test_a_loop_with_a_part_missing_is_refused():
     cfg = dict(val_dataloader={}, val_cfg={}, val_evaluator=None)
-    (error,) = run(check_loops, cfg, ['val']).errors
+    (error,) = run(check_loops, cfg, False).errors
     assert error.startswith('val_evaluator is not set, and val_dataloader and val_cfg is')
-    assert not run(check_loops, {}, ['val']).errors
-    assert 'optim_wrapper' in run(check_loops, {}, ['train']).errors[0]
+    assert not run(check_loops, {}, False).errors
+    assert 'optim_wrapper' in run(check_loops, {}, True).errors[0]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_a_loop_with_a_part_missing_is_refused():
 )
 def test_hooks_that_wait_for_a_score_are_named_without_validation(hooks):
     cfg = dict(train_dataloader={}, train_cfg={}, optim_wrapper={}, **hooks)
-    report = run(check_loops, cfg, ['train', 'val'])
+    report = run(check_loops, cfg, True)
     assert not report.errors
     assert 'there is no validation' in report.warnings[0]
-    assert not run(check_loops, cfg, ['train'], skipped=['validation']).warnings
+    assert not run(check_loops, cfg, True, skipped=['validation']).warnings
 
 
 def test_loggers_that_are_not_installed_are_named(monkeypatch):
