@@ -143,9 +143,16 @@ def check_classifier(cfg: Config, task: Task, report: MistakeReport) -> None:
     number = task.num_outputs(model)
     if task is not CLASSIFICATION or not number:
         return
-    places = [('data_preprocessor', cfg.get('data_preprocessor'))]
-    places += [(f'model.{k}', model.get(k)) for k in ('data_preprocessor', 'train_cfg')]
-    places += [('model.head.loss', (model.get('head') or {}).get('loss'))]
+    places = [('model.head.loss', (model.get('head') or {}).get('loss'))]
+    places += [('model.train_cfg', model.get('train_cfg'))]
+    for place, part in (
+        ('data_preprocessor', cfg.get('data_preprocessor')),
+        ('model.data_preprocessor', model.get('data_preprocessor')),
+    ):
+        # Without these, it leaves labels as they are.
+        mixes = (model.get('train_cfg') or {}).get('augments')
+        if part and (mixes or part.get('batch_augments') or part.get('to_onehot')):
+            places.append((place, part))
     for start, part in places:
         for place, node in walk(part, start):
             other = node.get('num_classes')

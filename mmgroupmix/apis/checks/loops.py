@@ -137,7 +137,9 @@ def check_batch_norm(
     batch = loader.get('batch_size', 1)
     images = sum(row.images for row in rows if row.loader == 'train')
     images //= get_world_size()
-    is_cut = cfg.get('train_cfg', {}).get('max_epochs') and not loader.get('drop_last')
+    is_cut = (cfg.get('train_cfg') or {}).get('max_epochs') and not loader.get(
+        'drop_last'
+    )
     leaves_one = bool(is_cut and images > 1 and images % batch == 1)
     if batch != 1 and not leaves_one:
         return

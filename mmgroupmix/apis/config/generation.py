@@ -61,7 +61,7 @@ def check_generation(cfg: Config) -> None:
     if not has_old_data and not any(key in cfg for key in DISTINCTIVE_KEYS):
         return
     old = [key for key in REPLACED_KEYS if key in cfg]
-    changes = ', '.join(f'{key} -> {REPLACED_KEYS[key]}' for key in old)
+    changes = '; '.join(f'{key} -> {REPLACED_KEYS[key]}' for key in old)
     ours = find_replacement(cfg)
     advice = f'Use {ours}, which trains this model, or ' if ours else ''
     migrate = f'{advice}write the new keys'

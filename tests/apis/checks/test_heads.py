@@ -99,7 +99,17 @@ def test_things_and_stuff_of_a_panoptic_head_are_compared():
 @pytest.mark.parametrize(
     'cfg, place',
     [
-        (dict(data_preprocessor=dict(num_classes=1000)), 'data_preprocessor'),
+        (
+            dict(data_preprocessor=dict(num_classes=1000, to_onehot=True)),
+            'data_preprocessor',
+        ),
+        (
+            dict(
+                data_preprocessor=dict(num_classes=1000),
+                model=dict(train_cfg=dict(augments=[dict(type='Mixup')])),
+            ),
+            'data_preprocessor',
+        ),
         (
             dict(model=dict(train_cfg=dict(augments=[dict(type='M', num_classes=9)]))),
             'model.train_cfg.augments[0]',
@@ -117,6 +127,14 @@ def test_whatever_makes_labels_of_a_classifier_has_the_classes_of_the_head(cfg, 
     check_classifier(base, CLASSIFICATION, report)
     assert report.errors[0].startswith(f'{place}.num_classes is ')
     assert 'model.head.num_classes 3' in report.errors[0]
+
+
+def test_a_preprocessor_that_leaves_labels_alone_may_have_any_number():
+    head = dict(type='LinearClsHead', num_classes=3)
+    cfg = dict(model=dict(head=head), data_preprocessor=dict(num_classes=1000))
+    report = MistakeReport()
+    check_classifier(Config(cfg), CLASSIFICATION, report)
+    assert not report.errors
 
 
 @pytest.mark.parametrize(
