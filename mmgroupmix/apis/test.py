@@ -32,7 +32,7 @@ from .config.output_files import prepare_output
 from .config.preflight import check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
-from .data_scan import SCAN_FILE, write_scan
+from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -92,7 +92,7 @@ def test(args: argparse.Namespace) -> None:
     with report_full_disk(args):
         metrics = runner.test()
     if is_main_rank():
-        print(_summarize(metrics, args), flush=True)
+        print(_summarize(metrics, args, rows), flush=True)
 
 
 class FittingWeightsHook(Hook):
@@ -214,8 +214,11 @@ def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
         raise UserError(f'{error}. Free some space and start the test again.') from error
 
 
-def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:
+def _summarize(
+    metrics: Mapping, args: argparse.Namespace, rows: Sequence[DataScan]
+) -> str:
     lines = ['', f'result       {format_metrics(metrics)}']
+    lines += describe_score(rows, 'test')
     if args.out:
         lines.append(f'predictions  {args.out}')
     if args.show_dir:

@@ -37,7 +37,7 @@ from .config.training_options import (
     count_accumulated_steps,
 )
 from .config.tree import type_name
-from .data_scan import SCAN_FILE, write_scan
+from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .plan import MODES, plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
@@ -104,7 +104,7 @@ def train(args: argparse.Namespace) -> int | None:
             with report_single_values():
                 runner.train()
         if is_main_rank():
-            print(_summarize(runner), flush=True)
+            print(_summarize(runner, rows), flush=True)
     return None
 
 
@@ -222,12 +222,13 @@ def _full_disk_reported(work_dir: str) -> Iterator[None]:
         logging.raiseExceptions = raise_exceptions
 
 
-def _summarize(runner: Runner) -> str:
+def _summarize(runner: Runner, rows: Sequence[DataScan]) -> str:
     """The metric, and where the files of the run are."""
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
     lines = ['']
     if curve and curve.metrics is not None:
         lines.append(f'result       {format_metrics(curve.metrics)}')
+        lines += describe_score(rows, 'val')
     last = _find_last_checkpoint(Path(runner.work_dir))
     if last:
         lines.append(f'checkpoint   {_shorten_path(last)}')

@@ -62,12 +62,12 @@ class DataScan:
         total = sum(self.classes.values())
         which = 'all' if self.scanned == self.images else f'{self.scanned} scanned'
         if not total:
-            if self.ignored == 1:
+            if self.loader == 'train' and self.ignored == 1 and which == 'all':
                 self.refuse(
                     'data-scan',
-                    f'every label of {which} images is ignored, so that nothing can be '
-                    'learned or compared. Check the label of the background, '
-                    'reduce_zero_label and ignore_index.',
+                    'every label of all images is ignored, so that nothing can be '
+                    'learned. Check the label of the background, reduce_zero_label and '
+                    'ignore_index.',
                 )
             elif self.loader == 'train':
                 self.warn('data-scan', f'no {self.unit} of any class in {which} images')
@@ -78,20 +78,27 @@ class DataScan:
                     f'{self.unit} of any class, and their score will be undefined',
                 )
             return
-        absent = [name for name, count in self.classes.items() if not count]
-        if absent:
-            more = f' and {len(absent) - MAX_SHOWN} more' * (len(absent) > MAX_SHOWN)
-            names = ', '.join(absent[:MAX_SHOWN])
+        names = self.name_absent()
+        if names:
             effect = (
                 'nothing is learned of it'
                 if self.loader == 'train'
                 else 'it does not count in the score'
             )
-            self.warn('data-scan', f'no {self.unit} of {names}{more}: {effect}')
+            where = '' if which == 'all' else f' in {which} images'
+            self.warn('data-scan', f'no {self.unit} of {names}{where}: {effect}')
         name, count = max(self.classes.items(), key=lambda item: item[1])
         if len(self.classes) > 1 and DOMINANT_SHARE < count / total < 1:
             share = 100 * count / total
             self.warn('data-scan', f'{share:.2f} % of the {self.unit} are {name}')
+
+    def name_absent(self) -> str:
+        """The classes that were not found, '' if none or all are missing."""
+        absent = [name for name, count in self.classes.items() if not count]
+        if len(absent) == len(self.classes):
+            return ''
+        more = f' and {len(absent) - MAX_SHOWN} more' * (len(absent) > MAX_SHOWN)
+        return ', '.join(absent[:MAX_SHOWN]) + more
 
     def describe_classes(self) -> str:
         """The classes with their shares, the most frequent first."""
@@ -114,6 +121,20 @@ def _format_class(name: str, count: int, total: int, unit: str) -> str:
 
 def _format_count(count: int, total: int, unit: str) -> str:
     return f'{100 * count / total:.3g} %' if unit == 'pixels' else str(count)
+
+
+def describe_score(rows: Sequence[DataScan], loader: str) -> list[str]:
+    """Lines below a score: the classes that it says nothing of.
+
+    Args:
+        rows (Sequence[DataScan]): What is in the data.
+        loader (str): The data that were scored, 'val' or 'test'.
+    """
+    return [
+        f'             without {row.name_absent()}: not in the {row.unit} of {row.source}'
+        for row in rows
+        if row.loader == loader and row.scanned == row.images and row.name_absent()
+    ]
 
 
 def format_scan(rows: Sequence[DataScan]) -> str:

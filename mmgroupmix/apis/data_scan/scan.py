@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
@@ -73,7 +72,6 @@ def _scan_others(
 ) -> list[DataScan]:
     """Scan the datasets that are not in COCO's format, by building them."""
     rows, built = [], []
-    seen: list[Any] = []
     files = group_coco_uses(cfg, loaders).values()
     known = {use.place for uses in files for use in uses}
     labels = find_allowed_labels(cfg.get('model') or {}, task)
@@ -81,9 +79,8 @@ def _scan_others(
         dataset = (cfg.get(loader) or {}).get('dataset')
         for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
             is_remote = leaf.get('backend_args') or type_name(leaf) in DOWNLOADED_DATASETS
-            if place in known or is_remote or leaf in seen:
+            if place in known or is_remote:
                 continue
-            seen.append(leaf)
             instance = build_dataset(leaf, report, place)
             if instance is None:
                 continue

@@ -6,7 +6,7 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmgroupmix.apis.config.mistakes import MistakeReport
-from mmgroupmix.apis.data_scan import scan_data
+from mmgroupmix.apis.data_scan import describe_score, scan_data
 from mmgroupmix.apis.data_scan.images import iter_sample
 from mmgroupmix.apis.data_scan.labels import find_allowed_labels
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION, SEGMENTATION
@@ -86,8 +86,19 @@ def test_objects_marked_by_255_are_noticed(tmp_path):
 
 def test_label_maps_of_which_everything_is_ignored_are_refused(tmp_path):
     data = label_maps(tmp_path, grid(255))
-    _, report = scan(SEGMENTATION, data, model=head())
-    assert 'every label of all images is ignored' in report.errors[0]
+    _, report = scan(SEGMENTATION, data, data, model=head())
+    (error,) = report.errors
+    assert 'every label of all images is ignored' in error
+    # Validation data stop no training.
+    assert 'there is nothing to compare with' in report.warnings[0]
+
+
+def test_a_score_names_the_classes_that_it_does_not_contain(tmp_path):
+    data = label_maps(tmp_path, grid(0, 0))
+    rows, _ = scan(SEGMENTATION, data, dict(data), model=head())
+    assert describe_score(rows, 'test') == []
+    (line,) = describe_score(rows, 'val')
+    assert 'without plant: not in the pixels of' in line
 
 
 def test_label_maps_of_another_size_or_of_colours_are_refused_once(tmp_path):
