@@ -21,6 +21,7 @@ CHECKS = {
     'label-range': 'labels with the classes of the heads',
     'num-classes': 'numbers of classes of heads, preprocessors and losses with the data',
     'old-keys': "keys of the toolboxes' 2.x generation",
+    'score-names': 'scores that hooks follow with those that the metrics compute',
     'top-k': 'the k best of a metric with the number of classes',
     'validation': 'hooks that wait for a score with the validation',
 }

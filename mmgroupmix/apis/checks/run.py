@@ -16,6 +16,7 @@ from ..tasks import Task
 from .heads import check_classifier, check_heads, check_panoptic
 from .loops import check_batch_norm, check_loaders, check_loggers, check_loops
 from .names import check_stated_names, get_class_names, iter_metainfo
+from .scores import check_score_names
 
 
 def check_run(
@@ -71,6 +72,8 @@ def find_mistakes(
     for text in list_ignored_keys(cfg):
         report.add_warning('old-keys', text)
     check_classifier(cfg, task, report)
+    if 'train' in modes:
+        check_score_names(cfg, report)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
         stated = dict(iter_metainfo(cfg, loaders))
     wrong = check_stated_names(stated, report)

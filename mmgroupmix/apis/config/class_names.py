@@ -50,6 +50,10 @@ def find_name_errors(
         for name in names
         if len(by_name.get(name, [])) > 1
     ]
+    if used_extra and not missing:
+        more = f' and {len(used_extra) - MAX_ROWS} more' * (len(used_extra) > MAX_ROWS)
+        shown = ', '.join(used_extra[:MAX_ROWS])
+        notes.append(f'boxes of {shown}{more} are left out: not classes of the config')
     if missing and by_name:
         notes.append(f'the file has no category {", ".join(missing[:MAX_ROWS])}')
     return None, '; '.join(notes) or None

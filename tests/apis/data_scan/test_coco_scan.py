@@ -201,7 +201,7 @@ def test_the_file_of_a_metric_has_the_images_of_its_dataset(tmp_path):
     'classes, annotated, error, note',
     [
         (['plum', 'quince', 'medlar'], ALL, None, None),
-        (['plum'], ALL, None, None),
+        (['plum'], ALL, None, 'boxes of quince, medlar are left out'),
         (['plum', 'quince', 'medlar', 'sloe'], ALL, None, 'no category sloe'),
         (['sloe', 'quince', 'medlar'], ALL, '1 of 3 classes', None),
         # Nothing has the name that is left over: a root category of an export.
