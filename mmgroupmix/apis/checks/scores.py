@@ -60,8 +60,8 @@ def find_score_pattern(metric: Any) -> str | None:
         return _add_prefix(metric, '', '|'.join(map(str, names)) or IOU_SCORES['mIoU'])
     if kind == 'CocoMetric' and not metric.get('metric_items'):
         kinds = '|'.join(as_list(metric.get('metric', 'bbox')))
-        names = rf'(?:{kinds})_mAP(?:_\w+)?|AR_?\w?@\d+|.+_precision'
-        return _add_prefix(metric, 'coco', names)
+        scores = rf'(?:{kinds})_mAP(?:_\w+)?|AR_?\w?@\d+|.+_precision'
+        return _add_prefix(metric, 'coco', scores)
     if kind == 'Accuracy' and not metric.get('thrs'):
         ks = '|'.join(map(str, as_list(metric.get('topk', 1))))
         return _add_prefix(metric, 'accuracy', f'top(?:{ks})')
