@@ -12,7 +12,18 @@ from .errors import UserError
 
 #: Name of each check, and what it compares.
 CHECKS = {
-    'label-range': 'labels of the training batches with the classes of the heads',
+    'batch-norm': 'the batch size with the norms behind a global pooling',
+    'class-names': 'names of classes with those in annotation files and folders',
+    'data-scan': 'labels: counts of each class, what is ignored or left out',
+    'evaluator-file': "the metric's annotation file with that of its dataset",
+    'image-size': 'sizes of images with those that their annotations are for',
+    'label-maps': 'channels, values and sizes of label maps',
+    'label-range': 'labels with the classes of the heads',
+    'num-classes': 'numbers of classes of heads, preprocessors and losses with the data',
+    'old-keys': "keys of the toolboxes' 2.x generation",
+    'score-names': 'scores that hooks follow with those that the metrics compute',
+    'top-k': 'the k best of a metric with the number of classes',
+    'validation': 'hooks that wait for a score with the validation',
 }
 
 

@@ -39,8 +39,10 @@ FLOORS = {
     'apis.config': 11,
     'apis.inference': 12,
     'apis.tasks': 13,
+    'apis.data_scan': 14,
     'apis.demo': 14,
     'apis.recipes': 14,
+    'apis.checks': 15,
     'apis.planning': 15,
     'apis': 16,
 }

@@ -17,6 +17,7 @@ from ..checkpoints import trust_checkpoints
 from ..checks import CHECKS, get_skipped_checks, validate_names
 from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
+from .config.generation import check_generation
 from .config.output_files import refuse_link
 from .config.read import read_config
 from .demo.schedule import planned_length
@@ -92,6 +93,12 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         help="remove an earlier run's checkpoints or outputs that are in the way",
     )
     parser.add_argument(
+        '--scan',
+        choices=['sample', 'all'],
+        default='sample',
+        help='how many images and label maps to look at before the run; default: sample',
+    )
+    parser.add_argument(
         '--skip-check',
         nargs='+',
         default=[],
@@ -121,6 +128,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
             possible, or the run would overwrite the file.
     """
     cfg = read_config(args.config)
+    check_generation(cfg)
     planned = planned_length(cfg) if args.demo else None
     cfg.merge_from_dict(args.cfg_options)
     skipped = get_skipped_checks(cfg) | validate_names(args.skip_check)

@@ -14,8 +14,10 @@ from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.reading import read_content, unwrap
 from ..errors import UserError
+from .config.generation import check_generation
 from .config.read import read_config
 from .config.tree import leaf_datasets
+from .dataset_meta import resolve_dataset_meta
 from .tasks import Task, infer_task
 
 _MEMORY = 'mmgroupmix-memory://'
@@ -47,6 +49,7 @@ def build_inferencer(
     if '://' not in str(checkpoint):
         checkpoint = check_file(checkpoint)
     cfg = read_config(config)
+    check_generation(cfg)
     cfg.merge_from_dict(dict(options or {}))
     task = infer_task(cfg)
     if not cfg.get('test_dataloader'):
@@ -67,9 +70,14 @@ def build_inferencer(
     weights = unwrap(loaded, str(checkpoint))
     drop_inert(loaded)
     meta = loaded.get('meta') if isinstance(loaded, Mapping) else None
-    content = dict(state_dict=weights, meta=meta if isinstance(meta, Mapping) else {})
+    meta = dict(meta) if isinstance(meta, Mapping) else {}
+    meta['dataset_meta'] = dataset_meta = resolve_dataset_meta(cfg, meta, task)
+    content = dict(state_dict=weights, meta=meta)
     with _served_from_memory(content) as address:
         inferencer = task.build_inferencer(cfg, address, device)
+    if not dataset_meta.get('classes'):
+        # The toolboxes would name classes of COCO or Cityscapes.
+        inferencer.model.dataset_meta = dict(classes=(), palette=[])
     # The inferencers load what fits, and only log the rest.
     _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
     check_finite_weights(inferencer.model, str(checkpoint))

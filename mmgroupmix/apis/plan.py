@@ -15,15 +15,16 @@ from mmengine.runner import Runner
 
 from ..engine.lock import check_not_in_use
 from ..errors import USER_ERROR_EXIT_CODE, UserError
+from .checks import find_mistakes
 from .command_line import (
     build_runner,
     is_main_rank,
     load_config,
     wrap,
 )
-from .config.preflight import check_mixed_precision, check_sizes, check_training
 from .config.training_options import count_accumulated_steps
 from .config.work_dir import find_checkpoints, prepare_work_dir
+from .data_scan import DataScan
 from .planning.attempts import measure_with_retries
 from .planning.data_table import LoaderData, inspect_data
 from .planning.device_memory import describe_device
@@ -34,8 +35,8 @@ from .planning.storage import count_checkpoints, find_free_space
 from .planning.weights import drop_missing_weights
 from .tasks import Task
 
-#: The loaders of a training.
-LOADERS = ('train_dataloader', 'val_dataloader')
+#: The loops of a training.
+MODES = ('train', 'val')
 
 
 #: Sets the options of the command line in a config; returns what a run resumes from.
@@ -93,8 +94,6 @@ def make_plan(
     """
     problems = drop_missing_weights(cfg)
     resume = _collect(problems, lambda: configure(cfg, args))
-    _collect(problems, lambda: check_mixed_precision(cfg))
-    _collect(problems, lambda: check_sizes(cfg, LOADERS))
     if is_main_rank():
         _collect(problems, lambda: check_not_in_use(cfg.work_dir))
     if not args.overwrite:
@@ -105,13 +104,18 @@ def make_plan(
     report = _progress(sys.stdout)
     report('reading the annotations')
     data: dict[str, LoaderData] = {}
-    for name in LOADERS:
+    scan: list[DataScan] = []
+    warnings: list[str] = []
+    if is_main_rank():
+        mistakes, scan = find_mistakes(cfg, task, MODES)
+        problems += mistakes.errors
+        warnings = mistakes.warnings
+    for name in (f'{mode}_dataloader' for mode in MODES):
         if cfg.get(name):
             with redirect_stdout(io.StringIO()):  # pycocotools prints
                 data[name] = inspect_data(cfg, task, name)
-            problems += data[name].problems
-    if not problems:
-        _collect(problems, lambda: check_training(cfg))
+            if not problems:
+                problems += data[name].problems
     schedule = plan_schedule(cfg, data['train_dataloader'].num_images, processes)
     plan = Plan(
         config=str(args.config),
@@ -122,6 +126,8 @@ def make_plan(
         batch=plan_batch(cfg, processes),
         schedule=schedule,
         data=data,
+        scan=scan,
+        warnings=warnings,
         num_outputs=task.num_outputs(cfg.model),
         val_batch_size=(cfg.get('val_dataloader') or {}).get('batch_size', 1),
         num_workers=cfg.train_dataloader.get('num_workers', 0),

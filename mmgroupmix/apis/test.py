@@ -20,6 +20,7 @@ from ..checkpoints.reading import check_checkpoint
 from ..checkpoints.resuming import check_shapes
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
+from .checks import check_run
 from .command_line import (
     build_parser,
     build_runner,
@@ -28,9 +29,10 @@ from .command_line import (
     run_command,
 )
 from .config.output_files import prepare_output
-from .config.preflight import check_data, check_sizes
+from .config.preflight import check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
+from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -61,10 +63,10 @@ def test(args: argparse.Namespace) -> None:
         raise UserError(f'{args.config} has no test_dataloader')
     cfg.load_from, cfg.resume = args.checkpoint, False
     replicate_model(cfg)
-    check_data(cfg, LOADERS)
+    rows = check_run(cfg, task, ('test',), args.scan == 'all')
     if args.tta:
         use_tta(cfg, task, args.show_dir)
-    check_sizes(cfg, LOADERS)
+        check_sizes(cfg, LOADERS)
     dump = task.write_predictions(cfg, args.out) if args.out else None
     if args.show_dir:
         hooks = cfg.setdefault('default_hooks', {})
@@ -74,6 +76,8 @@ def test(args: argparse.Namespace) -> None:
         check_checkpoint(args.checkpoint)  # before anything is removed
     if is_main_rank():
         prepare_outputs(args)
+    if rows and is_main_rank():
+        write_scan(rows, Path(cfg.work_dir) / SCAN_FILE)
     barrier()
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
@@ -88,7 +92,7 @@ def test(args: argparse.Namespace) -> None:
     with report_full_disk(args):
         metrics = runner.test()
     if is_main_rank():
-        print(_summarize(metrics, args), flush=True)
+        print(_summarize(metrics, args, rows), flush=True)
 
 
 class FittingWeightsHook(Hook):
@@ -210,8 +214,11 @@ def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
         raise UserError(f'{error}. Free some space and start the test again.') from error
 
 
-def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:
+def _summarize(
+    metrics: Mapping, args: argparse.Namespace, rows: Sequence[DataScan]
+) -> str:
     lines = ['', f'result       {format_metrics(metrics)}']
+    lines += describe_score(rows, 'test')
     if args.out:
         lines.append(f'predictions  {args.out}')
     if args.show_dir:

@@ -18,8 +18,10 @@ from ..engine.hooks import CurveHook, PreemptionHook
 from ..engine.hooks.curves import format_metrics
 from ..engine.interruption import SignalWatch, TrainingInterrupted
 from ..engine.resuming import LAST_CHECKPOINT, find_resumable
+from ..engine.single_values import report_single_values
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
+from .checks import check_run
 from .command_line import (
     build_parser,
     build_runner,
@@ -29,14 +31,14 @@ from .command_line import (
     wrap,
 )
 from .config.main_rank import on_main_rank
-from .config.preflight import check_training
 from .config.training_options import (
     add_training_options,
     apply_training_options,
     count_accumulated_steps,
 )
 from .config.tree import type_name
-from .plan import plan_training
+from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
+from .plan import MODES, plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
@@ -79,13 +81,15 @@ def train(args: argparse.Namespace) -> int | None:
         return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
         with _full_disk_reported(tempfile.gettempdir()):
-            cfg, _ = load_config(args)
+            cfg, task = load_config(args)
         resume = configure(cfg, args)
-        check_training(cfg)
+        rows = check_run(cfg, task, MODES, args.scan == 'all')
         with _full_disk_reported(cfg.work_dir):
             checkpoint, seed = on_main_rank(
                 lambda: prepare_run(cfg, resume, args.overwrite, stack)
             )
+            if rows and is_main_rank():
+                write_scan(rows, Path(cfg.work_dir) / SCAN_FILE)
             if checkpoint:
                 cfg.resume, cfg.load_from = True, checkpoint
             elif resume:
@@ -97,9 +101,10 @@ def train(args: argparse.Namespace) -> int | None:
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
             stack.enter_context(WorkerProtection(runner))
-            runner.train()
+            with report_single_values():
+                runner.train()
         if is_main_rank():
-            print(_summarize(runner), flush=True)
+            print(_summarize(runner, rows), flush=True)
     return None
 
 
@@ -217,12 +222,13 @@ def _full_disk_reported(work_dir: str) -> Iterator[None]:
         logging.raiseExceptions = raise_exceptions
 
 
-def _summarize(runner: Runner) -> str:
+def _summarize(runner: Runner, rows: Sequence[DataScan]) -> str:
     """The metric, and where the files of the run are."""
     curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
     lines = ['']
     if curve and curve.metrics is not None:
         lines.append(f'result       {format_metrics(curve.metrics)}')
+        lines += describe_score(rows, 'val')
     last = _find_last_checkpoint(Path(runner.work_dir))
     if last:
         lines.append(f'checkpoint   {_shorten_path(last)}')

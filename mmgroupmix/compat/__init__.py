@@ -9,6 +9,7 @@ Each module states its reason and the condition under which it can be removed:
 - ``sync_batch_norm``: a SyncBN that runs there.
 - ``activation_checkpointing``: keeps the gradients of mmengine's setting of that name.
 - ``config_formatting``: formats the config of a run once instead of at every checkpoint.
+- ``coco_categories``: lets mmdet match classes and categories by their names.
 - ``model_names``: adds the names of the model index to those that the toolboxes know.
 
 ``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a script of a toolbox with the
@@ -16,6 +17,7 @@ first two in place before its first import.
 """
 
 from .checkpoint_loading import allow_mmengine_checkpoints
+from .coco_categories import match_categories_by_name
 from .config_formatting import format_once
 from .distributed import prepare_distributed
 from .mmcv_ext import install_stand_in
@@ -40,6 +42,7 @@ def apply() -> None:
     install_stand_in()
     allow_mmengine_checkpoints()
     add_model_names()
+    match_categories_by_name()
     try:
         from . import data_parallel  # noqa: F401  registers the model wrapper
     except ModuleNotFoundError as error:

@@ -2,7 +2,7 @@
 
 Reason: a toolbox takes seconds to import, and importing this package must not import one.
 
-Remove together with ``model_names``, which alone uses it.
+Remove together with ``model_names`` and ``coco_categories``, which use it.
 """
 
 import importlib.util

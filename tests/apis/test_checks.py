@@ -4,7 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from mmgroupmix.apis.command_line import run_command
-from mmgroupmix.apis.config.preflight import check_data, check_sizes
+from mmgroupmix.apis.config.preflight import check_files, check_sizes
 from mmgroupmix.apis.config.work_dir import prepare_work_dir
 from mmgroupmix.errors import UserError
 
@@ -103,7 +103,7 @@ def test_missing_data_names_the_paths_and_the_source(leaf, parts, tmp_path, monk
         dict(train_dataloader=dict(dataset=dict(type='ConcatDataset', datasets=[leaf])))
     )
     with pytest.raises(UserError) as raised:
-        check_data(cfg, ['train_dataloader'])
+        check_files(cfg, ['train_dataloader'])
     for part in parts:
         assert part in str(raised.value)
 

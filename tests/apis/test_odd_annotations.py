@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from pycocotools import mask as native
 from pycocotools.coco import COCO
 
 from mmgroupmix.apis.config import main_rank
-from mmgroupmix.apis.config.annotation_files import check_annotations
 from mmgroupmix.apis.config.coco_annotations import load_coco
 from mmgroupmix.apis.config.coco_entries import CocoUse
 from mmgroupmix.apis.config.main_rank import on_main_rank
 from mmgroupmix.apis.config.mask_annotations import find_mask_error
+from mmgroupmix.apis.config.mistakes import MistakeReport
+from mmgroupmix.apis.data_scan import scan_data
+from mmgroupmix.apis.tasks import DETECTION
 from mmgroupmix.errors import UserError
 
 from ..commands import REPOSITORY, run_tool
@@ -84,14 +87,6 @@ def test_what_the_toolbox_leaves_out_is_said(change, words, tmp_path):
     assert 'train.json: annotations[3] (id 50' in warning
     assert words in warning
     assert '1 more entry is like it' in warning
-
-
-@pytest.mark.smoke
-def test_a_name_that_stands_for_two_categories_is_said(tmp_path):
-    content = valid_coco()
-    content['categories'].append(dict(id=11, name='person'))
-    (warning,) = check(tmp_path, content)
-    assert 'categories[2]: the name "person" stands for two categories' in warning
 
 
 @pytest.mark.smoke
@@ -189,16 +184,23 @@ def config(folder, **dataset):
     )
 
 
+def find_errors(cfg, *modes):
+    report = MistakeReport()
+    loaders = [f'{mode}_dataloader' for mode in modes]
+    scan_data(cfg, loaders, report, task=DETECTION, counts=False)
+    return report.errors
+
+
 def test_the_files_of_datasets_and_metrics_are_checked(tmp_path):
     content = valid_coco()
     write(tmp_path, content)
     (tmp_path / 'val.json').write_text(json.dumps(content))
-    check_annotations(config(tmp_path), ['train_dataloader', 'val_dataloader'])
+    assert find_errors(config(tmp_path), 'train', 'val') == []
     del content['annotations'][2]['iscrowd']
     (tmp_path / 'val.json').write_text(json.dumps(content))
-    check_annotations(config(tmp_path), ['train_dataloader'])
-    with pytest.raises(UserError, match=r'val.json: annotations\[2\].* has no iscrowd'):
-        check_annotations(config(tmp_path), ['val_dataloader'])
+    assert find_errors(config(tmp_path), 'train') == []
+    (error,) = find_errors(config(tmp_path), 'val')
+    assert re.search(r'val.json: annotations\[2\].* has no iscrowd', error)
 
 
 @pytest.mark.smoke

@@ -235,8 +235,8 @@ def test_a_run_in_which_every_image_fails_ends_with_the_first_error(start_run):
         run.finish()
 
 
-@pytest.mark.parametrize('with_boxes', [True, False])
-def test_pycocotools_reads_the_masks_that_are_written(with_boxes, tmp_path):
+@pytest.mark.parametrize('with_boxes, ids', [(True, None), (False, [7, 21])])
+def test_pycocotools_reads_the_masks_that_are_written(with_boxes, ids, tmp_path):
     mask_tools = pytest.importorskip('pycocotools.mask')
     pytest.importorskip('mmdet', reason='mmdet is not installed')
     write_images(tmp_path, '7.png', 'x.png')
@@ -253,9 +253,8 @@ def test_pycocotools_reads_the_masks_that_are_written(with_boxes, tmp_path):
             masks=torch.from_numpy(masks),
         )
     )
-    inferencer = SimpleNamespace(
-        model=SimpleNamespace(dataset_meta=dict(classes=('cat', 'dog')))
-    )
+    meta = dict(classes=('cat', 'dog'), category_ids=ids, category_source='a.json')
+    inferencer = SimpleNamespace(model=SimpleNamespace(dataset_meta=meta))
     files = DetectionWriter(tmp_path / 'out', inferencer)
     for frame in read_frames(sources, fail):
         files.add(frame, prediction)
@@ -268,7 +267,12 @@ def test_pycocotools_reads_the_masks_that_are_written(with_boxes, tmp_path):
     entries = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     # Not every name is a number, so images are counted.
     assert [entry['image_id'] for entry in entries] == [1, 1, 2, 2]
-    assert [entry['category_id'] for entry in entries] == [2, 1, 2, 1]
+    # Those of the annotation file, if there is one; otherwise they count from 1.
+    cat, dog = ids or (1, 2)
+    assert [entry['category_id'] for entry in entries] == [dog, cat, dog, cat]
+    assert (f'category ids {"those of a.json" if ids else "counted from 1"}') in (
+        files.describe(sources)[1]
+    )
     assert entries[0]['bbox'] == [5, 3, 15, 6] and entries[0]['score'] == 0.75
     for entry, mask in zip(entries, masks):
         np.testing.assert_array_equal(mask_tools.decode(entry['segmentation']), mask)

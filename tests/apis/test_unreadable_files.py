@@ -8,7 +8,7 @@ import pytest
 from mmengine.dataset import Compose
 from PIL import Image
 
-from mmgroupmix.apis.label_maps import find_wide_label
+from mmgroupmix.apis.data_scan.label_maps import find_wide_label
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
 from mmgroupmix.errors import UserError
 

@@ -178,8 +178,14 @@ def test_an_image_whose_prediction_is_not_a_number_is_skipped(task, bad, good, t
 @pytest.mark.parametrize(
     'metrics, expected',
     [
-        (dict(mIoU=NAN, aAcc=12.0), 'mIoU undefined (nan)'),
-        ({'coco/bbox_mAP': -1.0}, 'box AP undefined (-1)'),
+        (
+            dict(mIoU=NAN, aAcc=12.0),
+            'mIoU undefined: no labelled objects to compare with',
+        ),
+        (
+            {'coco/bbox_mAP': -1.0},
+            'box AP undefined: no labelled objects to compare with',
+        ),
         ({'mIoU': np.float64(0)}, 'mIoU 0.00 %'),
     ],
 )

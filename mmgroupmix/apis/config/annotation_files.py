@@ -1,41 +1,32 @@
-"""Checks of the annotation files of a run, before the toolboxes read them."""
+"""The annotation files in COCO's format that a run reads, and what for."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.fileio import list_from_file
 
-from .coco_annotations import check_coco, load_coco
 from .coco_entries import CocoUse
-from .main_rank import on_main_rank
-from .tree import as_list, get_scope, leaf_datasets, type_name, walk
+from .tree import as_list, get_scope, leaf_datasets, turns_images, type_name, walk
 
 
-def check_annotations(cfg: Config, loaders: Sequence[str]) -> None:
-    """Check the annotation files of the data in use, once for all processes of a job.
+def group_coco_uses(cfg: Config, loaders: Sequence[str]) -> dict[str, list[CocoUse]]:
+    """Group what a run takes from files in COCO's format by file.
 
     Args:
         cfg (Config): The config.
         loaders (Sequence[str]): Names of the data loaders that will be used.
 
-    Raises:
-        UserError: For the first entry that is broken, with its file and the reason.
+    Returns:
+        dict[str, list[CocoUse]]: The uses of each file, by its path.
     """
-    on_main_rank(lambda: _check_coco_files(cfg, loaders))
-
-
-def _check_coco_files(cfg: Config, loaders: Sequence[str]) -> None:
     uses: dict[str, list[CocoUse]] = {}
     for path, use in find_coco_uses(cfg, loaders):
         known = uses.setdefault(path, [])
         if use not in known:
             known.append(use)
-    for path, uses_of_file in uses.items():
-        findings = check_coco(path, load_coco(path), uses_of_file)
-        for warning in findings.format_warnings():
-            print(f'warning: {warning}', file=sys.stderr, flush=True)
+    return uses
 
 
 def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, CocoUse]]:
@@ -52,7 +43,7 @@ def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, C
         node = cfg.get(loader) or {}
         masks = any(step.get('with_mask') is True for _, step in walk(node))
         classes: tuple | None = None
-        for _, dataset in leaf_datasets(node.get('dataset')):
+        for place, dataset in leaf_datasets(node.get('dataset'), f'{loader}.dataset'):
             dataset_class = _find_coco_class(dataset, cfg.get('default_scope') or '')
             if dataset_class is None or not _is_local(dataset):
                 continue
@@ -67,11 +58,16 @@ def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, C
                     trains=not dataset.get('test_mode'),
                     filter_empty=bool(filters.get('filter_empty_gt')),
                     min_size=filters.get('min_size', 0),
+                    place=place,
+                    dataset=type_name(dataset),
+                    folder=_find_folder(dataset),
+                    turns=turns_images(dataset.get('pipeline')),
                 ),
             )
         if not node or loader == 'train_dataloader':
             continue
-        for _, metric in walk(cfg.get(loader.replace('_dataloader', '_evaluator'))):
+        evaluator = loader.replace('_dataloader', '_evaluator')
+        for place, metric in walk(cfg.get(evaluator), evaluator):
             is_used = type_name(metric) == 'CocoMetric' and not metric.get('format_only')
             if is_used and _is_local(metric):
                 yield (
@@ -80,6 +76,8 @@ def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, C
                         classes=classes,
                         masks='segm' in as_list(metric.get('metric', 'bbox')),
                         evaluates=True,
+                        place=place,
+                        dataset=type_name(metric),
                     ),
                 )
 
@@ -106,8 +104,16 @@ def _find_coco_class(dataset: Mapping, default_scope: str) -> type | None:
     return found
 
 
+def _find_folder(dataset: Mapping) -> str:
+    prefix = dataset.get('data_prefix') or {}
+    folder = prefix.get('img') or prefix.get('img_path') or ''
+    return os.path.join(dataset.get('data_root') or '', folder)
+
+
 def _find_classes(dataset: Mapping, dataset_class: Any) -> tuple | None:
-    """The names of the classes; None if they are in a file."""
+    """The names of the classes; None if they cannot be known."""
     metainfo = dataset.get('metainfo') or {}
     classes = metainfo.get('classes', dataset_class.METAINFO.get('classes'))
+    if isinstance(classes, str) and os.path.isfile(classes):
+        return tuple(list_from_file(classes))
     return tuple(classes) if isinstance(classes, (list, tuple)) else None

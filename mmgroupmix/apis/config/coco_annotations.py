@@ -8,7 +8,6 @@ what would stop them, or crash native code, is reported with file, entry and rea
 import gc
 import json
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 from ...errors import UserError
 from .coco_entries import AnnotationChecker, CocoUse
@@ -96,6 +95,24 @@ def check_coco(path: str, content: Mapping, uses: Iterable[CocoUse]) -> Findings
     return findings
 
 
+def list_categories(content: Mapping) -> list[dict]:
+    """The categories of a file that have an id and a name; others are not checked yet."""
+    return [
+        entry
+        for entry in content['categories']
+        if isinstance(entry, dict)
+        and isinstance(entry.get('id'), (int, str))
+        and isinstance(entry.get('name'), str)
+    ]
+
+
+def find_annotated(content: Mapping) -> set[Hashable]:
+    """The ids of the categories of a file that have annotations."""
+    entries = content.get('annotations', [])
+    numbers = (entry.get('category_id') for entry in entries if isinstance(entry, dict))
+    return {number for number in numbers if is_hashable(number)}
+
+
 def find_used_images(checker: AnnotationChecker) -> Iterator[Hashable]:
     """Yield the ids of the images that mmdet's filter keeps."""
     for number, size in checker.sizes.items():
@@ -156,13 +173,6 @@ def _check_categories(
         if number in names and (is_used or used[number]):
             reason = f': {format_value(names[number])} has the same id'
             findings.add_error('categories', i, f'{reason}; expected unique ids')
-        elif is_used and name in names.values():
-            text = (
-                f'categories[{i}]: the name {format_value(name)} stands for two '
-                'categories. mmdet counts both as classes, so that the names of the '
-                'classes after them no longer belong to their labels'
-            )
-            findings.add_warning('name', partial(str, text))
         used[number], names[number] = is_used, name
     return used
 

@@ -1,5 +1,6 @@
 """Checks of single annotations in COCO's format."""
 
+import re
 from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,11 @@ class CocoUse:
         filter_empty (bool): Whether images without annotations are left out. Defaults to
             False.
         min_size (float): Images with a shorter side are left out. Defaults to 0.
+        place (str): The dataset or metric in the config. Defaults to ''.
+        dataset (str): Type of the dataset or metric. Defaults to ''.
+        folder (str): Folder of the images. Defaults to ''.
+        turns (bool): Whether images are turned as their EXIF orientation says. Defaults
+            to True.
     """
 
     classes: tuple | None = None
@@ -46,6 +52,14 @@ class CocoUse:
     trains: bool = False
     filter_empty: bool = False
     min_size: float = 0
+    place: str = ''
+    dataset: str = ''
+    folder: str = ''
+    turns: bool = True
+
+    def get_part(self) -> str:
+        """The loader or evaluator that the use belongs to, such as 'val_dataloader'."""
+        return re.split(r'[.\[]', self.place, maxsplit=1)[0]
 
 
 class AnnotationChecker:

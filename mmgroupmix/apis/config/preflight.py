@@ -7,7 +7,6 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from ...errors import UserError
-from .annotation_files import check_annotations
 from .tree import SLIDING_WINDOW_KEYS, iter_numbers, iter_sizes, leaf_datasets, type_name
 
 #: Layout on disk and source of the datasets of this package's configs.
@@ -41,21 +40,6 @@ KNOWN_DATASETS = dict(
 )
 #: These download their files at first use.
 DOWNLOADED_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')
-
-
-def check_training(cfg: Config) -> None:
-    """Check what a training will use: precision, sizes, data.
-
-    Args:
-        cfg (Config): The config.
-
-    Raises:
-        UserError: For the first thing that cannot work.
-    """
-    loaders = ('train_dataloader', 'val_dataloader')
-    check_mixed_precision(cfg)
-    check_sizes(cfg, loaders)
-    check_data(cfg, loaders)
 
 
 def check_mixed_precision(cfg: Config) -> None:
@@ -106,16 +90,15 @@ def check_sizes(cfg: Config, loaders: Sequence[str]) -> None:
             )
 
 
-def check_data(cfg: Config, loaders: Sequence[str]) -> None:
-    """Check that the files and folders of the data in use exist and can be read.
+def check_files(cfg: Config, loaders: Sequence[str]) -> None:
+    """Check that the files and folders of the data in use exist.
 
     Args:
         cfg (Config): The config.
         loaders (Sequence[str]): Names of the data loaders that will be used.
 
     Raises:
-        UserError: Naming the missing paths, the expected layout and the source; or the
-            file, the entry and the reason of what is broken.
+        UserError: Naming the missing paths, the expected layout and the source.
     """
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
@@ -123,7 +106,6 @@ def check_data(cfg: Config, loaders: Sequence[str]) -> None:
             missing = [path for path in dataset_paths(leaf) if not _has_content(path)]
             if missing:
                 raise UserError(_missing_data_message(place, leaf, missing))
-    check_annotations(cfg, loaders)
 
 
 def dataset_paths(dataset: Mapping) -> list[str]:

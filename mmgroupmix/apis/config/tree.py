@@ -16,6 +16,9 @@ SIZE_KEYS = (
     'random_size_range',
     'random_sizes',
 )
+#: Colour types and backends of mmcv that turn an image as its EXIF orientation says.
+TURNING_COLOURS = ('color', 'grayscale')
+TURNING_BACKENDS = ('cv2', 'pillow', None)
 SLIDING_WINDOW_KEYS = ('crop_size', 'stride')
 
 
@@ -113,3 +116,18 @@ def as_list(value: Any) -> list:
     if value is None:
         return []
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def turns_images(pipeline: Any) -> bool:
+    """Whether a pipeline loads images as their EXIF orientation says.
+
+    Args:
+        pipeline (list | None): Configs of the transforms.
+    """
+    for _, step in walk(list(pipeline or [])):
+        if type_name(step) == 'LoadImageFromFile':
+            return (
+                step.get('color_type', 'color') in TURNING_COLOURS
+                and step.get('imdecode_backend', 'cv2') in TURNING_BACKENDS
+            )
+    return True

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
 
-from ..config.preflight import KNOWN_DATASETS, dataset_paths
+from ..config.preflight import dataset_paths
 from ..config.tree import leaf_datasets, type_name
 from ..tasks import Task
 from .failures import describe_error
@@ -69,7 +69,7 @@ class LoaderData:
     Attributes:
         rows (list[DataRow]): One per dataset on disk.
         num_images (int, optional): Images of an epoch, repetitions included.
-        problems (list[str]): What a run would fail with.
+        problems (list[str]): Why it cannot be read, if it cannot.
     """
 
     rows: list[DataRow]
@@ -89,19 +89,17 @@ def inspect_data(cfg: Config, task: Task, loader: str) -> LoaderData:
         LoaderData: The datasets, and what is wrong with them.
     """
     dataset = (cfg.get(loader) or {}).get('dataset')
-    rows, problems = [], []
+    rows: list[DataRow] = []
+    problems: list[str] = []
     scope = cfg.get('default_scope') or task.toolbox
     with DefaultScope.overwrite_default_scope(scope):
-        for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
+        for _, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
             row = DataRow(loader.partition('_')[0], type_name(leaf))
             row.paths = [(path, _state(path)) for path in dataset_paths(leaf)]
             row.num_images, row.is_published = _published_images(leaf), True
             row.num_classes = _count_classes(leaf)
             rows.append(row)
-            if any(state != 'found' for _, state in row.paths):
-                problems.append(_describe_missing(place, row))
-        if not rows or problems:
-            problems += _compare_classes(loader, rows, task.num_outputs(cfg.model))
+        if not rows or any(s != 'found' for row in rows for _, s in row.paths):
             return LoaderData(rows, published_length(dataset), problems)
         start = time.perf_counter()
         try:
@@ -122,7 +120,6 @@ def inspect_data(cfg: Config, task: Task, loader: str) -> LoaderData:
         row.num_classes = _names_classes(getattr(leaf, 'metainfo', {}))
         if not len(leaf):
             problems.append(_describe_empty(loader, row))
-    problems += _compare_classes(loader, rows, task.num_outputs(cfg.model))
     return LoaderData(rows, len(built), problems)
 
 
@@ -187,18 +184,6 @@ def _built_leaves(dataset: Any) -> Iterator[Any]:
         yield from _built_leaves(child)
 
 
-def _compare_classes(loader: str, rows: list[DataRow], outputs: int | None) -> list[str]:
-    """More classes in the data than outputs of the model end in a failed step."""
-    return [
-        f'{loader}.dataset ({row.name}) has {row.num_classes} classes, the model '
-        f'{outputs}: labels from {outputs} on have no output. Set num_classes of the '
-        "heads, or the dataset's metainfo.classes."
-        for row in rows
-        # A panoptic dataset also names stuff, which has heads of its own.
-        if outputs and (row.num_classes or 0) > outputs and 'Panoptic' not in row.name
-    ]
-
-
 def _state(path: str) -> str:
     if not os.path.exists(path):
         return 'does not exist'
@@ -217,12 +202,3 @@ def _describe_empty(loader: str, row: DataRow) -> str:
         'the names of the classes in its annotations and in the config '
         '(metainfo.classes), and filter_cfg.'
     )
-
-
-def _describe_missing(place: str, row: DataRow) -> str:
-    missing = [f'{path} ({state})' for path, state in row.paths if state != 'found']
-    text = f'no data for {place} ({row.name}): {", ".join(missing)}'
-    if row.name in KNOWN_DATASETS:
-        layout, source = KNOWN_DATASETS[row.name]
-        text += f'. Expected: {layout}. Source: {source}'
-    return f'{text}. Another place: --cfg-options {place}.data_root=DIR'

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ..data_scan import DataScan
 from .data_table import LoaderData
 from .measurement import Measurement
 from .schedule import BatchPlan, Schedule
@@ -31,6 +32,8 @@ class Plan:
         replaced_bytes (int): Bytes of earlier checkpoints that the run removes.
         figures (Measurement, optional): None if no step succeeded.
         sides (tuple[int, int], optional): Sides of the generated images.
+        scan (list[DataScan]): What is in the data.
+        warnings (list[str]): What is suspicious in config and data.
         problems (list[str]): Why the run would fail.
     """
 
@@ -51,6 +54,8 @@ class Plan:
     replaced_bytes: int = 0
     figures: Measurement | None = None
     sides: tuple[int, int] | None = None
+    scan: list[DataScan] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property

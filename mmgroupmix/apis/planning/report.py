@@ -3,6 +3,7 @@
 import textwrap
 from pathlib import Path
 
+from ..data_scan import format_scan
 from .measurement import Measurement
 from .plan import Plan
 from .units import format_bytes, format_duration
@@ -56,6 +57,10 @@ def _format_data(plan: Plan) -> list[str]:
         lines += [f'  {"   ".join(cells)}'.rstrip(), *below]
     if any(line[2].endswith('*') for line in table):
         lines.append('  * of the published dataset; its files could not be read here')
+    if plan.scan:
+        lines += ['', *(f'  {line}' for line in format_scan(plan.scan).splitlines())]
+    for text in plan.warnings:
+        lines += textwrap.wrap(f'warning: {text}', TERMINAL_WIDTH, subsequent_indent='  ')
     return lines
 
 

@@ -29,10 +29,11 @@ class DetectionWriter(ResultWriter):
     """Writes ``predictions.json``, a list of COCO results, and ``images.json``.
 
     ``pycocotools`` reads them as ``COCO('images.json').loadRes('predictions.json')``.
-    Image ids are the numbers of the frames; category ids are COCO's if the classes are,
-    otherwise they count from 1. As in mmdetection's results, masks share their entries
-    with boxes: to evaluate masks by their sizes, drop the boxes first, as ``CocoMetric``
-    does, since pycocotools takes areas from them.
+    Image ids are the numbers of the frames. Category ids are those of the config's
+    annotation files, COCO's if the classes are, and otherwise count from 1. As in
+    mmdetection's results, masks share their entries with boxes: to evaluate masks by
+    their sizes, drop the boxes first, as ``CocoMetric`` does, since pycocotools takes
+    areas from them.
 
     Args:
         folder (Path): Where to write.
@@ -42,12 +43,20 @@ class DetectionWriter(ResultWriter):
     def __init__(self, folder: Path, inferencer: BaseInferencer):
         from mmdet.datasets import CocoDataset
 
-        classes = list(inferencer.model.dataset_meta['classes'])
+        meta = inferencer.model.dataset_meta
+        classes = list(meta['classes'])
         coco_classes = list(CocoDataset.METAINFO['classes'])
-        # A panoptic model lists further classes after them, which have no boxes.
-        self.category_ids = list(range(1, len(classes) + 1))
-        if classes[: len(coco_classes)] == coco_classes:
-            self.category_ids = coco_category_ids()
+        self.category_ids = list(meta.get('category_ids') or [])
+        self.category_source = f'those of {meta.get("category_source")}'
+        # A panoptic model lists further classes after COCO's, which have no boxes.
+        if not self.category_ids and classes[: len(coco_classes)] == coco_classes:
+            self.category_ids, self.category_source = coco_category_ids(), "COCO's"
+        if not self.category_ids:
+            self.category_ids = list(range(1, len(classes) + 1))
+            self.category_source = (
+                'counted from 1 in the order of the classes: no annotation file of the '
+                'config is here'
+            )
         categories = [
             dict(id=category_id, name=name)
             for category_id, name in zip(self.category_ids, classes)
@@ -100,10 +109,10 @@ class DetectionWriter(ResultWriter):
         self.images.close()
 
     def describe(self, sources: Sequence[Source]) -> list[str]:
-        """Lines for the summary: where the ids of the images come from."""
+        """Lines for the summary: where the ids come from."""
         counted = sources[0].number is None
         origin = 'counted from 1, see images.json' if counted else 'from the file names'
-        return [f'image ids    {origin}']
+        return [f'image ids    {origin}', f'category ids {self.category_source}']
 
 
 def coco_category_ids() -> list[int]:

@@ -96,7 +96,8 @@ def find_allowed_labels(model: nn.Module) -> tuple[int | None, int | None]:
             head for head in heads if type(head).__name__ not in HEADS_WITH_OWN_TARGETS
         ]
         ignore_index = getattr(heads[0], 'ignore_index', 255) if heads else 255
-        return _find_min_num_classes(heads), ignore_index
+        counts = [count_labels(head) for head in heads]
+        return min((n for n in counts if n), default=None), ignore_index
     roi_head = getattr(model, 'roi_head', None)
     for head in (
         getattr(roi_head, 'bbox_head', None),
@@ -109,6 +110,28 @@ def find_allowed_labels(model: nn.Module) -> tuple[int | None, int | None]:
         if num_classes:
             return num_classes, None
     return None, None
+
+
+def count_labels(head: Any) -> int | None:
+    """The labels of a decode head: two for one output with a binary loss.
+
+    Args:
+        head (Any): A decode head of mmseg.
+
+    Returns:
+        int | None: Labels are 0 to one less; None if the head has no number of classes.
+    """
+    num_classes = getattr(head, 'num_classes', None)
+    outputs = getattr(head, 'out_channels', None) or num_classes
+    losses = _list_heads(getattr(head, 'loss_decode', None))
+    if outputs == 1 and losses and not any(map(_is_softmax, losses)):
+        return 2
+    return num_classes
+
+
+def _is_softmax(loss: Any) -> bool:
+    is_binary = getattr(loss, 'use_sigmoid', False) or getattr(loss, 'use_mask', False)
+    return 'CrossEntropy' in type(loss).__name__ and not is_binary
 
 
 def _list_heads(head: Any) -> list[Any]:

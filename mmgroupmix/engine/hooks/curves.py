@@ -99,8 +99,10 @@ def read_curves(files: Sequence[str | Path]) -> tuple[Points, dict[str, Points]]
             # the last iteration logged before it.
             step = iteration if by_epoch else record.get('step', iteration)
             for key, points in metrics.items():
-                if record.get(key) is not None:
-                    points[step] = record[key]
+                value = record.get(key)
+                # NaN and COCO's -1 are not scores: there was nothing to compare with.
+                if value is not None and value >= 0:
+                    points[step] = value
     return (
         sorted(losses.items()),
         {key: sorted(points.items()) for key, points in metrics.items() if points},
@@ -127,17 +129,17 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
         if metric.key in metrics
     ]
     return ', '.join(known) or ', '.join(
-        f'{key} {value:.4g}'
+        f'{key} undefined' if value != value else f'{key} {value:.4g}'
         for key, value in metrics.items()
         if isinstance(value, (int, float))
     )
 
 
 def _format_metric(metric: Metric, value: float) -> str:
-    # IoUMetric has NaN, and COCO's AP -1, for data without a single labelled object.
     if value >= 0:
         return f'{metric.label} {value * metric.factor:.2f} %'
-    return f'{metric.label} undefined ({value:g})'
+    # IoUMetric has NaN, and COCO's AP -1, for data without a single labelled object.
+    return f'{metric.label} undefined: no labelled objects to compare with'
 
 
 def smooth(values: Sequence[float]) -> np.ndarray:

@@ -42,6 +42,7 @@ def test_a_run_that_would_succeed_is_measured_and_leaves_nothing_behind(folder):
     assert '0.001; with --auto-scale-lr 0.000125' in text
     assert '4 x 3 x 64 x 64' in text
     assert re.search(r'train +CustomDataset +22 +10 +10 +in ', text)
+    assert 'images: class_0 3, class_1 3, class_2 2' in text
     assert max(map(len, text.splitlines())) <= 100
 
     cfg = Config.fromfile(folder / 'tiny.py')
@@ -78,7 +79,8 @@ def test_all_problems_of_a_run_are_in_one_message(folder):
     for part in (
         'pretrained weights not found: weights/absent.pth (model.backbone.init_cfg)',
         'already holds a run: epoch_3.pth',
-        'train_dataloader.dataset (CustomDataset): nowhere/train (does not exist)',
+        'no data for train_dataloader.dataset (CustomDataset)',
+        'nowhere/train (does not exist)',
         'the loss is NaN or infinite',
     ):
         assert part in message

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import UserError
+from ...errors import UserError
 
 #: Functions of the toolboxes' datasets that read annotation files.
 LOADING_FUNCTIONS = ('load_data_list', '_serialize_data')
@@ -58,9 +58,25 @@ def check_listed_files(dataset: Any) -> None:
             continue
         if not ann_file and 'seg_map_path' not in keys:
             continue  # its images were found by listing their folder
-        missing = list(_iter_missing(_iter_paths(leaf, keys)))
-        if missing:
-            raise UserError(_describe_missing(missing, ann_file))
+        text = describe_missing_files(_iter_paths(leaf, keys), ann_file)
+        if text:
+            raise UserError(text)
+
+
+def describe_missing_files(
+    paths: Iterable[tuple[int, str]], ann_file: str | None
+) -> str | None:
+    """Say which of some files are missing.
+
+    Args:
+        paths (Iterable[tuple[int, str]]): Index of a sample, and a file of it.
+        ann_file (str, optional): What lists the files.
+
+    Returns:
+        str | None: The first that is missing, and how many others are; or None.
+    """
+    missing = list(_iter_missing(paths))
+    return _describe_missing(missing, ann_file) if missing else None
 
 
 def _iter_paths(dataset: Any, keys: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -125,6 +141,17 @@ def describe_loading_error(error: BaseException) -> str | None:
             return _describe_frame(frame, cause)
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def is_raised_by_toolbox(error: BaseException) -> bool:
+    """Whether an error was raised by a toolbox's own code, and not below or above it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_globals.get('__name__', '') if trace else ''
+    return name.split('.')[0] in TOOLBOXES
 
 
 def _find_loading_frame(error: BaseException) -> Any:

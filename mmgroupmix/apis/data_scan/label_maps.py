@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .config.mask_annotations import find_mask_error
+from ..config.mask_annotations import find_mask_error
 
 #: Modes of grey images that hold more than eight bits.
 WIDE_MODES = ('I', 'F', 'I;16', 'I;16B', 'I;16L', 'I;16N')
@@ -39,6 +39,19 @@ def find_unsafe_annotation(step: Any, data: Mapping) -> str | None:
             reason = find_mask_error(instance['mask'], size)
             if reason:
                 return f'mask of object {i}{reason}'
+    return None
+
+
+def find_odd_label(step: Any, data: Mapping) -> str | None:
+    """Find what a loading step would misread in a label map, before it does.
+
+    Args:
+        step (Any): The transform.
+        data (Mapping): The sample that it is given.
+
+    Returns:
+        str | None: What is wrong with the label map, or None.
+    """
     path = data.get('seg_map_path')
     if path and _stores_bytes(step) and not getattr(step, 'backend_args', None):
         return find_wide_label(path)

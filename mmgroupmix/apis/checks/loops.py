@@ -1,0 +1,168 @@
+"""Checks of loaders, loops, batches and loggers of a config."""
+
+import importlib.util
+from collections.abc import Iterable, Mapping, Sequence
+
+from mmengine.config import Config
+from mmengine.dist import get_world_size
+
+from ..config.mistakes import MistakeReport
+from ..config.tree import as_list, type_name, walk
+from ..data_scan import DataScan
+
+#: The packages that mmengine's backends for logs import.
+LOGGER_PACKAGES = dict(
+    TensorboardVisBackend=('tensorboard', 'tensorboardX'),
+    WandbVisBackend=('wandb',),
+    MLflowVisBackend=('mlflow',),
+    ClearMLVisBackend=('clearml',),
+    NeptuneVisBackend=('neptune',),
+    DVCLiveVisBackend=('dvclive',),
+    AimVisBackend=('aim',),
+)
+#: Decode heads that pool to one value per channel before a norm, and the argument that
+#: does so if it contains 1.
+POOLING_HEADS = dict(
+    PSPHead='pool_scales',
+    UPerHead='pool_scales',
+    APCHead='pool_scales',
+    DMHead='filter_sizes',
+    ASPPHead='',
+    DepthwiseSeparableASPPHead='',
+)
+DEFAULT_POOL_SCALES = (1, 2, 3, 6)
+#: Norms that need more than one value per channel while they train.
+BATCH_NORMS = ('BN', 'BN1d', 'BN2d', 'BN3d', 'SyncBN', 'MMSyncBN', 'NaiveSyncBN')
+
+
+def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) -> None:
+    """Check the settings of data loaders that PyTorch refuses together.
+
+    Args:
+        cfg (Config): The config.
+        loaders (Iterable[str]): Names of the data loaders that will be used.
+        report (MistakeReport): Receives what is wrong.
+    """
+    for name in loaders:
+        loader = cfg.get(name) or {}
+        if loader.get('num_workers', 0):
+            continue
+        keys = [key for key in ('persistent_workers', 'prefetch_factor', 'timeout')
+                if loader.get(key)]  # fmt: skip
+        for key in keys:
+            off = dict(persistent_workers='False', timeout='0').get(key, 'None')
+            report.add_error(
+                '',
+                f'{name}.{key} is {loader[key]}, which needs worker processes, and '
+                f'num_workers is 0. Add --cfg-options {name}.{key}={off}, or set '
+                f'{name}.num_workers.',
+            )
+
+
+def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
+    """Check that loops have all their parts, and hooks the validation they wait for.
+
+    mmengine's runner checks the loops that will not run as well.
+
+    Args:
+        cfg (Config): The config.
+        trains (bool): Whether the run is a training.
+        report (MistakeReport): Receives what is missing.
+    """
+    for mode in ('train', 'val', 'test'):
+        keys = [f'{mode}_dataloader', f'{mode}_cfg']
+        keys.append('optim_wrapper' if mode == 'train' else f'{mode}_evaluator')
+        # An empty val_cfg means a loop with the defaults.
+        missing = [key for key in keys if cfg.get(key) is None]
+        if missing and (len(missing) < 3 or (mode == 'train' and trains)):
+            present = [key for key in keys if key not in missing]
+            report.add_error(
+                '',
+                f'{" and ".join(missing)} {"are" if len(missing) > 1 else "is"} not set, '
+                f'and {" and ".join(present) or "nothing of the loop"} is. mmengine '
+                f'needs all of {", ".join(keys)}, or none: set what is missing, or '
+                'the others to None.',
+            )
+    if not trains or cfg.get('val_dataloader'):
+        return
+    hooks = [
+        *(cfg.get('default_hooks') or {}).values(),
+        *as_list(cfg.get('custom_hooks')),
+    ]
+    for hook in filter(None, hooks):
+        if hook.get('save_best') or 'EarlyStopping' in type_name(hook):
+            waits = 'save_best' if hook.get('save_best') else type_name(hook)
+            report.add_warning(
+                'validation',
+                f'{waits} waits for a score, and there is no validation '
+                '(val_dataloader): no best checkpoint is kept, and nothing stops early',
+            )
+
+
+def check_loggers(cfg: Config, report: MistakeReport) -> None:
+    """Check that the packages of the backends for logs are installed.
+
+    Args:
+        cfg (Config): The config.
+        report (MistakeReport): Receives those that are not.
+    """
+    places = [(key, cfg.get(key)) for key in ('visualizer', 'vis_backends')]
+    missing: dict[str, tuple[str, ...]] = {}
+    for start, part in places:
+        for _, node in walk(part, start):
+            packages = LOGGER_PACKAGES.get(type_name(node), ())
+            if packages and not any(map(importlib.util.find_spec, packages)):
+                missing[type_name(node)] = packages
+    if missing and not cfg.get('visualizer'):
+        return  # a list that nothing uses
+    for name, packages in missing.items():
+        report.add_error(
+            '',
+            f'visualizer: {name} needs {packages[0]}, which is not installed. Install it '
+            f'(pip install {packages[0]}), or remove {name} from vis_backends.',
+        )
+
+
+def check_batch_norm(
+    cfg: Config, rows: Sequence[DataScan], report: MistakeReport
+) -> None:
+    """Check that no batch norm behind a global pooling gets a single image.
+
+    Args:
+        cfg (Config): The config.
+        rows (Sequence[DataScan]): What is in the data.
+        report (MistakeReport): Receives what would fail.
+    """
+    loader = cfg.get('train_dataloader') or {}
+    batch = loader.get('batch_size', 1)
+    images = sum(row.images for row in rows if row.loader == 'train')
+    images //= get_world_size()
+    is_cut = (cfg.get('train_cfg') or {}).get('max_epochs') and not loader.get(
+        'drop_last'
+    )
+    leaves_one = bool(is_cut and images > 1 and images % batch == 1)
+    if batch != 1 and not leaves_one:
+        return
+    for place, head in walk(cfg.get('model'), 'model'):
+        norm = type_name(head.get('norm_cfg'))
+        is_single = norm in BATCH_NORMS and _pools_to_one(head)
+        if is_single and (norm == 'BN' or get_world_size() == 1):
+            reason = (
+                'train_dataloader.batch_size is 1'
+                if batch == 1
+                else f'the last batch of {images} images in batches of {batch} has one'
+            )
+            report.add_error(
+                'batch-norm',
+                f'{reason}, and {place} ({type_name(head)}) pools an image to one value '
+                f'per channel, of which {norm} cannot take statistics. Set batch_size to '
+                '2 or more and train_dataloader.drop_last=True, or norm_cfg of the head '
+                "to dict(type='GN', num_groups=32).",
+            )
+
+
+def _pools_to_one(head: Mapping) -> bool:
+    key = POOLING_HEADS.get(type_name(head))
+    if key is None:
+        return False
+    return not key or 1 in as_list(head.get(key, DEFAULT_POOL_SCALES))
