@@ -13,6 +13,7 @@ from .errors import UserError
 #: Name of each check, and what it compares.
 CHECKS = {
     'label-range': 'labels of the training batches with the classes of the heads',
+    'weights': 'the weights of a checkpoint with those that the model needs',
 }
 
 

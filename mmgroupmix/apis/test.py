@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.reading import check_checkpoint
-from ..checkpoints.resuming import check_shapes
+from ..engine.hooks import LoadedWeightsHook
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .command_line import (
@@ -78,8 +78,8 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
-    fitting = FittingWeightsHook(args.checkpoint, args.config)
-    runner.register_hook(fitting, priority='HIGHEST')
+    if not any(isinstance(hook, LoadedWeightsHook) for hook in runner.hooks):
+        runner.register_hook(LoadedWeightsHook())
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
@@ -89,25 +89,6 @@ def test(args: argparse.Namespace) -> None:
         metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args), flush=True)
-
-
-class FittingWeightsHook(Hook):
-    """Refuse weights of other shapes, which mmengine would leave out.
-
-    Args:
-        checkpoint (str): The file that they come from, for the message.
-        config (str): The config of the model, for the message.
-
-    Raises:
-        CheckpointError: Naming the first such weights.
-    """
-
-    def __init__(self, checkpoint: str, config: str):
-        self.subject = f'{checkpoint} does not fit {config}'
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check before EMAHook, which loads the weights as well."""
-        check_shapes(checkpoint, runner.model, self.subject)
 
 
 class FiniteWeightsHook(Hook):

@@ -24,7 +24,8 @@ from ..errors import CheckpointError
 from .downloads import download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
-from .reading import load_file
+from .optimizer_states import checked_optimizers
+from .reading import OUTER_LEVELS, load_file, unwrap
 from .resuming import ADVICE, check_resumable, check_shapes, restrict_paths
 from .trust import is_trusting
 
@@ -95,6 +96,9 @@ def prepare_content(content: Any, origin: str) -> Any:
         )
     if isinstance(content.get('meta'), dict):
         content['meta'].pop('config', None)
+    if any(isinstance(content.get(level), dict) for level in OUTER_LEVELS[1:]):
+        # mmengine looks for them at the top level and below 'state_dict' only.
+        content.setdefault('state_dict', unwrap(content, origin))
     runner = _resuming.get()
     if runner is not None:
         check_resumable(content, origin)
@@ -134,9 +138,11 @@ def _checked_resume(resume: Callable) -> Callable:
 
     @functools.wraps(resume)
     def checked(self: Any, *args: Any, **options: Any) -> Any:
+        origin = options.get('filename', args[0] if args else '')
         token = _resuming.set(self)
         try:
-            return resume(self, *args, **options)
+            with checked_optimizers(self, str(origin)):
+                return resume(self, *args, **options)
         finally:
             _resuming.reset(token)
 
