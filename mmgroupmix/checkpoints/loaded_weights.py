@@ -12,6 +12,8 @@ from .comparison import BATCH_COUNTER
 _MISMATCH = re.compile(
     r'size mismatch for (\S+): copying a param with shape (.+) from checkpoint'
 )
+#: Heads that only a training uses.
+AUXILIARY = 'auxiliary_head'
 #: Parts that a message lists before it names larger ones.
 _MAX_PARTS = 6
 
@@ -88,6 +90,19 @@ class LoadedWeights:
                     found.append('.'.join(parts[: place + 1]))
                     break
         return list(dict.fromkeys(found))
+
+    def find_misfit(self) -> str | None:
+        """What keeps the model from being used with these weights, None if it fits.
+
+        An auxiliary head may be missing, since only a training uses it.
+        """
+        missing = [name for name in self.missing if not name.startswith(AUXILIARY)]
+        if self.mismatched or missing:
+            return f'it fits {self.describe()}'
+        deeper = self.find_deeper()
+        if deeper:
+            return f'it has {", ".join(deeper[:4])}, which the model does not have'
+        return None
 
     def describe(self) -> str:
         """Describe it in one line.

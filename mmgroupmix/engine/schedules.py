@@ -60,7 +60,8 @@ class Track:
         names |= {state['param_name'] for state in self.states if 'param_name' in state}
         if 'momentum' in names:
             names.add('betas')
-        ranges = {key for group in self.groups for key in group if _RANGE.fullmatch(key)}
+        groups = [*self.groups, *self.saved_groups]
+        ranges = {key for group in groups for key in group if _RANGE.fullmatch(key)}
         return names | ranges
 
     def is_same_schedule(self) -> bool:
@@ -81,6 +82,8 @@ class Track:
         """Set settings of the saved groups, and return which have changed."""
         changed = set()
         for saved, group in zip(self.saved_groups, settings):
+            for name in names & (set(saved) - set(group)):
+                del saved[name]  # a schedule that is gone had added it
             for name in names & set(group):
                 if name not in saved or saved[name] != group[name]:
                     changed.add(name)
@@ -125,7 +128,8 @@ def follow_config(
     changed = []
     for number, (name, wrapper) in enumerate(_list_wrappers(runner)):
         track = _build_track(runner, checkpoint, name, wrapper)
-        if track.schedulers and not track.is_same_schedule():
+        is_same = bool(track.saved_groups) and track.is_same_schedule()
+        if track.schedulers and not is_same:
             changed += _follow_schedule(track, position, settings[number])
             states = [drop_functions(one.state_dict()) for one in track.schedulers]
             _store(checkpoint, name, states)
@@ -198,7 +202,7 @@ def _follow_schedule(
             scheduler.__dict__.update({key: remembered[key] for key in _REMEMBERED})
         _keep_reductions(track, {scheduler.param_name for scheduler in followers})
     states = [drop_functions(scheduler.state_dict()) for scheduler in track.schedulers]
-    if states == track.states and track.saved_groups:
+    if states == track.states:
         return []
     names = {scheduler.param_name for scheduler in track.schedulers}
     rate = 'lr' if 'lr' in names else min(names)
@@ -206,10 +210,10 @@ def _follow_schedule(
     # What only the earlier schedule changed is what the config says.
     track.take(track.scheduled - names, settings)
     track.take(track.scheduled, track.groups)
-    was = '' if saved is None else f' (before: {_format(saved)})'
+    was = '' if saved is None else f' instead of {_format(saved)}'
     return [
-        f'the schedule of the config counts as if it had from the start: {rate} '
-        f'{_format(track.groups[-1][rate])}{was}'
+        'its schedule counts as if it had from the first step, and '
+        f'{rate} is now {_format(track.groups[-1][rate])}{was}'
     ]
 
 

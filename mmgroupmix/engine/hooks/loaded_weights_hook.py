@@ -13,15 +13,13 @@ from ...checkpoints.loaded_weights import (
     format_parts,
     list_first_parts,
 )
-from ...checkpoints.resuming import check_shapes
+from ...checkpoints.resuming import CONFIG_ADVICE, check_shapes
 from ...checks import format_skip_hint, get_skipped_checks
 from ...errors import CheckpointError
 from ...registry import HOOKS
 
 #: A checkpoint that fits less of a model than this has nothing but a class layer of it.
 MIN_SHARE = 0.01
-#: Heads that only a training uses.
-AUXILIARY = 'auxiliary_head'
 
 
 @HOOKS.register_module()
@@ -42,7 +40,9 @@ class LoadedWeightsHook(Hook):
         self._record: LoadedWeights | None = None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        self._names = list(checkpoint.get('state_dict', checkpoint))
+        # EMAHook does not look at the top level of a file.
+        checkpoint.setdefault('state_dict', dict(checkpoint))
+        self._names = list(checkpoint['state_dict'])
         if not isinstance(runner._train_loop, BaseLoop) and _is_checked(runner):
             hint = format_skip_hint('weights')
             check_shapes(checkpoint, runner.model, _describe_misfit(runner), hint)
@@ -55,8 +55,12 @@ class LoadedWeightsHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         record = self._report(runner)
-        if record and _is_checked(runner):
-            _check_tested(runner, record)
+        misfit = record.find_misfit() if record and _is_checked(runner) else None
+        if misfit:
+            raise CheckpointError(
+                f'{_describe_misfit(runner)}: {misfit}. {CONFIG_ADVICE} '
+                + format_skip_hint('weights')
+            )
 
     before_val = before_test
 
@@ -103,20 +107,3 @@ def _is_checked(runner: Runner) -> bool:
 
 def _describe_misfit(runner: Runner) -> str:
     return f'{runner._load_from} does not fit {runner.cfg.filename or "the model"}'
-
-
-def _check_tested(runner: Runner, record: LoadedWeights) -> None:
-    """Refuse to test a model whose weights are in part random, or of a deeper one."""
-    missing = [name for name in record.missing if not name.startswith(AUXILIARY)]
-    deeper = record.find_deeper()
-    if not missing and not deeper:
-        return
-    reason = (
-        f'it lacks {format_parts(missing)}'
-        if missing
-        else f'it has {", ".join(deeper[:4])}, which the model has not'
-    )
-    raise CheckpointError(
-        f'{_describe_misfit(runner)}: {reason}. Give the config that it was trained '
-        f'with; there is one in its work directory. {format_skip_hint("weights")}'
-    )

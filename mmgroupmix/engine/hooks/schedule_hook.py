@@ -7,7 +7,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from ...checkpoints.optimizer_states import list_parameter_names, regroup
+from ...checkpoints.optimizer_states import (
+    list_optimizers,
+    list_parameter_names,
+    regroup,
+)
 from ...errors import UserError
 from ...registry import HOOKS
 from ..schedules import drop_functions, follow_config, read_settings
@@ -30,6 +34,7 @@ class ScheduleHook(Hook):
     def __init__(self) -> None:
         self._settings: list[list[dict]] = []
         self._names: list[str] | None = None
+        self._num_idle = 0
 
     def before_run(self, runner: Runner) -> None:
         wrapper = runner.optim_wrapper
@@ -71,6 +76,21 @@ class ScheduleHook(Hook):
                 f'The config has changed since {runner._load_from} was saved: '
                 + '; '.join(changed)
             )
+
+    def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        # The last step of a schedule may have the rate 0; from the second on, it is over.
+        is_idle = not any(group['lr'] for group in _list_groups(runner.optim_wrapper))
+        self._num_idle = self._num_idle + 1 if is_idle else 0
+        if self._num_idle == 2:
+            runner.logger.warning(
+                f'The learning rate is 0 at iteration {runner.iter + 1} of '
+                f'{runner.max_iters}, as at the one before: such steps change nothing. '
+                'If the training was made longer, raise the ends in param_scheduler too.'
+            )
+
+
+def _list_groups(wrapper: Any) -> list[dict]:
+    return [group for one in list_optimizers(wrapper) for group in one.param_groups]
 
 
 def _counts_epochs(runner: Runner) -> bool:
