@@ -50,6 +50,7 @@ def install_loader() -> None:
         CheckpointLoader.register_scheme(prefixes=prefixes, loader=loader, force=True)
     for runner in (Runner, FlexibleRunner):
         runner.resume = _checked_resume(runner.resume)
+        runner.load_checkpoint = _with_file_named(runner.load_checkpoint)
     call_after_import('mmengine.infer.infer', _protect_inferencers)
 
 
@@ -147,6 +148,23 @@ def _checked_resume(resume: Callable) -> Callable:
             _resuming.reset(token)
 
     return checked
+
+
+def _with_file_named(load_checkpoint: Callable) -> Callable:
+    """Name the file in the errors of a model, which does not know where weights are from."""
+
+    @functools.wraps(load_checkpoint)
+    def named(self: Any, filename: str, *args: Any, **options: Any) -> Any:
+        try:
+            return load_checkpoint(self, filename, *args, **options)
+        except CheckpointError as error:
+            if str(filename) in str(error):
+                raise
+            raise CheckpointError(
+                f'{filename} does not fit the model: {error}'
+            ) from error
+
+    return named
 
 
 def _protect_inferencers(module: ModuleType) -> None:

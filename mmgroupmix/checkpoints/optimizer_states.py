@@ -101,13 +101,14 @@ def check_optimizer_state(state: Any, optimizer: Optimizer, origin: str) -> None
         origin (str): The checkpoint, for the message.
 
     Raises:
-        CheckpointError: If the groups, the kind of optimizer or a shape differs.
+        CheckpointError: If the kind of optimizer, the groups or a shape differs.
     """
     subject = f'Cannot resume from {origin}: its optimizer'
     groups = state.get('param_groups') if isinstance(state, Mapping) else None
     entries = state.get('state') if isinstance(state, Mapping) else None
     if not isinstance(entries, Mapping) or not _is_list_of_groups(groups):
         raise CheckpointError(f'{subject} holds no groups of parameters. {ADVICE}')
+    check_kind(groups, optimizer, origin)
     sizes = [len(group['params']) for group in groups]
     expected = [len(group['params']) for group in optimizer.param_groups]
     if sizes != expected:
@@ -116,15 +117,24 @@ def check_optimizer_state(state: Any, optimizer: Optimizer, origin: str) -> None
             f'{_format_sizes(expected)}: the model, paramwise_cfg or the constructor of '
             f'the optimizer differs. {ADVICE}'
         )
-    name = type(optimizer).__name__
-    settings, own = _name_settings(groups), _name_settings(optimizer.param_groups)
-    if settings != own:
-        raise CheckpointError(
-            f'{subject} has the settings {", ".join(sorted(settings)) or "of none"}, and '
-            f'{name}, that of this run, has {", ".join(sorted(own))}: it is another '
-            f'kind of optimizer. Give the optimizer of the earlier run. {ADVICE}'
-        )
     _check_shapes(groups, entries, optimizer, subject)
+
+
+def check_kind(groups: Sequence[Mapping], optimizer: Optimizer, origin: str) -> None:
+    """Check that the groups of a state have the settings of an optimizer of this kind.
+
+    Raises:
+        CheckpointError: If they do not.
+    """
+    saved, own = _name_settings(groups), _name_settings(optimizer.param_groups)
+    if saved != own:
+        raise CheckpointError(
+            f'Cannot resume from {origin}: its optimizer has '
+            f'{", ".join(sorted(saved - own)) or "fewer settings"}, and '
+            f'{type(optimizer).__name__}, that of this run, has '
+            f'{", ".join(sorted(own - saved)) or "not"}: they are of different kinds. '
+            f'Give the optimizer of the earlier run. {ADVICE}'
+        )
 
 
 def _check_shapes(

@@ -137,14 +137,14 @@ def follow_config(
             differing = {
                 key
                 for old, new in zip(before[number], settings[number])
-                for key in new
-                if key not in old or old[key] != new[key]
+                for key in old.keys() & new.keys()
+                if old[key] != new[key]
             }
             if track.schedulers:
                 differing -= track.scheduled
             names = track.take(differing, settings[number])
             changed += [
-                f'{key} {_format(before[number][-1].get(key))} -> '
+                f'{key} {_format(before[number][-1][key])} -> '
                 f'{_format(settings[number][-1][key])}'
                 for key in names
             ]
@@ -210,10 +210,11 @@ def _follow_schedule(
     # What only the earlier schedule changed is what the config says.
     track.take(track.scheduled - names, settings)
     track.take(track.scheduled, track.groups)
-    was = '' if saved is None else f' instead of {_format(saved)}'
+    now = track.groups[-1][rate]
+    was = '' if saved in (None, now) else f' instead of {_format(saved)}'
     return [
         'its schedule counts as if it had from the first step, and '
-        f'{rate} is now {_format(track.groups[-1][rate])}{was}'
+        f'{rate} is now {_format(now)}{was}'
     ]
 
 

@@ -76,9 +76,9 @@ def test_counters_of_batches_may_be_missing():
 def test_another_shape_of_a_backbone_is_not_a_class_layer():
     state_dict = Detector().state_dict()
     state_dict['backbone.0.0.weight'] = torch.zeros(5, 2, 1, 1)
-    assert 'backbone.0.0 ((5, 2, 1, 1) instead' in record(
-        Detector(), state_dict
-    ).describe()
+    assert (
+        'backbone.0.0 ((5, 2, 1, 1) instead' in record(Detector(), state_dict).describe()
+    )
 
 
 def test_many_parts_are_shown_as_larger_ones():

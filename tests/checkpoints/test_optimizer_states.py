@@ -43,7 +43,7 @@ def test_adam_and_adamw_keep_the_same_state():
 @pytest.mark.parametrize('before, now', [(AdamW, SGD), (SGD, AdamW), (RMSprop, Adam)])
 def test_another_kind_of_optimizer_is_refused(before, now):
     state = trained(before, model(), weight_decay=0.1).state_dict()
-    with pytest.raises(CheckpointError, match=f'a.pth.*{now.__name__}.*another kind'):
+    with pytest.raises(CheckpointError, match=f'a.pth.*{now.__name__}.*different kinds'):
         check_optimizer_state(state, now(model().parameters(), lr=1), 'a.pth')
 
 

@@ -24,7 +24,9 @@ class ScheduleRun(SimpleNamespace):
         **options: Its arguments.
     """
 
-    def __init__(self, schedule, groups=({}, dict(lr=0.01)), kind=torch.optim.AdamW, **options):
+    def __init__(
+        self, schedule, groups=({}, dict(lr=0.01)), kind=torch.optim.AdamW, **options
+    ):
         groups = [dict(params=[torch.zeros(2, requires_grad=True)], **g) for g in groups]
         wrapper = OptimWrapper(kind(groups, **{'lr': 0.1, **options}))
         self.iter = self.epoch = 0
@@ -76,7 +78,9 @@ class ScheduleRun(SimpleNamespace):
         """Load a checkpoint as mmengine does; return what has changed."""
         changed = follow_config(self, checkpoint, self.settings)
         self.optim_wrapper.load_state_dict(checkpoint['optimizer'])
-        for scheduler, state in zip(self.param_schedulers, checkpoint['param_schedulers']):
+        for scheduler, state in zip(
+            self.param_schedulers, checkpoint['param_schedulers']
+        ):
             scheduler.load_state_dict(state)
         self.iter, self.epoch = checkpoint['meta']['iter'], checkpoint['meta']['epoch']
         return changed

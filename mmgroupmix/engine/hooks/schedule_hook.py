@@ -8,6 +8,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from ...checkpoints.optimizer_states import (
+    check_kind,
     list_optimizers,
     list_parameter_names,
     regroup,
@@ -42,7 +43,9 @@ class ScheduleHook(Hook):
             return
         self._settings = read_settings(runner)
         if not isinstance(wrapper, OptimWrapperDict):
-            model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+            model = (
+                runner.model.module if is_model_wrapper(runner.model) else runner.model
+            )
             self._names = list_parameter_names(model, wrapper.optimizer)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -65,6 +68,8 @@ class ScheduleHook(Hook):
         optimizer = checkpoint.get('optimizer')
         if isinstance(optimizer, dict) and self._names is not None:
             names, wrapper = meta.get('parameter_names'), runner.optim_wrapper
+            groups = optimizer.get('param_groups') or []
+            check_kind(groups, wrapper.optimizer, str(runner._load_from))
             if regroup(optimizer, names, self._names, wrapper.optimizer):
                 changed.append('the groups of parameters (paramwise_cfg, frozen stages)')
                 optimizer['base_param_settings'] = wrapper.base_param_settings
