@@ -151,7 +151,7 @@ def _checked_resume(resume: Callable) -> Callable:
 
 
 def _with_file_named(load_checkpoint: Callable) -> Callable:
-    """Name the file in the errors of a model, which does not know where weights are from."""
+    """Name the file in the errors of a model, which does not know it."""
 
     @functools.wraps(load_checkpoint)
     def named(self: Any, filename: str, *args: Any, **options: Any) -> Any:

@@ -7,7 +7,7 @@ kernel write beyond the end of a tensor; one of another optimizer is kept and no
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor
 from torch.nn import Module
@@ -63,11 +63,11 @@ def list_parameter_names(model: Module, optimizer: Optimizer) -> list[str]:
 def regroup(state: dict, before: Any, names: Sequence[str], optimizer: Optimizer) -> bool:
     """Give a state the groups of an optimizer of the same parameters, in place.
 
-    Another ``paramwise_cfg``, or another number of frozen stages, groups them differently.
+    Another ``paramwise_cfg``, or other frozen stages, group them differently.
 
     Args:
         state (dict): What ``optimizer.state_dict()`` returned in the run before.
-        before (Any): The names of its parameters at that time, as the checkpoint has them.
+        before (Any): The names of its parameters then, as the checkpoint has them.
         names (Sequence[str]): What :func:`list_parameter_names` returns now.
         optimizer (Optimizer): The optimizer.
 
@@ -158,7 +158,7 @@ def _check_shapes(
                     )
 
 
-def _is_list_of_groups(groups: Any) -> bool:
+def _is_list_of_groups(groups: Any) -> TypeGuard[Sequence[Mapping]]:
     return isinstance(groups, (list, tuple)) and all(
         isinstance(group, Mapping) and isinstance(group.get('params'), (list, tuple))
         for group in groups

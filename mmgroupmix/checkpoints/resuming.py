@@ -81,7 +81,8 @@ def check_shapes(content: Any, model: Module, subject: str, advice: str = '') ->
         if shape != parameter.shape:
             raise CheckpointError(
                 f'{subject}: {name} has the shape {tuple(shape)} there and '
-                f'{tuple(parameter.shape)} in the model. {CONFIG_ADVICE} {advice}'.rstrip()
+                f'{tuple(parameter.shape)} in the model. {CONFIG_ADVICE} '
+                f'{advice}'.rstrip()
             )
 
 

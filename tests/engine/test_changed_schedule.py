@@ -1,4 +1,4 @@
-"""A resumed run follows the schedule of its config, as a run of that config would have."""
+"""A resumed run follows the schedule of its config, as if from the first step."""
 
 import math
 

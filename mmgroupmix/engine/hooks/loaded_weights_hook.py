@@ -1,11 +1,10 @@
-"""Hook that says what a model took from a checkpoint, and refuses one of another model."""
+"""Hook that says what a model took from a checkpoint, and refuses one of another."""
 
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
-from torch import nn
 
 from ...checkpoints.loaded_weights import (
     LoadedWeights,
@@ -94,7 +93,7 @@ class LoadedWeightsHook(Hook):
         )
 
 
-def unwrap_model(model: nn.Module) -> Any:
+def unwrap_model(model: Any) -> Any:
     """The model within wrappers for processes and test-time augmentation."""
     while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
         model = model.module
