@@ -21,7 +21,7 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..compat.after_import import call_after_import
 from ..errors import CheckpointError
-from .downloads import download
+from .downloads import described_as_copy, download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
 from .optimizer_states import checked_optimizers
@@ -66,7 +66,9 @@ def load_from_http(
     progress: bool = True,
 ) -> Any:
     """Download and load a file; it replaces mmengine's function of this name."""
-    return load_from_local(str(download(filename, model_dir)), map_location)
+    path = download(filename, model_dir)
+    with described_as_copy(filename):
+        return load_from_local(str(path), map_location)
 
 
 def prepare_content(content: Any, origin: str) -> Any:
