@@ -56,9 +56,10 @@ def test_a_download_that_is_cut_off_is_not_kept(tmp_path):
 
 
 def test_a_web_page_is_not_kept(tmp_path):
-    with serve({'/a.pth': (b'\n<!DOCTYPE html>', 0)}) as (address, _):
-        with pytest.raises(CheckpointError, match='sent a web page'):
-            download(f'{address}/a.pth', tmp_path)
+    page = {'/a.pth': (b'\n<!DOCTYPE html>', 0)}
+    failure = pytest.raises(CheckpointError, match='sent a web page')
+    with serve(page) as (address, _), failure:
+        download(f'{address}/a.pth', tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,6 +83,6 @@ def test_a_download_that_runs_code_is_refused_with_its_address(tmp_path, monkeyp
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
     file = tmp_path / 'bad.pth'
     torch.save(dict(weight=torch.ones(1), x=Calling(print, 'ran')), file)
-    with serve({'/x.pth': (file.read_bytes(), 0)}) as (address, _):
-        with pytest.raises(CheckpointError, match='Refused.* copy of http://127.*/x.pth'):
-            read_checkpoint(f'{address}/x.pth')
+    failure = pytest.raises(CheckpointError, match='Refused.* copy of http://127.*/x.pth')
+    with serve({'/x.pth': (file.read_bytes(), 0)}) as (address, _), failure:
+        read_checkpoint(f'{address}/x.pth')
