@@ -16,7 +16,7 @@ from ..checkpoints.loaded_weights import LoadedWeights
 from ..checkpoints.reading import read_content, unwrap
 from ..checkpoints.resuming import CONFIG_ADVICE
 from ..errors import CheckpointError, UserError
-from .config.read import read_config
+from .config.read import merge_options, read_config
 from .config.tree import leaf_datasets
 from .tasks import Task, infer_task
 
@@ -49,7 +49,7 @@ def build_inferencer(
     if '://' not in str(checkpoint):
         checkpoint = check_file(checkpoint)
     cfg = read_config(config)
-    cfg.merge_from_dict(dict(options or {}))
+    merge_options(cfg, options or {})
     task = infer_task(cfg)
     if not cfg.get('test_dataloader'):
         raise UserError(
