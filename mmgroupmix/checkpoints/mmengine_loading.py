@@ -8,6 +8,7 @@ inference read a checkpoint as data.
 
 import functools
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -17,7 +18,9 @@ from typing import Any
 
 import torch
 from mmengine.runner import CheckpointLoader, FlexibleRunner, Runner
+from mmengine.runner import _flexible_runner as mmengine_flexible_runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import runner as mmengine_runner
 
 from ..compat.after_import import call_after_import
 from ..errors import CheckpointError
@@ -48,6 +51,14 @@ def install_loader() -> None:
     ):
         setattr(mmengine_checkpoint, loader.__name__, loader)
         CheckpointLoader.register_scheme(prefixes=prefixes, loader=loader, force=True)
+    find_latest = _relative_to_folder(mmengine_checkpoint.find_latest_checkpoint)
+    for module in (
+        mmengine_checkpoint,
+        mmengine_runner,
+        mmengine_flexible_runner,
+        sys.modules['mmengine.runner'],
+    ):
+        setattr(module, find_latest.__name__, find_latest)
     for runner in (Runner, FlexibleRunner):
         runner.resume = _checked_resume(runner.resume)
         runner.load_checkpoint = _with_file_named(runner.load_checkpoint)
@@ -126,6 +137,18 @@ def _load_url(
     url: str, model_dir: str | None = None, map_location: Any = None, **_: Any
 ) -> Any:
     return load_from_http(url, map_location, model_dir)
+
+
+def _relative_to_folder(find_latest: Callable) -> Callable:
+    """Let a relative path in ``last_checkpoint`` count from the work directory."""
+
+    @functools.wraps(find_latest)
+    def find(path: str) -> str | None:
+        name = find_latest(path)
+        inside = os.path.join(path, name or '')
+        return inside if os.path.isfile(inside) else name
+
+    return find
 
 
 class _TorchWithReader(ModuleType):
