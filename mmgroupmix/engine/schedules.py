@@ -129,7 +129,7 @@ def follow_config(
     for number, (name, wrapper) in enumerate(_list_wrappers(runner)):
         track = _build_track(runner, checkpoint, name, wrapper)
         is_same = bool(track.saved_groups) and track.is_same_schedule()
-        if track.schedulers and not is_same:
+        if not is_same and (track.schedulers or track.states):
             changed += _follow_schedule(track, position, settings[number])
             states = [drop_functions(one.state_dict()) for one in track.schedulers]
             _store(checkpoint, name, states)
@@ -205,7 +205,7 @@ def _follow_schedule(
     if states == track.states:
         return []
     names = {scheduler.param_name for scheduler in track.schedulers}
-    rate = 'lr' if 'lr' in names else min(names)
+    rate = 'lr' if 'lr' in names else min(names, default='lr')
     saved = track.saved_groups[-1].get(rate) if track.saved_groups else None
     # What only the earlier schedule changed is what the config says.
     track.take(track.scheduled - names, settings)

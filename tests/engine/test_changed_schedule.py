@@ -1,17 +1,20 @@
 """A resumed run follows the schedule of its config, as if from the first step."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
+from mmengine.optim import OptimWrapperDict
 from torch.optim import SGD
 
-from mmgroupmix.engine.schedules import follow_config
+from mmgroupmix.engine.schedules import follow_config, read_settings
 
 from .schedule_runs import LENGTH, ScheduleRun
 
 pytestmark = pytest.mark.smoke
 
 END = 20
+RATES = (('first', 0.1), ('second', 0.2))
 POLY = dict(type='PolyLR', power=0.9, eta_min=1e-5, by_epoch=False, begin=0, end=END)
 WARMUP = dict(type='LinearLR', start_factor=0.1, by_epoch=False, begin=0, end=4)
 COSINE = dict(type='CosineAnnealingLR', by_epoch=False, begin=4, end=END)
@@ -35,6 +38,7 @@ SCHEDULES = {
     'a warmup is removed': ([WARMUP, POLY], [POLY]),
     'of another kind': ([WARMUP, POLY], [WARMUP, COSINE]),
     'there was none': ([], [WARMUP, COSINE]),
+    'there is none any more': ([WARMUP, POLY], []),
     'other milestones': ([STEPS], [dict(STEPS, milestones=[1, 3, 6])]),
     'epochs instead of iterations': ([WARMUP, POLY], [WARMUP, EPOCHS]),
     'iterations instead of epochs': ([STEPS], [COSINE]),
@@ -127,6 +131,37 @@ def test_a_checkpoint_without_an_optimizer_gets_the_rates_of_its_step():
         resumed.optim_wrapper.param_groups, run.optim_wrapper.param_groups
     ):
         assert group['lr'] == expected['lr']
+
+
+def test_each_of_several_optimizers_follows_its_schedule():
+    def build(end):
+        runs = {name: ScheduleRun([dict(POLY, end=end)], lr=lr) for name, lr in RATES}
+        return SimpleNamespace(
+            optim_wrapper=OptimWrapperDict(
+                **{n: r.optim_wrapper for n, r in runs.items()}
+            ),
+            param_schedulers={n: r.param_schedulers for n, r in runs.items()},
+            train_dataloader=range(LENGTH),
+            train_loop=None,
+        ), runs
+
+    _, runs = build(10)
+    for run in runs.values():
+        run.train(9)
+    saved = {name: run.save() for name, run in runs.items()}
+    checkpoint = {
+        key: {name: one[key] for name, one in saved.items()}
+        for key in ('optimizer', 'param_schedulers')
+    }
+    checkpoint['meta'] = saved['first']['meta'] | dict(optimizer_settings=None)
+    resumed, _ = build(END)
+    assert len(follow_config(resumed, checkpoint, read_settings(resumed))) == 2
+    _, whole = build(END)
+    for name, run in whole.items():
+        run.train(9)
+        expected = [group['lr'] for group in run.optim_wrapper.param_groups[:-1]]
+        groups = checkpoint['optimizer'][name]['param_groups']
+        assert [group['lr'] for group in groups] == expected
 
 
 @pytest.mark.parametrize('settings', [None, 3, [[]], [[3, 4]], [[{}, {}]]])

@@ -84,7 +84,9 @@ class ScheduleHook(Hook):
 
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         # The last step of a schedule may have the rate 0; from the second on, it is over.
-        is_idle = not any(group['lr'] for group in _list_groups(runner.optim_wrapper))
+        rates = [group.get('lr') for group in _list_groups(runner.optim_wrapper)]
+        # A rate may be a tensor on a GPU, which is not waited for.
+        is_idle = all(isinstance(rate, (int, float)) and rate == 0 for rate in rates)
         self._num_idle = self._num_idle + 1 if is_idle else 0
         if self._num_idle == 2:
             runner.logger.warning(
