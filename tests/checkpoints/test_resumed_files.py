@@ -80,3 +80,13 @@ def test_a_toolbox_resumes_what_stands_in_the_work_directory(
     runner.train()
     assert runner.iter == 2
     assert runner._has_loaded
+
+
+def test_a_state_of_another_optimizer_is_refused_by_every_runner(file, tmp_path, saved):
+    content = saved()
+    momentum = {'momentum_buffer': torch.ones(3, 3)}
+    content['optimizer']['state'] = {0: momentum, 1: {}}
+    expected = r'Cannot resume from .*file.pth: its optimizer keeps momentum_buffer'
+    with pytest.raises(CheckpointError, match=expected) as error:
+        resume(file, tmp_path, content)
+    assert '\n' not in str(error.value)
