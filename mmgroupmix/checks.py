@@ -24,6 +24,7 @@ CHECKS = {
     'score-names': 'scores that hooks follow with those that the metrics compute',
     'top-k': 'the k best of a metric with the number of classes',
     'validation': 'hooks that wait for a score with the validation',
+    'weights': 'the weights of a checkpoint with those that the model needs',
 }
 
 

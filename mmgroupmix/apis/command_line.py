@@ -19,7 +19,7 @@ from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .config.generation import check_generation
 from .config.output_files import refuse_link
-from .config.read import read_config
+from .config.read import merge_options, read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
 from .tasks import Task, infer_task
@@ -130,7 +130,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
     cfg = read_config(args.config)
     check_generation(cfg)
     planned = planned_length(cfg) if args.demo else None
-    cfg.merge_from_dict(args.cfg_options)
+    merge_options(cfg, args.cfg_options)
     skipped = get_skipped_checks(cfg) | validate_names(args.skip_check)
     if skipped:
         cfg.skip_checks = sorted(skipped)

@@ -15,6 +15,7 @@ from ..errors import UserError
 from .command_line import add_trust_option, run_command
 from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
+from .inference.interruption import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE
 from .inference.memory import DEFAULT_MAX_MEMORY, MemoryLimit
 from .inference.reading import read_frames
 from .inference.sources import Source, find_sources
@@ -22,8 +23,6 @@ from .inferencer import build_inferencer
 from .prediction import OVERLAY_FOLDER, Prediction
 
 SKIPPED_EXIT_CODE = 3
-INTERRUPTED_EXIT_CODE = 130
-TERMINATED_EXIT_CODE = 143
 #: Folders and files that a run writes below ``--out-dir``.
 FOLDERS = (OVERLAY_FOLDER, 'label_maps')
 FILES = ('predictions.json', 'images.json', 'skipped.json')

@@ -12,10 +12,12 @@ from mmengine.runner import CheckpointLoader
 from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
+from ..checkpoints.loaded_weights import LoadedWeights
 from ..checkpoints.reading import read_content, unwrap
-from ..errors import UserError
+from ..checkpoints.resuming import CONFIG_ADVICE
+from ..errors import CheckpointError, UserError
 from .config.generation import check_generation
-from .config.read import read_config
+from .config.read import merge_options, read_config
 from .config.tree import leaf_datasets
 from .dataset_meta import resolve_dataset_meta
 from .tasks import Task, infer_task
@@ -50,7 +52,7 @@ def build_inferencer(
         checkpoint = check_file(checkpoint)
     cfg = read_config(config)
     check_generation(cfg)
-    cfg.merge_from_dict(dict(options or {}))
+    merge_options(cfg, options or {})
     task = infer_task(cfg)
     if not cfg.get('test_dataloader'):
         raise UserError(
@@ -113,13 +115,15 @@ def _load_from_memory(filename: str, map_location: str | None = None) -> Mapping
 
 
 def _check_weights(model: torch.nn.Module, weights: Mapping, subject: str) -> None:
+    record = LoadedWeights(model)
     try:
-        missing = model.load_state_dict(weights, strict=False).missing_keys
-    except RuntimeError as error:
-        raise UserError(f'{subject}: {error}') from error
-    if missing:
-        more = f' and {len(missing) - 4} more' if len(missing) > 4 else ''
-        raise UserError(
-            f'{subject}: it lacks {", ".join(missing[:4])}{more} of the model. Give the '
-            'config that it was trained with; there is one in its work directory.'
-        )
+        model.load_state_dict(weights, strict=False)
+    except CheckpointError as error:
+        raise CheckpointError(f'{subject}: {error}') from error
+    except RuntimeError:
+        pass  # other shapes, which are recorded
+    finally:
+        record.close()
+    misfit = record.find_misfit()
+    if misfit:
+        raise CheckpointError(f'{subject}: {misfit}. {CONFIG_ADVICE}')

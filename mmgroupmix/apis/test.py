@@ -1,12 +1,14 @@
 """The command ``tools/test.py``: evaluation of a checkpoint."""
 
 import argparse
-import errno
 import os
+import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import barrier
@@ -14,10 +16,11 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from ..checkpoints.atomic_files import FULL_DISK
 from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.reading import check_checkpoint
-from ..checkpoints.resuming import check_shapes
+from ..engine.hooks import LoadedWeightsHook
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
 from .checks import check_run
@@ -33,6 +36,12 @@ from .config.preflight import check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
 from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
+from .config.work_dir import make_work_dir
+from .inference.interruption import (
+    INTERRUPTED_EXIT_CODE,
+    TERMINATED_EXIT_CODE,
+    defer_signals,
+)
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -44,7 +53,13 @@ FLIPS = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    return run_command(lambda: test(args), args.trust_checkpoint)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
+    try:
+        return run_command(lambda: test(args), args.trust_checkpoint)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+        print('\ninterrupted: there is no result', file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
 
 
 def test(args: argparse.Namespace) -> None:
@@ -75,6 +90,7 @@ def test(args: argparse.Namespace) -> None:
     if args.overwrite:
         check_checkpoint(args.checkpoint)  # before anything is removed
     if is_main_rank():
+        make_work_dir(cfg.work_dir)
         prepare_outputs(args)
     if rows and is_main_rank():
         write_scan(rows, Path(cfg.work_dir) / SCAN_FILE)
@@ -82,36 +98,38 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
-    fitting = FittingWeightsHook(args.checkpoint, args.config)
-    runner.register_hook(fitting, priority='HIGHEST')
+    if not any(isinstance(hook, LoadedWeightsHook) for hook in runner.hooks):
+        runner.register_hook(LoadedWeightsHook())
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     task.bound_test_memory(cfg, model)  # not of a model for test-time augmentation
-    with report_full_disk(args):
+    files = WholeFilesHook()
+    runner.register_hook(files, priority='LOWEST')
+    with remove_incomplete(args), files.stack:
         metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args, rows), flush=True)
 
 
-class FittingWeightsHook(Hook):
-    """Refuse weights of other shapes, which mmengine would leave out.
+class WholeFilesHook(Hook):
+    """Let SIGINT and SIGTERM act when the files of an image are complete.
 
-    Args:
-        checkpoint (str): The file that they come from, for the message.
-        config (str): The config of the model, for the message.
-
-    Raises:
-        CheckpointError: Naming the first such weights.
+    Attributes:
+        stack (ExitStack): To be closed after the test, however it ended.
     """
 
-    def __init__(self, checkpoint: str, config: str):
-        self.subject = f'{checkpoint} does not fit {config}'
+    def __init__(self) -> None:
+        self.stack = ExitStack()
 
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Check before EMAHook, which loads the weights as well."""
-        check_shapes(checkpoint, runner.model, self.subject)
+    def before_test_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Defer signals."""
+        self.stack.enter_context(defer_signals())
+
+    def after_test_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
+        """Let them act, after the hook that draws."""
+        self.stack.close()
 
 
 class FiniteWeightsHook(Hook):
@@ -198,19 +216,19 @@ def preserve_file(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
-    """Report a full disk in one message, and leave no incomplete file of predictions.
+def remove_incomplete(args: argparse.Namespace) -> Iterator[None]:
+    """Leave no incomplete file of predictions, and report a full disk in one message.
 
     Raises:
         UserError: If there is no space left for what is written.
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
+    except BaseException as error:
         if args.out and args.out.endswith(PICKLE_SUFFIXES) and is_main_rank():
             Path(args.out).unlink(missing_ok=True)
+        if not isinstance(error, OSError) or error.errno not in FULL_DISK:
+            raise
         raise UserError(f'{error}. Free some space and start the test again.') from error
 
 

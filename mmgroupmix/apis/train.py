@@ -43,7 +43,14 @@ from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
 #: Hooks that every run gets, also with the user's own config.
-HOOKS = ('CurveHook', 'ClassNumCheckHook', 'InvalidLossHook', 'RandomStateHook')
+HOOKS = (
+    'CurveHook',
+    'ClassNumCheckHook',
+    'InvalidLossHook',
+    'LoadedWeightsHook',
+    'RandomStateHook',
+    'ScheduleHook',
+)
 #: Parts of mmengine, and those of this package that replace them.
 REPLACED = dict(
     CheckpointHook='DurableCheckpointHook',

@@ -8,6 +8,7 @@ inference read a checkpoint as data.
 
 import functools
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -17,14 +18,17 @@ from typing import Any
 
 import torch
 from mmengine.runner import CheckpointLoader, FlexibleRunner, Runner
+from mmengine.runner import _flexible_runner as mmengine_flexible_runner
 from mmengine.runner import checkpoint as mmengine_checkpoint
+from mmengine.runner import runner as mmengine_runner
 
 from ..compat.after_import import call_after_import
 from ..errors import CheckpointError
-from .downloads import download
+from .downloads import described_as_copy, download
 from .inert_objects import drop_inert
 from .inert_pickle import is_inert
-from .reading import load_file
+from .optimizer_states import checked_optimizers
+from .reading import OUTER_LEVELS, load_file, unwrap
 from .resuming import ADVICE, check_resumable, check_shapes, restrict_paths
 from .trust import is_trusting
 
@@ -47,8 +51,17 @@ def install_loader() -> None:
     ):
         setattr(mmengine_checkpoint, loader.__name__, loader)
         CheckpointLoader.register_scheme(prefixes=prefixes, loader=loader, force=True)
+    find_latest = _relative_to_folder(mmengine_checkpoint.find_latest_checkpoint)
+    for module in (
+        mmengine_checkpoint,
+        mmengine_runner,
+        mmengine_flexible_runner,
+        sys.modules['mmengine.runner'],
+    ):
+        setattr(module, find_latest.__name__, find_latest)
     for runner in (Runner, FlexibleRunner):
         runner.resume = _checked_resume(runner.resume)
+        runner.load_checkpoint = _with_file_named(runner.load_checkpoint)
     call_after_import('mmengine.infer.infer', _protect_inferencers)
 
 
@@ -64,7 +77,9 @@ def load_from_http(
     progress: bool = True,
 ) -> Any:
     """Download and load a file; it replaces mmengine's function of this name."""
-    return load_from_local(str(download(filename, model_dir)), map_location)
+    path = download(filename, model_dir)
+    with described_as_copy(filename):
+        return load_from_local(str(path), map_location)
 
 
 def prepare_content(content: Any, origin: str) -> Any:
@@ -95,6 +110,9 @@ def prepare_content(content: Any, origin: str) -> Any:
         )
     if isinstance(content.get('meta'), dict):
         content['meta'].pop('config', None)
+    if any(isinstance(content.get(level), dict) for level in OUTER_LEVELS[1:]):
+        # mmengine looks for them at the top level and below 'state_dict' only.
+        content.setdefault('state_dict', unwrap(content, origin))
     runner = _resuming.get()
     if runner is not None:
         check_resumable(content, origin)
@@ -121,6 +139,18 @@ def _load_url(
     return load_from_http(url, map_location, model_dir)
 
 
+def _relative_to_folder(find_latest: Callable) -> Callable:
+    """Let a relative path in ``last_checkpoint`` count from the work directory."""
+
+    @functools.wraps(find_latest)
+    def find(path: str) -> str | None:
+        name = find_latest(path)
+        inside = os.path.join(path, name or '')
+        return inside if os.path.isfile(inside) else name
+
+    return find
+
+
 class _TorchWithReader(ModuleType):
     """The module ``torch``, with another ``load``."""
 
@@ -134,13 +164,32 @@ def _checked_resume(resume: Callable) -> Callable:
 
     @functools.wraps(resume)
     def checked(self: Any, *args: Any, **options: Any) -> Any:
+        origin = options.get('filename', args[0] if args else '')
         token = _resuming.set(self)
         try:
-            return resume(self, *args, **options)
+            with checked_optimizers(self, str(origin)):
+                return resume(self, *args, **options)
         finally:
             _resuming.reset(token)
 
     return checked
+
+
+def _with_file_named(load_checkpoint: Callable) -> Callable:
+    """Name the file in the errors of a model, which does not know it."""
+
+    @functools.wraps(load_checkpoint)
+    def named(self: Any, filename: str, *args: Any, **options: Any) -> Any:
+        try:
+            return load_checkpoint(self, filename, *args, **options)
+        except CheckpointError as error:
+            if str(filename) in str(error):
+                raise
+            raise CheckpointError(
+                f'{filename} does not fit the model: {error}'
+            ) from error
+
+    return named
 
 
 def _protect_inferencers(module: ModuleType) -> None:

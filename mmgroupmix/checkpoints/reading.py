@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..compat.checkpoint_loading import allow_mmengine_checkpoints
 from ..errors import CheckpointError, CheckpointNotFoundError
-from .downloads import describe_failed_download, download
+from .downloads import describe_failed_download, described_as_copy, download
 from .file_checks import check_file, describe_unreadable, printable
 from .inert_pickle import InertUnpickler, is_inert
 from .inspection import inspect
@@ -95,7 +95,9 @@ def read_content(checkpoint: str | Path, map_location: Any = 'cpu') -> Any:
     if '://' not in address or Path(checkpoint).expanduser().is_file():
         return load_file(Path(checkpoint), map_location)
     if address.startswith(('http://', 'https://')):
-        return load_file(download(address), map_location)
+        path = download(address)
+        with described_as_copy(address):
+            return load_file(path, map_location)
     try:
         return CheckpointLoader.load_checkpoint(address, map_location=map_location)
     except CheckpointError:

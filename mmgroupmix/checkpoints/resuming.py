@@ -15,6 +15,10 @@ from .inert_objects import find_inert
 ADVICE = (
     'Start a new training from its weights: load_from in the config instead of --resume.'
 )
+#: What to do with weights of another model.
+CONFIG_ADVICE = (
+    'Give the config that it was trained with; there is one in its work directory.'
+)
 
 _BEST = re.compile(r'best_[^/\\]+\.pth')
 _REGULAR = re.compile(r'(iter|epoch)_\d+(_iter_\d+)?\.pth')
@@ -77,8 +81,8 @@ def check_shapes(content: Any, model: Module, subject: str, advice: str = '') ->
         if shape != parameter.shape:
             raise CheckpointError(
                 f'{subject}: {name} has the shape {tuple(shape)} there and '
-                f'{tuple(parameter.shape)} in the model. Give the config that it was '
-                f'trained with; there is one in its work directory. {advice}'.rstrip()
+                f'{tuple(parameter.shape)} in the model. {CONFIG_ADVICE} '
+                f'{advice}'.rstrip()
             )
 
 

@@ -85,6 +85,11 @@ def test_images_of_one_batch_have_a_limit_each():
         torch.ones(QUARTER, dtype=torch.uint8)
 
 
+def test_a_limit_beyond_all_memory_is_no_limit():
+    with MemoryLimit(1e30).enforce(7):
+        torch.ones(QUARTER, dtype=torch.uint8)
+
+
 def test_other_errors_pass_unchanged():
     with pytest.raises(ZeroDivisionError), MemoryLimit().enforce():
         raise ZeroDivisionError

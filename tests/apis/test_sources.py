@@ -33,6 +33,13 @@ def test_a_truncated_image_is_skipped_even_if_opencv_completes_it(
     assert skipped[f'b_truncated.{suffix}'].startswith('cannot be read: ')
 
 
+def test_an_empty_file_is_skipped_as_such(tmp_path):
+    (tmp_path / 'one.png').touch()
+    skipped = {}
+    assert not list(read_frames(find_sources([str(tmp_path)]), skipped.__setitem__))
+    assert skipped == {'one.png': 'cannot be read: the file is empty'}
+
+
 def find_names(*inputs):
     return [source.name for source in find_sources([str(one) for one in inputs])]
 

@@ -9,7 +9,7 @@ from mmengine.logging import HistoryBuffer
 from mmgroupmix.checkpoints import CheckpointError
 
 from .published_files import TrainingConfig
-from .small_run import GOOD, resume
+from .small_run import GOOD, build_runner, resume
 
 pytestmark = pytest.mark.smoke
 
@@ -66,4 +66,27 @@ def test_an_inferencer_runs_no_config_of_the_file(file, marker):
     torch.save(content, file)
     with pytest.raises(CheckpointError, match='Give a config file as model=') as error:
         BaseInferencer._init_model(None, {}, str(file))
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('is_absolute', [True, False])
+def test_a_toolbox_resumes_what_stands_in_the_work_directory(
+    tmp_path, saved, is_absolute
+):
+    torch.save(saved(), tmp_path / 'a.pth')
+    runner = build_runner(tmp_path, resume=True)
+    note = str(tmp_path / 'a.pth') if is_absolute else '../a.pth'
+    (tmp_path / 'run' / 'last_checkpoint').write_text(note)
+    runner.train()
+    assert runner.iter == 2
+    assert runner._has_loaded
+
+
+def test_a_state_of_another_optimizer_is_refused_by_every_runner(file, tmp_path, saved):
+    content = saved()
+    momentum = {'momentum_buffer': torch.ones(3, 3)}
+    content['optimizer']['state'] = {0: momentum, 1: {}}
+    expected = r'Cannot resume from .*file.pth: its optimizer keeps momentum_buffer'
+    with pytest.raises(CheckpointError, match=expected) as error:
+        resume(file, tmp_path, content)
     assert '\n' not in str(error.value)

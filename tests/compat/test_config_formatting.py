@@ -1,7 +1,7 @@
 """A config is formatted once for all checkpoints of a run."""
 
 import pytest
-from mmengine.config import Config
+from mmengine.config import Config, config
 from yapf.yapflib import yapf_api
 
 from mmgroupmix.compat.config_formatting import format_once
@@ -30,3 +30,17 @@ def test_an_unchanged_config_is_formatted_once_and_a_changed_one_again(monkeypat
     assert 'a = 2' in cfg.pretty_text and len(calls) == 2
     cfg.a = 1  # only the last text is kept
     assert cfg.pretty_text == plain and len(calls) == 3
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('end', [KeyboardInterrupt(), SystemExit(75)])
+def test_a_signal_while_a_config_is_formatted_ends_the_program(monkeypatch, end):
+    def interrupted(text, **options):
+        raise end
+
+    monkeypatch.setattr(yapf_api, 'FormatCode', interrupted)
+    monkeypatch.setattr(config, 'FormatCode', interrupted, raising=False)
+    format_once()
+    with pytest.raises(type(end)) as raised:
+        Config(dict(a=3)).pretty_text  # noqa: B018
+    assert raised.value is end

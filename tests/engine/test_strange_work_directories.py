@@ -79,7 +79,7 @@ def test_a_state_that_does_not_fit_is_reported_in_one_message(copied, part, valu
     content = torch.load(path, weights_only=False)
     torch.save(content | {part: value}, path)
     runner = build_tiny_runner(tiny_config(copied, length=4), str(path))
-    with pytest.raises(UserError, match=r'cannot resume from .*iter_2\.pth'):
+    with pytest.raises(UserError, match=r'annot resume from .*iter_2\.pth'):
         runner.train()
 
 

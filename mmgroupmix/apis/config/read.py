@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmengine.config import Config
@@ -36,4 +37,26 @@ def read_config(path: str | Path) -> Config:
         raise UserError(
             f'{path}: a module of custom_imports cannot be imported: {cause}. Your own '
             'modules may lie beside the config or in the current folder.'
+        ) from error
+
+
+def merge_options(cfg: Config, options: Mapping) -> None:
+    """Set the settings of ``--cfg-options`` in a config, in place.
+
+    Args:
+        cfg (Config): The config.
+        options (Mapping): Dotted names to values.
+
+    Raises:
+        UserError: If one has no place in the config.
+    """
+    try:
+        cfg.merge_from_dict(dict(options))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = str(error.args[0] if error.args else type(error).__name__)
+        reason = reason.partition(' You may set')[0].rstrip('.')
+        raise UserError(
+            f'--cfg-options do not fit {cfg.filename}: {reason}. To set keys of a value '
+            'that is None or of another type, add KEY._delete_=True, where KEY is its '
+            'name.'
         ) from error

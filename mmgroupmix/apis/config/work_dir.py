@@ -1,5 +1,7 @@
 """Protection of what an earlier run left: nothing is overwritten unless asked."""
 
+import errno
+import os
 from pathlib import Path
 
 from ...errors import UserError
@@ -11,6 +13,23 @@ def find_checkpoints(work_dir: str | Path) -> list[Path]:
     files = [*folder.glob('*.pth'), *folder.glob('*.safetensors')]
     files = [path for path in files if path.is_symlink() or not path.is_dir()]
     return sorted(files) + ([note] if note.is_file() else [])
+
+
+def make_work_dir(folder: str | Path) -> None:
+    """Make a work directory, unless it is there.
+
+    Raises:
+        UserError: If it cannot be made or written to.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise UserError(
+            f'the work directory {folder} cannot be used: {error.strerror}. It must be a '
+            'folder that this process may write to. Give another --work-dir.'
+        ) from error
 
 
 def prepare_work_dir(work_dir: str | Path, resume: str | None, overwrite: bool) -> None:

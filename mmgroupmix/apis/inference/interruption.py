@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+#: The status of a command that SIGINT or SIGTERM ended.
+INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE = 130, 143
+
 
 @contextmanager
 def defer_signals() -> Iterator[None]:

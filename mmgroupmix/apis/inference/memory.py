@@ -18,6 +18,8 @@ except ImportError:  # not on Windows
 
 GIBIBYTE = 2**30
 DEFAULT_MAX_MEMORY = 8.0
+#: In bytes: the system takes a number of 63 bits.
+_LARGEST_LIMIT = 2**63 - 1
 #: Words of torch's, OpenCV's and C++'s messages; numpy and Pillow raise MemoryError.
 OUT_OF_MEMORY = re.compile(
     r"can't allocate memory|not enough memory|out of memory|OutOfMemoryError|"
@@ -97,7 +99,7 @@ class MemoryLimit:
             yield
             return
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = self._held + self.num_bytes * num_images
+        limit = min(self._held + self.num_bytes * num_images, _LARGEST_LIMIT)
         bounds = [bound for bound in before if bound != resource.RLIM_INFINITY]
         resource.setrlimit(resource.RLIMIT_DATA, (min(limit, *bounds, limit), before[1]))
         try:

@@ -64,6 +64,8 @@ def _read_image(path: Path, limit: MemoryLimit) -> np.ndarray:
     if not path.is_file():
         raise ValueError('not a regular file any more')
     file_size = path.stat().st_size
+    if not file_size:
+        raise ValueError('the file is empty')
     limit.check(file_size, f'the file of {file_size} bytes')
     _check_whole(path, file_size, limit)
     pixels = mmcv.imread(str(path))
