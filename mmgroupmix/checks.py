@@ -12,6 +12,7 @@ from .errors import UserError
 
 #: Name of each check, and what it compares.
 CHECKS = {
+    'channels': 'channels of the images with those that the model takes',
     'label-range': 'labels of the training batches with the classes of the heads',
 }
 

@@ -13,9 +13,11 @@ from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.reading import read_content, unwrap
+from ..engine.input_channels import ChannelCheck
 from ..errors import UserError
 from .config.read import read_config
 from .config.tree import leaf_datasets
+from .inference.pipeline_reading import take_loading_step
 from .tasks import Task, infer_task
 
 _MEMORY = 'mmgroupmix-memory://'
@@ -59,6 +61,7 @@ def build_inferencer(
     cfg.test_dataloader.dataset = next(
         leaf for _, leaf in leaf_datasets(cfg.test_dataloader.dataset)
     )
+    reader = take_loading_step(cfg.test_dataloader.dataset.pipeline, task.toolbox)
     # Results are stored here, and not by backends of the visualiser as well.
     cfg.visualizer = dict(cfg.get('visualizer') or dict(type=task.visualizer))
     cfg.visualizer.vis_backends = None
@@ -70,6 +73,9 @@ def build_inferencer(
     content = dict(state_dict=weights, meta=meta if isinstance(meta, Mapping) else {})
     with _served_from_memory(content) as address:
         inferencer = task.build_inferencer(cfg, address, device)
+    channels = ChannelCheck(inferencer.model, cfg, hint='')
+    task.read_with(inferencer, reader, channels)
+    inferencer.reader = reader
     # The inferencers load what fits, and only log the rest.
     _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
     check_finite_weights(inferencer.model, str(checkpoint))

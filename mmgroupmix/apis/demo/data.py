@@ -1,5 +1,6 @@
 """The mini dataset in place of a config's datasets, with the config's pipelines."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
@@ -7,8 +8,10 @@ from mmengine.dist import barrier, get_rank
 
 from ...errors import UserError
 from ...mini_data import mini_metainfo
+from ...mini_data.scenes import SUFFIXES
 from ..config.tree import as_list, leaf_datasets, type_name, walk
 from ..tasks import TASKS, Task
+from .images import ImageKind, choose_images
 
 MINI_ROOT = Path('data/mini')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -42,34 +45,37 @@ def use_mini_data(cfg: Config, task: Task) -> str:
             the mini dataset cannot be written.
     """
     check_supported(cfg, '--demo')
-    root = _write_mini_data(task, task.num_outputs(cfg.model))
-    replaced = replace_datasets(cfg, task, root)
+    images = choose_images(cfg, task.toolbox, '--demo')
+    root = _write_mini_data(task, task.num_outputs(cfg.model), images)
+    replaced = replace_datasets(cfg, task, root, images)
     return f'{", ".join(replaced)} -> the mini dataset {root}'
 
 
-def replace_datasets(cfg: Config, task: Task, root: Path) -> list[str]:
+def replace_datasets(cfg: Config, task: Task, root: Path, images: ImageKind) -> list[str]:
     """Replace the datasets and their evaluators by a mini dataset, in place.
 
     Args:
         cfg (Config): The config.
         task (Task): Its task.
         root (Path): The folder of the mini dataset.
+        images (ImageKind): Its images.
 
     Returns:
         list[str]: Types of the datasets that were replaced.
     """
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    num_outputs = task.num_outputs(cfg.model)
-    common = dict(
-        data_root=str(root), metainfo=mini_metainfo(task.demo.layout, num_outputs)
-    )
+    classes = count_classes(task, task.num_outputs(cfg.model))
+    common = dict(data_root=str(root), metainfo=mini_metainfo(task.demo.layout, classes))
+    suffix = SUFFIXES.get(images.image_format)
     replaced = set()
     for name, loader in loaders.items():
         split = 'train' if name.startswith('train') else 'val'
         for _, leaf in list(leaf_datasets(loader['dataset'])):
             replaced.add(type_name(leaf))
             pipeline = _adapt_pipeline(leaf.get('pipeline') or [], task)
-            mini = task.mini_dataset(leaf, split) | common | dict(pipeline=pipeline)
+            mini = (
+                task.mini_dataset(leaf, split, suffix) | common | dict(pipeline=pipeline)
+            )
             leaf.clear()
             leaf.update(mini)
     if cfg.get('tta_pipeline'):
@@ -83,21 +89,28 @@ def replace_datasets(cfg: Config, task: Task, root: Path) -> list[str]:
 
 def count_classes(task: Task, num_outputs: int | None) -> int:
     """Classes of the mini dataset for a model with so many outputs."""
-    classes = num_outputs or task.demo.default_classes
+    classes = max(num_outputs or task.demo.default_classes, task.demo.min_classes)
     limit = task.demo.max_classes
     return classes if limit is None else min(classes, limit)
 
 
-def _write_mini_data(task: Task, num_outputs: int | None) -> Path:
+def _write_mini_data(task: Task, num_outputs: int | None, images: ImageKind) -> Path:
     demo = task.demo
     classes = count_classes(task, num_outputs)
     num_train, num_val = demo.num_images
-    root = MINI_ROOT / f'{demo.layout}_{classes}_classes_{num_train}_images'
+    name = f'{demo.layout}_{classes}_classes_{num_train}_images{images.name}'
+    root = MINI_ROOT / name
     if get_rank() != 0:
         barrier()
     try:
         # Every rank: the first rank of another machine has another disk.
-        demo.write_data(root, num_train=num_train, num_val=num_val, num_classes=classes)
+        demo.write_data(
+            root,
+            num_train=num_train,
+            num_val=num_val,
+            num_classes=classes,
+            **asdict(images),
+        )
     except (FileExistsError, ValueError) as error:
         raise UserError(f'--demo cannot write its dataset: {error}') from error
     finally:

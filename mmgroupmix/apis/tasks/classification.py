@@ -1,6 +1,6 @@
 """Image classification, by mmpretrain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,12 @@ from mmengine.evaluator import BaseMetric, DumpResults
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 
+from ...engine.input_channels import ChannelCheck
 from ...mini_data import DET_CLASSES, write_mini_imagenet
-from ..config.tree import type_name
+from ..config.tree import as_list, type_name
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError
 from ..inference.memory import MemoryLimit
+from ..inference.pipeline_reading import ImageReader
 from ..inference.sources import Frame
 from .detection import check_pickle_name
 from .task import DemoSettings, ResultWriter, Task
@@ -55,7 +57,7 @@ class ClassificationWriter(ResultWriter):
 class ImageClassification(Task):
     """Image classification."""
 
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of a mini ImageNet."""
         return dict(type='mmpretrain.ImageNet', split=split)
 
@@ -70,6 +72,17 @@ class ImageClassification(Task):
         side = sizes[0] if sizes and isinstance(sizes[0], int) else 32
         load = dict(type='LoadImageFromFile')
         return [load, dict(type='Resize', scale=(side, side)), *pipeline]
+
+    def mini_evaluators(
+        self, evaluators: list[dict], cfg: Config, root: Path
+    ) -> list[dict]:
+        """The config's metrics, without a top-k of more classes than there are."""
+        num_outputs = self.num_outputs(cfg.model)
+        for evaluator in evaluators:
+            ks = as_list(evaluator.get('topk'))
+            if num_outputs and ks and max(ks) > num_outputs:
+                evaluator['topk'] = tuple(k for k in ks if k <= num_outputs) or (1,)
+        return evaluators
 
     def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
         """Let the hook draw, with a name for whichever output wins."""
@@ -95,6 +108,20 @@ class ImageClassification(Task):
             unnamed = range(known, self.num_outputs(cfg.model) or known)
             inferencer.classes = (*inferencer.classes, *(f'class {i}' for i in unnamed))
         return inferencer
+
+    def read_with(
+        self, inferencer: BaseInferencer, reader: ImageReader, channels: ChannelCheck
+    ) -> None:
+        """Let mmpretrain's inferencer, which reads in colour, read by a reader."""
+        preprocess = inferencer.preprocess
+
+        def read_and_preprocess(inputs: Iterable, batch_size: int = 1) -> Iterator:
+            images = map(reader.read_or_convert, inputs)
+            for batch in preprocess(images, batch_size):
+                channels.check(dict(inputs=batch['inputs'][0]), 'the image')
+                yield batch
+
+        inferencer.preprocess = read_and_preprocess
 
     def draw(
         self,
@@ -136,6 +163,7 @@ CLASSIFICATION = ImageClassification(
         write_data=write_mini_imagenet,
         num_images=(400, 100),
         default_classes=len(DET_CLASSES),
+        min_classes=1,
         max_classes=len(DET_CLASSES),
         side=64,
         batch_size=16,

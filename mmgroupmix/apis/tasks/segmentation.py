@@ -96,7 +96,7 @@ class SegmentationWriter(ResultWriter):
 class SemanticSegmentation(Task):
     """Semantic segmentation."""
 
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of a mini ADE20K.
 
         ADE20KDataset reads the same layout, but accepts only class names among its own
@@ -109,6 +109,7 @@ class SemanticSegmentation(Task):
             data_prefix=dict(
                 img_path=f'images/{folder}', seg_map_path=f'annotations/{folder}'
             ),
+            **(dict(img_suffix=suffix) if suffix else {}),
         )
 
     def adapt_pipeline(self, pipeline: list[dict]) -> list[dict]:
@@ -209,6 +210,7 @@ SEGMENTATION = SemanticSegmentation(
         write_data=write_mini_ade20k,
         num_images=(240, 24),
         default_classes=len(SEG_CLASSES),
+        min_classes=2,
         max_classes=len(SEG_CLASSES),
         side=64,
         batch_size=4,

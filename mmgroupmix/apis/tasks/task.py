@@ -13,8 +13,10 @@ from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from ...engine.input_channels import ChannelCheck
 from ..inference.json_list import JsonListWriter
 from ..inference.memory import MemoryLimit
+from ..inference.pipeline_reading import ImageReader, ReadingPipeline
 from ..inference.sources import Frame, Source
 
 
@@ -54,6 +56,8 @@ class DemoSettings:
         write_data (Callable): Writes it, see :mod:`mmgroupmix.mini_data`.
         num_images (tuple[int, int]): Training and validation images.
         default_classes (int): Classes if the model does not name their number.
+        min_classes (int): Fewest classes of the mini dataset: a segmentor with one
+            output tells two classes apart.
         max_classes (int, optional): Most classes that the mini dataset can have.
         side (int): Largest side of the model's input, in pixels.
         batch_size (int): Images per batch.
@@ -74,6 +78,7 @@ class DemoSettings:
     write_data: Callable[..., Path]
     num_images: tuple[int, int]
     default_classes: int
+    min_classes: int
     max_classes: int | None
     side: int
     batch_size: int
@@ -128,12 +133,13 @@ class Task(ABC):
     # --- demo
 
     @abstractmethod
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of the mini dataset in place of another dataset.
 
         Args:
             original (Mapping): Config of the dataset to replace.
             split (str): 'train' or 'val'.
+            suffix (str | None): That of the images, None for the layout's own.
 
         Returns:
             dict: Without ``data_root``, ``metainfo`` and ``pipeline``.
@@ -178,6 +184,18 @@ class Task(ABC):
     @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
+
+    def read_with(
+        self, inferencer: BaseInferencer, reader: ImageReader, channels: ChannelCheck
+    ) -> None:
+        """Let an inferencer read images, of files and of Python, by a reader, in place.
+
+        Args:
+            inferencer (BaseInferencer): The task's inferencer.
+            reader (ImageReader): The reader of the test pipeline.
+            channels (ChannelCheck): What the model takes, which is compared.
+        """
+        inferencer.pipeline = ReadingPipeline(inferencer.pipeline, reader, channels)
 
     def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
         """Make a model predict large images within a limit of memory, in place."""
