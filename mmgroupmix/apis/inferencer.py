@@ -13,6 +13,7 @@ from ..checkpoints.file_checks import check_file
 from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.reading import read_content, unwrap
+from ..checkpoints.resuming import check_shapes
 from ..engine.input_channels import ChannelCheck
 from ..errors import UserError
 from .config.read import read_config
@@ -111,6 +112,8 @@ def _load_from_memory(filename: str, map_location: str | None = None) -> Mapping
 
 
 def _check_weights(model: torch.nn.Module, weights: Mapping, subject: str) -> None:
+    # A backbone would adapt an RGB stem, which is for weights to start a training from.
+    check_shapes(dict(state_dict=weights), model, subject)
     try:
         missing = model.load_state_dict(weights, strict=False).missing_keys
     except RuntimeError as error:

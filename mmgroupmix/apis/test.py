@@ -20,6 +20,7 @@ from ..checkpoints.reading import check_checkpoint
 from ..checkpoints.resuming import check_shapes
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
+from .channel_checks import check_channels
 from .command_line import (
     build_parser,
     build_runner,
@@ -31,6 +32,7 @@ from .config.output_files import prepare_output
 from .config.preflight import check_data, check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
+from .inference.drawn_images import draw_as_read
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -78,6 +80,8 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
+    check_channels(runner)
+    draw_as_read(runner, 'test_dataloader')
     fitting = FittingWeightsHook(args.checkpoint, args.config)
     runner.register_hook(fitting, priority='HIGHEST')
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')

@@ -20,6 +20,7 @@ from ..engine.interruption import SignalWatch, TrainingInterrupted
 from ..engine.resuming import LAST_CHECKPOINT, find_resumable
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
+from .channel_checks import check_channels
 from .command_line import (
     build_parser,
     build_runner,
@@ -36,6 +37,7 @@ from .config.training_options import (
     count_accumulated_steps,
 )
 from .config.tree import type_name
+from .inference.drawn_images import draw_as_read
 from .plan import plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
@@ -96,6 +98,8 @@ def train(args: argparse.Namespace) -> int | None:
             count_accumulated_steps(runner)
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
+            check_channels(runner)
+            draw_as_read(runner, 'val_dataloader')
             stack.enter_context(WorkerProtection(runner))
             runner.train()
         if is_main_rank():

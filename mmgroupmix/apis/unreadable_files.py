@@ -1,69 +1,54 @@
-"""Reports of images and annotations that cannot be used, with the name of the file.
+"""Reports of images and annotations that cannot be read, with the name of the file.
 
 The toolboxes' loaders name the file in some cases only: mmcv's image loader does when
 OpenCV returns nothing, not when OpenCV or Pillow raises (an empty file, a truncated or
 foreign label map: 'cannot identify image file <_io.BytesIO ...>').
 """
 
-import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import cv2
-import numpy as np
 from mmengine.dataset import Compose
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
-from ..engine.input_channels import ChannelCheck, ChannelMismatchError, count_channels
-from ..engine.random_states import seeded_cpu
 from ..errors import UserError
 from .config.main_rank import on_main_rank
 from .dataset_files import check_listed_files, describe_loading_error, iter_datasets
 from .label_maps import find_misfit, find_unsafe_annotation
-
-#: What transforms raise for an image that they cannot work on.
-IMAGE_ERRORS = (cv2.error, AssertionError, IndexError, TypeError, ValueError)
 
 
 class FileReportingCompose(Compose):
     """A pipeline whose loading steps report the file that they failed on.
 
     Masks and label maps are checked on the way: native code crashes on some, and others
-    would be misread in silence. So are the channels of what comes out.
+    would be misread in silence.
 
     Args:
         pipeline (Compose): The dataset's pipeline, whose transforms are used unchanged.
-        channels (ChannelCheck, optional): What the model takes. Defaults to None: not
-            checked.
     """
 
-    def __init__(self, pipeline: Compose, channels: ChannelCheck | None = None):
+    def __init__(self, pipeline: Compose):
         self.transforms = pipeline.transforms
-        self.channels = channels
 
     def __call__(self, data: dict) -> dict | None:
         """Apply the transforms.
 
         Raises:
-            UserError: If a loading step fails, or one on an image that is not in colour,
-                or the model cannot take the result; with the name of the file.
+            UserError: If a loading step fails, with the name of its file.
         """
-        path = data.get('img_path')
         for transform in self.transforms:
             name = type(transform).__name__
             result = (
                 _load(transform, name, data)
                 if name.startswith('Load')
-                else _transform(transform, name, data)
+                else transform(data)
             )
             if result is None:
                 return None
             data = result
-        if self.channels:
-            self.channels.check(data, f'the image {path or "of a sample without path"}')
         return data
 
 
@@ -81,24 +66,6 @@ def _load(transform: Callable, name: str, data: dict) -> dict | None:
     if reason:
         raise UserError(_format_message(name, paths, reason))
     return result
-
-
-def _transform(transform: Callable, name: str, data: dict) -> dict | None:
-    image = data.get('img')
-    if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
-        return transform(data)
-    number = 1 if image.ndim == 2 else image.shape[-1]
-    path = data.get('img_path')
-    try:
-        return transform(data)
-    except IMAGE_ERRORS as error:
-        if number == 3 or isinstance(error, UserError):
-            raise
-        raise UserError(
-            f'{name} fails on the image {path}, which has {count_channels(number)} '
-            f'({type(error).__name__}: {_describe_error(error)}). Remove it from the '
-            "pipeline if it is for colour images only, or read with color_type='color'."
-        ) from error
 
 
 def _describe_error(error: Exception, *paths: str | None) -> str:
@@ -130,40 +97,18 @@ def report_unreadable_files(runner: Runner) -> None:
             raise UserError(reason) from error
         dataset = getattr(loader, 'dataset', None)
         on_main_rank(lambda: check_listed_files(dataset))
-        cfg, model = (getattr(runner, name, None) for name in ('cfg', 'model'))
-        channels = ChannelCheck(model, cfg or {})
-        leaves = list(iter_datasets(dataset))
-        for leaf in leaves:
-            _wrap_pipeline(leaf, channels)
-        on_main_rank(lambda: _try_samples(leaves))
+        for leaf in iter_datasets(dataset):
+            _wrap_pipeline(leaf)
         return loader
 
     runner.build_dataloader = build_dataloader
 
 
-def _try_samples(datasets: Iterable[Any]) -> None:
-    """Compare the channels of an image of each dataset, before any step is taken.
-
-    Raises:
-        ChannelMismatchError: If the model cannot take it.
-    """
-    for dataset in datasets:
-        try:
-            # A copy, as some steps keep the images that they have seen.
-            pipeline = copy.deepcopy(dataset.pipeline)
-            with seeded_cpu(0):
-                pipeline(dataset.get_data_info(0))
-        except ChannelMismatchError:
-            raise
-        except Exception:
-            continue  # whatever it is, the run reports it
-
-
-def _wrap_pipeline(dataset: Any, channels: ChannelCheck | None = None) -> None:
+def _wrap_pipeline(dataset: Any) -> None:
     pipeline = getattr(dataset, 'pipeline', None)
     if pipeline is None or type(pipeline) is not Compose:
         return
-    dataset.pipeline = FileReportingCompose(pipeline, channels)
+    dataset.pipeline = FileReportingCompose(pipeline)
     for step in pipeline.transforms:
         subroutines = getattr(step, 'subroutines', None)  # of test-time augmentation
         if isinstance(subroutines, list):

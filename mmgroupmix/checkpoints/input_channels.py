@@ -4,10 +4,14 @@ As in timm: one channel takes the sum over R, G and B, so that a grey image give
 gives as RGB; n channels take R, G, B, R, ... in turn, scaled by 3 / n.
 """
 
+import functools
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from mmengine.logging import print_log
+from mmengine.model import PretrainedInit
+from torch import Tensor, nn
 
 #: Channels of the images that all published models were trained on.
 RGB = 3
@@ -69,3 +73,40 @@ def describe_adaptation(in_channels: int) -> str:
         f'its stem takes {in_channels} channels: the RGB weights were repeated (R, G, B, '
         f'R, ...) and scaled by {RGB}/{in_channels}'
     )
+
+
+def adapt_pretrained_stems() -> None:
+    """Let ``init_cfg`` adapt the stems of the toolboxes' backbones; may be repeated.
+
+    mmengine leaves out a stem of another shape, which then keeps its random weights, as
+    that of an EANet's ResNet.
+    """
+    initialize = PretrainedInit.__call__
+    if hasattr(initialize, '__wrapped__'):
+        return
+
+    @functools.wraps(initialize)
+    def adapt_and_initialize(self: PretrainedInit, module: nn.Module) -> None:
+        stem = next((m for m in module.modules() if isinstance(m, nn.Conv2d)), None)
+        if stem is None or stem.in_channels == RGB or stem.groups != 1:
+            initialize(self, module)
+            return
+        hook = stem._register_load_state_dict_pre_hook(_adapt_on_load, with_module=True)
+        try:
+            initialize(self, module)
+        finally:
+            hook.remove()
+
+    PretrainedInit.__call__ = adapt_and_initialize
+
+
+def _adapt_on_load(
+    stem: nn.Conv2d, state_dict: dict[str, Tensor], prefix: str, *_: Any
+) -> None:
+    """Adapt the weight that is about to be loaded into a convolution."""
+    name, expected = f'{prefix}weight', stem.weight.shape
+    given = state_dict.get(name)
+    if given is not None and given.shape == (expected[0], RGB, *expected[2:]):
+        state_dict[name] = adapt_convolution(given, stem.in_channels)
+        adaptation = describe_adaptation(stem.in_channels)
+        print_log(f'backbone: {adaptation}.', logger='current')

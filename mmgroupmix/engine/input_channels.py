@@ -90,8 +90,8 @@ class ChannelCheck:
             return (
                 'In data_preprocessor, set mean and std to one number each, and '
                 'bgr_to_rgb (to_rgb) to False; for a mean of each channel, set both to '
-                "None and add dict(type='Normalize', mean=[...], std=[...], to_rgb=False) "
-                'to the pipelines.'
+                "None and add dict(type='Normalize', mean=[...], std=[...], to_rgb=False)"
+                ' to the pipelines.'
             )
         flag = {1: 'grayscale', 3: 'color'}.get(self.in_channels, 'unchanged')
         return (

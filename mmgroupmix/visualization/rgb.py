@@ -32,11 +32,11 @@ def to_bytes(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
     values = np.nan_to_num(image.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = values.min(initial=0), values.max(initial=0)
-    if low < 0 or high > 255 or 0 < high <= 1:
-        low = values.min()
+    low, high = float(values.min()), float(values.max())
+    # With a margin for the rounding of values that were normalised.
+    if low < -0.5 or high > 255.5 or 0 < high <= 1:
         values = (values - low) * (255 / max(high - low, 1e-12))
-    return values.round().astype(np.uint8)
+    return values.round().clip(0, 255).astype(np.uint8)
 
 
 @cache  # said once per process

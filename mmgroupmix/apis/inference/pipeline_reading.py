@@ -28,7 +28,7 @@ class ImageReader:
     """
 
     def __init__(self, step: Mapping | None = None, scope: str = 'mmengine'):
-        options = {k: v for k, v in (step or {}).items() if k not in FILE_OPTIONS}
+        options = dict(step or {})
         self.is_standard = type_name(options) in ('', STANDARD)
         if self.is_standard:
             options.pop('type', None)
@@ -122,14 +122,21 @@ def take_loading_step(pipeline: list, scope: str) -> ImageReader:
         ImageReader: The reader.
     """
     for index, step in enumerate(pipeline):
-        name = type_name(step)
-        if name.startswith('Load') and 'Annotation' not in name:
-            reader = ImageReader(step, scope)
+        if is_loading_step(step):
+            local = {k: v for k, v in step.items() if k not in FILE_OPTIONS}
+            reader = ImageReader(local, scope)
             # By this name inferencers find the step, which they exchange.
             options = dict(step) if reader.is_standard else {}
             pipeline[index] = dict(options, type=STANDARD)
             return reader
     return ImageReader()
+
+
+def is_loading_step(step: Mapping) -> bool:
+    """Whether a step of a pipeline loads the image."""
+    name = type_name(step)
+    others = ('Annotation', 'Proposals', 'Depth')
+    return name.startswith('Load') and not any(other in name for other in others)
 
 
 def _fits(image: np.ndarray, flag: str) -> bool:
