@@ -16,6 +16,7 @@ from ..checkpoints.reading import read_content, unwrap
 from ..checkpoints.resuming import check_shapes
 from ..engine.input_channels import ChannelCheck
 from ..errors import UserError
+from .config.preprocessor import check_preprocessor
 from .config.read import read_config
 from .config.tree import leaf_datasets
 from .inference.pipeline_reading import take_loading_step
@@ -52,6 +53,7 @@ def build_inferencer(
     cfg = read_config(config)
     cfg.merge_from_dict(dict(options or {}))
     task = infer_task(cfg)
+    check_preprocessor(cfg, task.toolbox)
     if not cfg.get('test_dataloader'):
         raise UserError(
             f'{cfg.filename} has no test_dataloader, whose pipeline prepares the images'

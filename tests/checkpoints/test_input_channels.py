@@ -1,4 +1,4 @@
-"""RGB weights in stems that take other numbers of channels: as timm, and exact on grey."""
+"""RGB weights in stems for other channels: adapted as by timm, and exact on grey."""
 
 import pytest
 import torch

@@ -30,7 +30,7 @@ UNSUPPORTED_TRANSFORMS = (
 )  # as well as any with `with_seg`: label maps next to boxes
 
 
-def use_mini_data(cfg: Config, task: Task) -> str:
+def use_mini_data(cfg: Config, task: Task) -> dict[str, str]:
     """Replace the datasets and their evaluators, in place.
 
     Args:
@@ -38,7 +38,7 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         task (Task): Its task.
 
     Returns:
-        str: The change, for the user.
+        dict[str, str]: The changes, for the user.
 
     Raises:
         UserError: If the config needs data of another kind than the mini datasets, or
@@ -47,8 +47,33 @@ def use_mini_data(cfg: Config, task: Task) -> str:
     check_supported(cfg, '--demo')
     images = choose_images(cfg, task.toolbox, '--demo')
     root = _write_mini_data(task, task.num_outputs(cfg.model), images)
+    before = describe_metrics(cfg)
     replaced = replace_datasets(cfg, task, root, images)
-    return f'{", ".join(replaced)} -> the mini dataset {root}'
+    after = describe_metrics(cfg)
+    if after != before:
+        _release_best_score(cfg)
+    changed = [f'{old} -> {new}' for old, new in zip(before, after) if old != new]
+    return {
+        'data': f'{", ".join(replaced)} -> the mini dataset {root}',
+        'metrics': ', '.join(changed),
+    }
+
+
+def describe_metrics(cfg: Config) -> list[str]:
+    """The metrics of a config, such as 'Accuracy of top 1, 5', each once."""
+    names = []
+    for evaluator in (one for name in EVALUATORS for one in as_list(cfg.get(name))):
+        best = ', '.join(map(str, as_list(evaluator.get('topk'))))
+        names.append(type_name(evaluator) + f' of top {best}' * bool(best))
+    return list(dict.fromkeys(names))
+
+
+def _release_best_score(cfg: Config) -> None:
+    """Let the best checkpoint be that of whichever score comes first, in place."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if hook.get('save_best'):
+        hook['save_best'] = 'auto'
+        hook.pop('rule', None)
 
 
 def replace_datasets(cfg: Config, task: Task, root: Path, images: ImageKind) -> list[str]:

@@ -41,7 +41,7 @@ def to_demo(
     """
     options = dict(options or {})
     changes = {
-        'data': use_mini_data(cfg, task),
+        **use_mini_data(cfg, task),
         'pretrained weights': drop_missing_pretrained(cfg),
         'regions': reduce_regions(cfg),
     }
