@@ -18,6 +18,8 @@ from .dataset_files import iter_datasets
 
 #: What transforms raise for an image that they cannot work on.
 IMAGE_ERRORS = (cv2.error, AssertionError, IndexError, TypeError, ValueError)
+#: Characters of an error that are shown.
+MAX_REASON = 120
 
 
 class ChannelCheckingCompose(Compose):
@@ -48,7 +50,9 @@ class ChannelCheckingCompose(Compose):
         except IMAGE_ERRORS as error:
             name, number = find_failed_step(error)
             if name and number not in (None, 3):
-                reason = ' '.join(str(error).split()) or 'no reason is given'
+                # OpenCV's messages end in a line for what it is about.
+                text = getattr(error, 'err', None) or str(error) or 'no reason given'
+                reason = ' '.join(text.split())[:MAX_REASON]
                 raise UserError(
                     f'{name} fails on the image {path}, which has '
                     f'{count_channels(number)} ({type(error).__name__}: {reason}). '

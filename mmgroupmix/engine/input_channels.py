@@ -88,10 +88,10 @@ class ChannelCheck:
     def _advise(self, num_channels: int) -> str:
         if num_channels == self.in_channels or self.in_channels is None:
             return (
-                'In data_preprocessor, set mean and std to one number each, and '
-                'bgr_to_rgb (to_rgb) to False; for a mean of each channel, set both to '
-                "None and add dict(type='Normalize', mean=[...], std=[...], to_rgb=False)"
-                ' to the pipelines.'
+                'In data_preprocessor, set bgr_to_rgb (to_rgb) to False, and mean and std '
+                'to one number each or to None; for numbers of each channel, add '
+                "dict(type='Normalize', mean=[...], std=[...], to_rgb=False) to the "
+                'pipelines.'
             )
         flag = {1: 'grayscale', 3: 'color'}.get(self.in_channels, 'unchanged')
         return (

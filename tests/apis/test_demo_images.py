@@ -53,7 +53,10 @@ def build_config(in_channels, **loading):
         (1, dict(color_type='unchanged'), ImageKind(1, 'png')),
         (4, dict(color_type='unchanged'), ImageKind(4, 'png')),
         pytest.param(
-            6, dict(imdecode_backend='tifffile'), ImageKind(6, 'tiff'), marks=needs_tifffile
+            6,
+            dict(imdecode_backend='tifffile'),
+            ImageKind(6, 'tiff'),
+            marks=needs_tifffile,
         ),
     ],
 )
