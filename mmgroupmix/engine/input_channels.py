@@ -88,8 +88,8 @@ class ChannelCheck:
     def _advise(self, num_channels: int) -> str:
         if num_channels == self.in_channels or self.in_channels is None:
             return (
-                'In data_preprocessor, set bgr_to_rgb (to_rgb) to False, and mean and std '
-                'to one number each or to None; for numbers of each channel, add '
+                'In data_preprocessor, set bgr_to_rgb (to_rgb) to False, and mean and '
+                'std to one number each or to None; for numbers of each channel, add '
                 "dict(type='Normalize', mean=[...], std=[...], to_rgb=False) to the "
                 'pipelines.'
             )

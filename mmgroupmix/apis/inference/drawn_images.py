@@ -69,7 +69,8 @@ def draw_inputs(
     """Let mmpretrain's hook draw a batch, the inputs that are not in colour as RGB."""
     inputs = []
     for image in data_batch['inputs']:  # (C, H, W)
-        if len(image) != 3 or image.dtype != torch.uint8:
+        is_single = isinstance(image, torch.Tensor) and image.dim() == 3  # no views
+        if is_single and (len(image) != 3 or image.dtype != torch.uint8):
             rgb = to_rgb(image.permute(1, 2, 0).cpu().numpy())
             image = torch.from_numpy(rgb).permute(2, 0, 1)
         inputs.append(image)
