@@ -27,6 +27,8 @@ from .task import DemoSettings, ResultWriter, Task
 MAX_PALETTE_SIZE = 256
 #: Metrics of mmsegmentation that do not read logits.
 LABEL_MAP_METRICS = ('IoUMetric', 'CityscapesMetric')
+#: Steps of a pipeline that load labels, which images to predict do not have.
+LABEL_STEPS = ('LoadAnnotations', 'LoadDepthAnnotation')
 #: Of a label map over its image.
 OPACITY = 0.5
 
@@ -170,6 +172,11 @@ class SemanticSegmentation(Task):
         """Build mmsegmentation's inferencer."""
         from mmseg.apis import MMSegInferencer
 
+        # By itself it leaves out the step that loads labels under its bare name only.
+        dataset = cfg.test_dataloader.dataset
+        dataset.pipeline = [
+            step for step in dataset.pipeline if type_name(step) not in LABEL_STEPS
+        ]
         return MMSegInferencer(cfg, weights, device=device)
 
     def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
