@@ -60,6 +60,9 @@ def write_model(toolbox, channels, folder):
     load.update(SETTINGS[channels])
     if 'scale' in resize and toolbox != 'mmpretrain':
         resize.scale = (96, 96)  # as small as the image
+    for step in cfg.test_dataloader.dataset.pipeline:
+        if step['type'] == 'LoadAnnotations':
+            step['type'] = f'{toolbox}.LoadAnnotations'  # as people also write it
     cfg.dump(config)
     with DefaultScope.overwrite_default_scope(toolbox):
         model = MODELS.build(cfg.model).eval()

@@ -74,6 +74,20 @@ def test_an_array_becomes_what_a_file_with_it_becomes(
     assert np.array_equal(reader.convert(converted), converted)
 
 
+def test_frames_of_a_video_become_grey_for_a_grey_model(tmp_path):
+    path = tmp_path / 'clip.avi'
+    codec = cv2.VideoWriter.fourcc(*'MJPG')
+    video = cv2.VideoWriter(str(path), codec, 5, (32, 16))
+    for value in (0, 200):
+        video.write(np.full((16, 32, 3), value, np.uint8))
+    video.release()
+    sources = find_sources([str(path)])
+    reader = ImageReader(dict(color_type='grayscale'))
+    frames = list(read_frames(sources, pytest.fail, reader=reader))
+    assert [frame.image.shape for frame in frames] == [(16, 32)] * 2
+    assert frames[1].image.mean() > 190
+
+
 def test_bands_that_no_decoder_knows_stay_as_they_are():
     image = np.zeros((4, 5, 6), np.float32)
     assert ImageReader(dict(color_type='grayscale')).convert(image) is image
