@@ -197,7 +197,8 @@ def test_an_inferencer_reads_its_checkpoint_once(tmp_path, monkeypatch):
             loaded.append(CheckpointLoader.load_checkpoint(weights, map_location='cpu'))
 
     class Task:
-        visualizer = 'Visualizer'
+        visualizer, toolbox = 'Visualizer', 'mmpretrain'
+        read_with = staticmethod(lambda *arguments: None)
 
         @staticmethod
         def build_inferencer(cfg, weights, device):

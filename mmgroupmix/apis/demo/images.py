@@ -11,6 +11,8 @@ from ...errors import UserError
 from ...mini_data.recipe import ImageFormat
 from ..config.tree import type_name, walk
 
+#: The parts of a config whose pipelines read images.
+PARTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'tta_pipeline')
 #: The most channels that images have for OpenCV and Pillow.
 MAX_PNG_CHANNELS = 4
 
@@ -53,11 +55,10 @@ def choose_images(cfg: Config, toolbox: str, option: str) -> ImageKind:
         UserError: If the pipelines read with OpenCV or Pillow what these cannot hold, or
             a library is missing.
     """
-    names = [name for name in cfg if name.endswith(('dataloader', 'pipeline'))]
     steps = [
         step
-        for name in names
-        for _, step in walk(cfg[name])
+        for name in PARTS
+        for _, step in walk(cfg.get(name))
         if type_name(step) == 'LoadImageFromFile'
     ]
     backends = {step.get('imdecode_backend') for step in steps}
