@@ -18,6 +18,7 @@ with compat.explain_import_failures('mmgroupmix'):
 
 checkpoints.install_loader()
 checkpoints.adapt_pretrained_stems()
+engine.install_reading()
 
 __all__ = [
     '__version__',

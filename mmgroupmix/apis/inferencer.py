@@ -14,12 +14,12 @@ from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.reading import read_content, unwrap
 from ..checkpoints.resuming import check_shapes
-from ..engine.input_channels import ChannelCheck
+from ..engine.image_reading import take_loading_step
+from ..engine.inferencers import read_images
 from ..errors import UserError
 from .config.preprocessor import check_preprocessor
 from .config.read import read_config
 from .config.tree import leaf_datasets
-from .inference.pipeline_reading import take_loading_step
 from .tasks import Task, infer_task
 
 _MEMORY = 'mmgroupmix-memory://'
@@ -76,9 +76,7 @@ def build_inferencer(
     content = dict(state_dict=weights, meta=meta if isinstance(meta, Mapping) else {})
     with _served_from_memory(content) as address:
         inferencer = task.build_inferencer(cfg, address, device)
-    channels = ChannelCheck(inferencer.model, cfg, hint='')
-    task.read_with(inferencer, reader, channels)
-    inferencer.reader = reader
+    read_images(inferencer, cfg, reader)
     # The inferencers load what fits, and only log the rest.
     _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
     check_finite_weights(inferencer.model, str(checkpoint))

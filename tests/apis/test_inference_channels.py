@@ -1,5 +1,7 @@
 """Inferencers of models for other channels, against the test pipeline and the model."""
 
+from importlib import import_module
+
 import cv2
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from mmgroupmix.apis.inference.drawn_images import (
     find_drawn_images,
 )
 from mmgroupmix.apis.inferencer import build_inferencer
+from mmgroupmix.apis.tasks import SEGMENTATION
 from mmgroupmix.errors import UserError
 
 from ..commands import REPOSITORY
@@ -23,6 +26,11 @@ BASES = dict(
     mmseg='sem_fpn_poolformer_s12_ade20k',
     mmdet='retinanet_poolformer_s12_coco',
     mmpretrain='poolformer_s12_in1k',
+)
+INFERENCERS = dict(
+    mmseg='MMSegInferencer',
+    mmdet='DetInferencer',
+    mmpretrain='ImageClassificationInferencer',
 )
 CONFIG = """
 _base_ = '{base}'
@@ -60,9 +68,6 @@ def write_model(toolbox, channels, folder):
     load.update(SETTINGS[channels])
     if 'scale' in resize and toolbox != 'mmpretrain':
         resize.scale = (96, 96)  # as small as the image
-    for step in cfg.test_dataloader.dataset.pipeline:
-        if step['type'] == 'LoadAnnotations':
-            step['type'] = f'{toolbox}.LoadAnnotations'  # as people also write it
     cfg.dump(config)
     with DefaultScope.overwrite_default_scope(toolbox):
         model = MODELS.build(cfg.model).eval()
@@ -113,16 +118,30 @@ def test_files_and_arrays_are_predicted_as_by_the_test_pipeline(
     pytest.importorskip(toolbox)
     cfg, model, _ = write_model(toolbox, channels, tmp_path)
     expected = predict(cfg, model, image)
-    _, inferencer = build_inferencer(
-        tmp_path / 'config.py', tmp_path / 'weights.pth', 'cpu'
-    )
-    inferencer.show_progress = False
+    files = str(tmp_path / 'config.py'), str(tmp_path / 'weights.pth')
+    _, ours = build_inferencer(*files, 'cpu')
+    own = getattr(import_module(f'{toolbox}.apis'), INFERENCERS[toolbox])
     array = cv2.imread(image, cv2.IMREAD_UNCHANGED)
-    for given in (image, array):
-        (data,) = inferencer.preprocess([given], batch_size=1)
-        data = data if isinstance(data, dict) else data[1]
-        (sample,) = inferencer.forward(data)
-        torch.testing.assert_close(get_numbers(sample), expected, rtol=0, atol=1e-5)
+    for inferencer in (ours, own(*files, device='cpu')):
+        for given in (image, array):
+            (data,) = inferencer.preprocess([given], batch_size=1)
+            data = data if isinstance(data, dict) else data[1]
+            (sample,) = inferencer.forward(data)
+            torch.testing.assert_close(get_numbers(sample), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('name', ['LoadAnnotations', 'mmseg.LoadAnnotations'])
+def test_labels_are_not_loaded_for_inference_whatever_their_step_is_called(
+    name, monkeypatch
+):
+    apis = pytest.importorskip('mmseg.apis')
+    monkeypatch.setattr(apis, 'MMSegInferencer', lambda cfg, *_, **__: cfg)
+    pipeline = [dict(type='LoadImageFromFile'), dict(type=name), dict(type='Pack')]
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    given = SEGMENTATION.build_inferencer(cfg, 'weights.pth', 'cpu')
+    names = [step.type for step in given.test_dataloader.dataset.pipeline]
+    assert names == ['LoadImageFromFile', 'Pack']
 
 
 def test_weights_for_rgb_are_no_weights_of_a_grey_model(image, tmp_path):

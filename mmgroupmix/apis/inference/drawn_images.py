@@ -14,9 +14,9 @@ import cv2
 import torch
 from mmengine.fileio import BaseStorageBackend, register_backend
 
+from ...engine.image_reading import ImageReader, is_loading_step
 from ...visualization.rgb import to_rgb
 from ..config.tree import leaf_datasets, type_name, walk
-from .pipeline_reading import ImageReader, is_loading_step
 
 #: The name under which ``backend_args`` finds the backend.
 DRAWN_IMAGES = 'mmgroupmix.drawn_images'

@@ -9,8 +9,8 @@ import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ...engine.image_reading import ImageReader
 from .memory import MemoryLimit
-from .pipeline_reading import ImageReader
 from .sources import Frame, Source
 
 #: Containers of some formats only estimate their number of frames.

@@ -1,6 +1,6 @@
 """Image classification, by mmpretrain."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +10,10 @@ from mmengine.evaluator import BaseMetric, DumpResults
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 
-from ...engine.input_channels import ChannelCheck
 from ...mini_data import DET_CLASSES, write_mini_imagenet
 from ..config.tree import as_list, type_name
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError
 from ..inference.memory import MemoryLimit
-from ..inference.pipeline_reading import ImageReader
 from ..inference.sources import Frame
 from .detection import check_pickle_name
 from .task import DemoSettings, ResultWriter, Task
@@ -108,20 +106,6 @@ class ImageClassification(Task):
             unnamed = range(known, self.num_outputs(cfg.model) or known)
             inferencer.classes = (*inferencer.classes, *(f'class {i}' for i in unnamed))
         return inferencer
-
-    def read_with(
-        self, inferencer: BaseInferencer, reader: ImageReader, channels: ChannelCheck
-    ) -> None:
-        """Let mmpretrain's inferencer, which reads in colour, read by a reader."""
-        preprocess = inferencer.preprocess
-
-        def read_and_preprocess(inputs: Iterable, batch_size: int = 1) -> Iterator:
-            images = map(reader.read_or_convert, inputs)
-            for batch in preprocess(images, batch_size):
-                channels.check(dict(inputs=batch['inputs'][0]), 'the image')
-                yield batch
-
-        inferencer.preprocess = read_and_preprocess
 
     def draw(
         self,

@@ -13,10 +13,8 @@ from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from ...engine.input_channels import ChannelCheck
 from ..inference.json_list import JsonListWriter
 from ..inference.memory import MemoryLimit
-from ..inference.pipeline_reading import ImageReader, ReadingPipeline
 from ..inference.sources import Frame, Source
 
 
@@ -184,18 +182,6 @@ class Task(ABC):
     @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
-
-    def read_with(
-        self, inferencer: BaseInferencer, reader: ImageReader, channels: ChannelCheck
-    ) -> None:
-        """Let an inferencer read images, of files and of Python, by a reader, in place.
-
-        Args:
-            inferencer (BaseInferencer): The task's inferencer.
-            reader (ImageReader): The reader of the test pipeline.
-            channels (ChannelCheck): What the model takes, which is compared.
-        """
-        inferencer.pipeline = ReadingPipeline(inferencer.pipeline, reader, channels)
 
     def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
         """Make a model predict large images within a limit of memory, in place."""

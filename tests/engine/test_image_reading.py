@@ -7,13 +7,13 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine.registry import TRANSFORMS
 from PIL import Image
 
-from mmgroupmix.apis.inference.pipeline_reading import (
+from mmgroupmix.apis.inference.reading import read_frames
+from mmgroupmix.apis.inference.sources import find_sources
+from mmgroupmix.engine.image_reading import (
     ImageReader,
     ReadingPipeline,
     take_loading_step,
 )
-from mmgroupmix.apis.inference.reading import read_frames
-from mmgroupmix.apis.inference.sources import find_sources
 
 pytestmark = pytest.mark.smoke
 

@@ -1,6 +1,6 @@
 """Reading of images as the test pipeline of a config does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine.registry import TRANSFORMS, DefaultScope
 
-from ...engine.input_channels import ChannelCheck
-from ..config.tree import type_name
+from .input_channels import ChannelCheck
 
 #: Where a step gets files from; the images to predict are on this machine.
 FILE_OPTIONS = ('backend_args', 'file_client_args')
 STANDARD = LoadImageFromFile.__name__
+#: What inferencers make of it, which takes arrays too.
+STANDARD_NAMES = (STANDARD, 'InferencerLoader')
 
 
 class ImageReader:
@@ -29,7 +30,7 @@ class ImageReader:
 
     def __init__(self, step: Mapping | None = None, scope: str = 'mmengine'):
         options = dict(step or {})
-        self.is_standard = type_name(options) in ('', STANDARD)
+        self.is_standard = get_name(options) in ('', *STANDARD_NAMES)
         if self.is_standard:
             options.pop('type', None)
             self.load: Any = LoadImageFromFile(**options)
@@ -123,8 +124,7 @@ def take_loading_step(pipeline: list, scope: str) -> ImageReader:
     """
     for index, step in enumerate(pipeline):
         if is_loading_step(step):
-            local = {k: v for k, v in step.items() if k not in FILE_OPTIONS}
-            reader = ImageReader(local, scope)
+            reader = build_reader([step], scope)
             # By this name inferencers find the step, which they exchange.
             options = dict(step) if reader.is_standard else {}
             pipeline[index] = dict(options, type=STANDARD)
@@ -132,11 +132,35 @@ def take_loading_step(pipeline: list, scope: str) -> ImageReader:
     return ImageReader()
 
 
+def build_reader(pipeline: Iterable[Mapping], scope: str) -> ImageReader:
+    """Build the reader of a pipeline, for files on this machine.
+
+    Args:
+        pipeline (Iterable[Mapping]): The pipeline.
+        scope (str): Its toolbox.
+
+    Returns:
+        ImageReader: The reader; in colour if nothing in the pipeline loads images.
+    """
+    for step in filter(is_loading_step, pipeline):
+        options = {k: v for k, v in step.items() if k not in FILE_OPTIONS}
+        return ImageReader(options, scope)
+    return ImageReader()
+
+
 def is_loading_step(step: Mapping) -> bool:
     """Whether a step of a pipeline loads the image."""
-    name = type_name(step)
+    name = get_name(step)
+    if name in STANDARD_NAMES:
+        return True
     others = ('Annotation', 'Proposals', 'Depth')
     return name.startswith('Load') and not any(other in name for other in others)
+
+
+def get_name(step: Mapping) -> str:
+    """The type of a step without its scope, '' if there is none."""
+    kind = step.get('type', '')
+    return (kind if isinstance(kind, str) else kind.__name__).split('.')[-1]
 
 
 def _fits(image: np.ndarray, flag: str) -> bool:
