@@ -17,6 +17,8 @@ with compat.explain_import_failures('mmgroupmix'):
     from .models import convert_state_dict
 
 checkpoints.install_loader()
+checkpoints.adapt_pretrained_stems()
+engine.install_reading()
 
 __all__ = [
     '__version__',

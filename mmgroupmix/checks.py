@@ -13,6 +13,7 @@ from .errors import UserError
 #: Name of each check, and what it compares.
 CHECKS = {
     'batch-norm': 'the batch size with the norms behind a global pooling',
+    'channels': 'channels of the images with those that the model takes',
     'class-names': 'names of classes with those in annotation files and folders',
     'data-scan': 'labels: counts of each class, what is ignored or left out',
     'evaluator-file': "the metric's annotation file with that of its dataset",

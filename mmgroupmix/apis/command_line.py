@@ -19,6 +19,7 @@ from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .config.generation import check_generation
 from .config.output_files import refuse_link
+from .config.preprocessor import check_preprocessor
 from .config.read import merge_options, read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
@@ -136,6 +137,7 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
         cfg.skip_checks = sorted(skipped)
     join_distributed_job(cfg, args.launcher, args.local_rank)
     task = infer_task(cfg)
+    check_preprocessor(cfg, task.toolbox)
     if args.demo:
         # Stored in the config, so that the dumped one identifies itself as a demo's.
         cfg.demo = to_demo(cfg, task, planned, args.cfg_options)

@@ -91,7 +91,7 @@ def infer(args: argparse.Namespace) -> int:
                 draws=not args.no_overlays,
                 limit=limit,
             )
-            frames = read_frames(sources, prediction.skip, limit)
+            frames = read_frames(sources, prediction.skip, limit, inferencer.reader)
             for batch in iter_batches(frames, args.batch_size):
                 prediction.add(batch)
             prediction.finish()

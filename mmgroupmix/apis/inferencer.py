@@ -14,9 +14,12 @@ from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.inert_objects import drop_inert
 from ..checkpoints.loaded_weights import LoadedWeights
 from ..checkpoints.reading import read_content, unwrap
-from ..checkpoints.resuming import CONFIG_ADVICE
+from ..checkpoints.resuming import CONFIG_ADVICE, check_shapes
+from ..engine.image_reading import take_loading_step
+from ..engine.inferencers import read_images
 from ..errors import CheckpointError, UserError
 from .config.generation import check_generation
+from .config.preprocessor import check_preprocessor
 from .config.read import merge_options, read_config
 from .config.tree import leaf_datasets
 from .dataset_meta import resolve_dataset_meta
@@ -54,6 +57,7 @@ def build_inferencer(
     check_generation(cfg)
     merge_options(cfg, options or {})
     task = infer_task(cfg)
+    check_preprocessor(cfg, task.toolbox)
     if not cfg.get('test_dataloader'):
         raise UserError(
             f'{cfg.filename} has no test_dataloader, whose pipeline prepares the images'
@@ -64,6 +68,7 @@ def build_inferencer(
     cfg.test_dataloader.dataset = next(
         leaf for _, leaf in leaf_datasets(cfg.test_dataloader.dataset)
     )
+    reader = take_loading_step(cfg.test_dataloader.dataset.pipeline, task.toolbox)
     # Results are stored here, and not by backends of the visualiser as well.
     cfg.visualizer = dict(cfg.get('visualizer') or dict(type=task.visualizer))
     cfg.visualizer.vis_backends = None
@@ -80,6 +85,7 @@ def build_inferencer(
     if not dataset_meta.get('classes'):
         # The toolboxes would name classes of COCO or Cityscapes.
         inferencer.model.dataset_meta = dict(classes=(), palette=[])
+    read_images(inferencer, cfg, reader)
     # The inferencers load what fits, and only log the rest.
     _check_weights(inferencer.model, weights, f'{checkpoint} does not fit {config}')
     check_finite_weights(inferencer.model, str(checkpoint))
@@ -127,3 +133,5 @@ def _check_weights(model: torch.nn.Module, weights: Mapping, subject: str) -> No
     misfit = record.find_misfit()
     if misfit:
         raise CheckpointError(f'{subject}: {misfit}. {CONFIG_ADVICE}')
+    # A backbone adapts an RGB stem, which is for weights to start a training from.
+    check_shapes(dict(state_dict=weights), model, subject)

@@ -23,6 +23,7 @@ from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks import LoadedWeightsHook
 from ..engine.hooks.curves import format_metrics
 from ..errors import UserError
+from .channel_checks import check_channels
 from .checks import check_run
 from .command_line import (
     build_parser,
@@ -35,8 +36,9 @@ from .config.output_files import prepare_output
 from .config.preflight import check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
-from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .config.work_dir import make_work_dir
+from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
+from .inference.drawn_images import draw_as_read
 from .inference.interruption import (
     INTERRUPTED_EXIT_CODE,
     TERMINATED_EXIT_CODE,
@@ -100,6 +102,8 @@ def test(args: argparse.Namespace) -> None:
     report_unreadable_files(runner)
     if not any(isinstance(hook, LoadedWeightsHook) for hook in runner.hooks):
         runner.register_hook(LoadedWeightsHook())
+    check_channels(runner)
+    draw_as_read(runner, 'test_dataloader')
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)

@@ -21,6 +21,7 @@ from ..engine.resuming import LAST_CHECKPOINT, find_resumable
 from ..engine.single_values import report_single_values
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
+from .channel_checks import check_channels
 from .checks import check_run
 from .command_line import (
     build_parser,
@@ -38,6 +39,7 @@ from .config.training_options import (
 )
 from .config.tree import type_name
 from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
+from .inference.drawn_images import draw_as_read
 from .plan import MODES, plan_training
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
@@ -107,6 +109,8 @@ def train(args: argparse.Namespace) -> int | None:
             count_accumulated_steps(runner)
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
+            check_channels(runner)
+            draw_as_read(runner, 'val_dataloader')
             stack.enter_context(WorkerProtection(runner))
             with report_single_values():
                 runner.train()

@@ -2,6 +2,7 @@
 
 from ..errors import CheckpointError
 from .eanet import convert_eanet
+from .input_channels import adapt_pretrained_stems
 from .mmengine_loading import install_loader
 from .reading import read_checkpoint
 from .safetensors_files import write_safetensors
@@ -9,6 +10,7 @@ from .trust import trust_checkpoints
 
 __all__ = [
     'CheckpointError',
+    'adapt_pretrained_stems',
     'convert_eanet',
     'install_loader',
     'read_checkpoint',

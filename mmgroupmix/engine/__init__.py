@@ -9,6 +9,7 @@ from .hooks import (
     RandomStateHook,
     ShardedCheckpointHook,
 )
+from .inferencers import install_reading
 from .json_handler import ValidJsonHandler
 from .loops import ResumableEpochBasedTrainLoop, ResumableIterBasedTrainLoop
 from .model_wrappers import FullyShardedModel
@@ -28,4 +29,5 @@ __all__ = [
     'ResumableIterBasedTrainLoop',
     'ShardedCheckpointHook',
     'ValidJsonHandler',
+    'install_reading',
 ]

@@ -13,7 +13,7 @@ import cv2
 
 from .classes import SEG_CLASSES
 from .manifest import write_once
-from .recipe import SPLITS, MiniDatasetRecipe
+from .recipe import SPLITS, ImageFormat, MiniDatasetRecipe
 from .scenes import SEVERAL_DIGITS, compose_scenes
 
 FOLDERS = {'train': 'training', 'val': 'validation'}
@@ -27,6 +27,8 @@ def write_mini_ade20k(
     min_size: int = 192,
     max_size: int = 320,
     seed: int = 0,
+    num_channels: int = 3,
+    image_format: ImageFormat = 'jpeg',
 ) -> Path:
     """Write a mini dataset for semantic segmentation.
 
@@ -35,8 +37,8 @@ def write_mini_ade20k(
 
     Args:
         root (str | os.PathLike): Folder of the dataset, see ``write_once``.
-        num_train, num_val, num_classes, min_size, max_size, seed (int): See
-            ``MiniDatasetRecipe``.
+        num_train, num_val, num_classes, min_size, max_size, seed, num_channels (int),
+        image_format (str): See ``MiniDatasetRecipe``.
 
     Returns:
         Path: ``root``.
@@ -55,6 +57,8 @@ def write_mini_ade20k(
         min_size=min_size,
         max_size=max_size,
         seed=seed,
+        num_channels=num_channels,
+        image_format=image_format,
     )
     return write_once(root, recipe, _write_files)
 
@@ -68,6 +72,6 @@ def _write_files(folder: Path, recipe: MiniDatasetRecipe) -> None:
         scenes = compose_scenes(recipe, split, SEVERAL_DIGITS)
         for number, scene in enumerate(scenes, start=1):
             stem = f'ADE_{split}_{number:08d}'
-            scene.write_jpeg(images / f'{stem}.jpg')
+            scene.write_image(images / f'{stem}.jpg', recipe)
             _, encoded = cv2.imencode('.png', scene.draw_label_map() + 1)
             (annotations / f'{stem}.png').write_bytes(encoded.tobytes())

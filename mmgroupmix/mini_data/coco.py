@@ -14,7 +14,7 @@ import numpy as np
 from .classes import DET_CLASSES, mini_metainfo
 from .manifest import write_once
 from .outlines import encode_segmentation
-from .recipe import SPLITS, MiniDatasetRecipe
+from .recipe import SPLITS, ImageFormat, MiniDatasetRecipe
 from .scenes import SEVERAL_DIGITS, Instance, compose_scenes
 
 
@@ -26,6 +26,8 @@ def write_mini_coco(
     min_size: int = 192,
     max_size: int = 320,
     seed: int = 0,
+    num_channels: int = 3,
+    image_format: ImageFormat = 'jpeg',
 ) -> Path:
     """Write a mini dataset for detection and instance segmentation.
 
@@ -40,6 +42,8 @@ def write_mini_coco(
         min_size=min_size,
         max_size=max_size,
         seed=seed,
+        num_channels=num_channels,
+        image_format=image_format,
     )
     return write_once(root, recipe, _write_files)
 
@@ -62,12 +66,11 @@ def _write_files(folder: Path, recipe: MiniDatasetRecipe) -> None:
         scenes = compose_scenes(recipe, split, SEVERAL_DIGITS)
         for image_id, scene in enumerate(scenes, start=next_image_id):
             height, width = scene.image.shape[:2]
-            name = f'{image_id:012d}.jpg'
+            name = scene.write_image(image_folder / f'{image_id:012d}.jpg', recipe)
             images.append(dict(id=image_id, file_name=name, width=width, height=height))
             for instance in scene.instances:
                 annotation_id = len(annotations) + 1
                 annotations.append(_annotate(annotation_id, image_id, instance))
-            scene.write_jpeg(image_folder / name)
         next_image_id += len(images)
         content = dict(
             info=dict(description='Handwritten digits on photographs (generated)'),

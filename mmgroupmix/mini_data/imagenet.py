@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .classes import DET_CLASSES
 from .manifest import write_once
-from .recipe import SPLITS, MiniDatasetRecipe
+from .recipe import SPLITS, ImageFormat, MiniDatasetRecipe
 from .scenes import ONE_DIGIT, compose_scenes
 
 
@@ -20,6 +20,8 @@ def write_mini_imagenet(
     min_size: int = 192,
     max_size: int = 320,
     seed: int = 0,
+    num_channels: int = 3,
+    image_format: ImageFormat = 'jpeg',
 ) -> Path:
     """Write a mini dataset for classification. Each image shows one large digit.
 
@@ -33,6 +35,8 @@ def write_mini_imagenet(
         min_size=min_size,
         max_size=max_size,
         seed=seed,
+        num_channels=num_channels,
+        image_format=image_format,
     )
     return write_once(root, recipe, _write_files)
 
@@ -46,4 +50,5 @@ def _write_files(folder: Path, recipe: MiniDatasetRecipe) -> None:
         for number, scene in enumerate(scenes, start=1):
             (instance,) = scene.instances
             name = f'digit_{instance.digit}'
-            scene.write_jpeg(folder / split / name / f'{name}_{number:06d}.JPEG')
+            path = folder / split / name / f'{name}_{number:06d}.JPEG'
+            scene.write_image(path, recipe)

@@ -7,6 +7,7 @@ from ..arguments import check_int
 from ..errors import UserError
 
 Split = Literal['train', 'val']
+ImageFormat = Literal['jpeg', 'png', 'tiff']
 SPLITS: tuple[Split, ...] = get_args(Split)
 
 # Increase this whenever the same arguments produce other files than before.
@@ -35,6 +36,10 @@ class MiniDatasetRecipe:
         min_size (int): Minimum height and width of an image in pixels, at least 32.
         max_size (int): Maximum height and width of an image in pixels.
         seed (int): Seed of all random choices.
+        num_channels (int): Channels of the images: 1 is grey, 2 to n are R, G, B, R, ...
+            in turn.
+        image_format (str): 'jpeg' (1 or 3 channels), 'png' (up to 4) or 'tiff' (any
+            number, by the library tifffile).
 
     Raises:
         TypeError: If one of the numbers is not an integer.
@@ -48,6 +53,8 @@ class MiniDatasetRecipe:
     min_size: int
     max_size: int
     seed: int
+    num_channels: int = 3
+    image_format: ImageFormat = 'jpeg'
 
     def __post_init__(self) -> None:
         num_background = 1 if self.layout == 'ade20k' else 0
@@ -66,6 +73,13 @@ class MiniDatasetRecipe:
         self._check('min_size', 32)
         self._check('max_size', 32)
         self._check('seed', 0)
+        self._check('num_channels', 1)
+        channels = dict(jpeg=(1, 3), png=(1, 2, 3, 4)).get(self.image_format)
+        if channels and self.num_channels not in channels:
+            raise UserError(
+                f'num_channels={self.num_channels}, expected {channels} with '
+                f'image_format={self.image_format!r}.'
+            )
         if self.max_size < self.min_size:
             raise UserError(
                 f'max_size={self.max_size}, expected an integer of at least '
@@ -90,4 +104,7 @@ class MiniDatasetRecipe:
     def to_manifest(self) -> dict[str, Any]:
         """Return what the folder of the dataset states about itself."""
         arguments = asdict(self)
+        # Datasets of before these arguments are still the same.
+        if self.num_channels == 3 and self.image_format == 'jpeg':
+            del arguments['num_channels'], arguments['image_format']
         return dict(version=VERSION, kind=arguments.pop('layout'), **arguments)

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from .glyphs import draw_glyph
 from .recipe import NUM_DIGITS, SPLITS, MiniDatasetRecipe, Split
 from .sources import load_sources
 
 JPEG_QUALITY = 95
+#: Suffixes of the formats beside JPEG, whose suffix is that of the layout.
+SUFFIXES = dict(png='.png', tiff='.tif')
 # Share of a digit's area that must remain visible when later digits cover it.
 MIN_VISIBLE_SHARE = 0.8
 PLACEMENT_TRIES = 20
@@ -58,12 +61,35 @@ class Scene:
             labels[instance.mask] = instance.digit + 1
         return labels
 
-    def write_jpeg(self, path: Path) -> None:
-        """Write the image in JPEG format, whatever the suffix of the path."""
-        _, encoded = cv2.imencode(
-            '.jpg', self.image[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
-        )
-        path.write_bytes(encoded.tobytes())
+    def write_image(self, path: Path, recipe: MiniDatasetRecipe) -> str:
+        """Write the image with the channels and in the format of a recipe.
+
+        Args:
+            path (Path): A file whose suffix, of JPEG, the other formats replace.
+            recipe (MiniDatasetRecipe): The recipe.
+
+        Returns:
+            str: The name of the file.
+        """
+        image = self.image
+        if recipe.num_channels == 1:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        elif recipe.num_channels != 3:
+            image = image[..., np.arange(recipe.num_channels) % 3]
+        path = path.with_suffix(SUFFIXES.get(recipe.image_format, path.suffix))
+        if recipe.image_format == 'tiff':
+            from tifffile import imwrite
+
+            # Without this, few bands are taken for colours and many for pages.
+            imwrite(path, image, photometric='minisblack', planarconfig='contig')
+        elif recipe.image_format == 'png':
+            Image.fromarray(image).save(path)  # Pillow names two channels LA
+        else:
+            bgr = image[..., ::-1] if image.ndim == 3 else image
+            quality = (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY)
+            _, encoded = cv2.imencode('.jpg', bgr, quality)
+            path.write_bytes(encoded.tobytes())
+        return path.name
 
 
 @dataclass(frozen=True)

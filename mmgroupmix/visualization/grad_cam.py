@@ -27,7 +27,7 @@ def compute_grad_cam(
 
     Args:
         model (nn.Module): A classifier of mmpretrain with a backbone of this package.
-        images (Tensor): A normalised image as the backbone takes it, (1, 3, H, W).
+        images (Tensor): A normalised image as the backbone takes it, (1, C, H, W).
         classes (Sequence[int]): Indices of classes.
         stage (int, optional): See :func:`find_target_layer`. Defaults to None.
         block (int, optional): See :func:`find_target_layer`. Defaults to None.

@@ -19,7 +19,7 @@ class InputRecord:
 
     Attributes:
         images (Tensor | None): The batch of the last forward pass as the backbone takes
-            it, (B, 3, H, W); None before it.
+            it, (B, C, H, W); None before it.
         image (np.ndarray | None): Its first image in RGB, uint8, (H, W, 3).
         num_passes (int): Number of forward passes.
     """

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .rgb import to_rgb
+
 #: A title and an RGB image, uint8, of shape (H, W, 3); None leaves a place empty.
 Panel = tuple[str, np.ndarray] | None
 
@@ -22,17 +24,20 @@ def denormalize(image: Tensor, data_preprocessor: nn.Module) -> np.ndarray:
     """Undo the normalisation of an image.
 
     Args:
-        image (Tensor): The input of a backbone, of shape (3, H, W).
+        image (Tensor): The input of a backbone, of shape (C, H, W).
         data_preprocessor (nn.Module): The data preprocessor of mmseg, mmdet or
             mmpretrain that made it.
 
     Returns:
-        np.ndarray: The image in RGB, uint8, of shape (H, W, 3).
+        np.ndarray: The image in RGB, uint8, of shape (H, W, 3); see :func:`to_rgb` for
+        one whose C is not 3.
     """
     image = image.detach().float().cpu()
     mean, std = (getattr(data_preprocessor, name, None) for name in ('mean', 'std'))
     if mean is not None and std is not None:
         image = image * std.cpu().view(-1, 1, 1) + mean.cpu().view(-1, 1, 1)
+    if len(image) != 3:
+        return to_rgb(image.permute(1, 2, 0).numpy())
     # Datasets load BGR. The attribute that says whether it is converted to RGB is private
     # in mmengine, mmdet and the maintained mmseg, public in classic mmseg and mmpretrain.
     names = ('_channel_conversion', 'channel_conversion', 'to_rgb')

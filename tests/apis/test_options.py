@@ -194,12 +194,14 @@ def test_an_inferencer_reads_its_checkpoint_once(tmp_path, monkeypatch):
         return load(*arguments, **options)
 
     class Inferencer:
+        pipeline = None
+
         def __init__(self, weights):
             self.model = torch.nn.Linear(2, 1)
             loaded.append(CheckpointLoader.load_checkpoint(weights, map_location='cpu'))
 
     class Task:
-        visualizer = 'Visualizer'
+        visualizer, toolbox = 'Visualizer', 'mmpretrain'
 
         @staticmethod
         def build_inferencer(cfg, weights, device):

@@ -87,7 +87,6 @@ def test_a_file_without_layer_scale_is_recognised_as_poolformer(published):
 @pytest.mark.parametrize(
     'arguments, problem',
     [
-        (dict(in_channels=4), 'different in_channels than'),
         (dict(mlp_ratios=2), 'different mlp_ratios than'),
         (dict(norm_cfg=None), 'different norm_cfg than'),
         (dict(norm_cfg=dict(type='BN')), 'different norm_cfg than'),

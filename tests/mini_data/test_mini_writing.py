@@ -184,13 +184,14 @@ def test_an_interrupted_run_leaves_no_files_and_can_be_repeated(
 ):
     written = []
 
-    def interrupt_at_second_image(scene, path):
+    def interrupt_at_second_image(scene, path, recipe):
         written.append(path)
         if len(written) == 2:
             raise KeyboardInterrupt
+        return path.name
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scene, 'write_jpeg', interrupt_at_second_image)
+        patch.setattr(Scene, 'write_image', interrupt_at_second_image)
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / 'set', **arguments)
     assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The mini dataset in place of a config's datasets, with the config's pipelines."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
@@ -7,8 +8,10 @@ from mmengine.dist import barrier, get_rank
 
 from ...errors import UserError
 from ...mini_data import mini_metainfo
+from ...mini_data.scenes import SUFFIXES
 from ..config.tree import as_list, leaf_datasets, type_name, walk
 from ..tasks import TASKS, Task
+from .images import ImageKind, choose_images
 
 MINI_ROOT = Path('data/mini')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -20,6 +23,10 @@ UNSUPPORTED_TRANSFORMS = (
     'LoadDepthAnnotation',
     'LoadMultipleRSImageFromFile',
     'LoadImageFromNpyFile',
+    'LoadBiomedicalImageFromFile',
+    'LoadBiomedicalData',
+    'LoadMultiChannelImageFromFiles',
+    'CleanCaption',
     'MultiBranch',
     'TransformBroadcaster',
     'LoadTrackAnnotations',
@@ -27,7 +34,7 @@ UNSUPPORTED_TRANSFORMS = (
 )  # as well as any with `with_seg`: label maps next to boxes
 
 
-def use_mini_data(cfg: Config, task: Task) -> str:
+def use_mini_data(cfg: Config, task: Task) -> dict[str, str]:
     """Replace the datasets and their evaluators, in place.
 
     Args:
@@ -35,41 +42,69 @@ def use_mini_data(cfg: Config, task: Task) -> str:
         task (Task): Its task.
 
     Returns:
-        str: The change, for the user.
+        dict[str, str]: The changes, for the user.
 
     Raises:
         UserError: If the config needs data of another kind than the mini datasets, or
             the mini dataset cannot be written.
     """
     check_supported(cfg, '--demo')
-    root = _write_mini_data(task, task.num_outputs(cfg.model))
-    replaced = replace_datasets(cfg, task, root)
-    return f'{", ".join(replaced)} -> the mini dataset {root}'
+    images = choose_images(cfg, task.toolbox, '--demo')
+    root = _write_mini_data(task, task.num_outputs(cfg.model), images)
+    before = describe_metrics(cfg)
+    replaced = replace_datasets(cfg, task, root, images)
+    after = describe_metrics(cfg)
+    if after != before:
+        _release_best_score(cfg)
+    changed = [f'{old} -> {new}' for old, new in zip(before, after) if old != new]
+    return {
+        'data': f'{", ".join(replaced)} -> the mini dataset {root}',
+        'metrics': ', '.join(changed),
+    }
 
 
-def replace_datasets(cfg: Config, task: Task, root: Path) -> list[str]:
+def describe_metrics(cfg: Config) -> list[str]:
+    """The metrics of a config, such as 'Accuracy of top 1, 5', each once."""
+    names = []
+    for evaluator in (one for name in EVALUATORS for one in as_list(cfg.get(name))):
+        best = ', '.join(map(str, as_list(evaluator.get('topk'))))
+        names.append(type_name(evaluator) + f' of top {best}' * bool(best))
+    return list(dict.fromkeys(names))
+
+
+def _release_best_score(cfg: Config) -> None:
+    """Let the best checkpoint be that of whichever score comes first, in place."""
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if hook.get('save_best'):
+        hook['save_best'] = 'auto'
+        hook.pop('rule', None)
+
+
+def replace_datasets(cfg: Config, task: Task, root: Path, images: ImageKind) -> list[str]:
     """Replace the datasets and their evaluators by a mini dataset, in place.
 
     Args:
         cfg (Config): The config.
         task (Task): Its task.
         root (Path): The folder of the mini dataset.
+        images (ImageKind): Its images.
 
     Returns:
         list[str]: Types of the datasets that were replaced.
     """
     loaders = {name: cfg[name] for name in LOADERS if cfg.get(name)}
-    num_outputs = task.num_outputs(cfg.model)
-    common = dict(
-        data_root=str(root), metainfo=mini_metainfo(task.demo.layout, num_outputs)
-    )
+    classes = count_classes(task, task.num_outputs(cfg.model))
+    common = dict(data_root=str(root), metainfo=mini_metainfo(task.demo.layout, classes))
+    suffix = SUFFIXES.get(images.image_format)
     replaced = set()
     for name, loader in loaders.items():
         split = 'train' if name.startswith('train') else 'val'
         for _, leaf in list(leaf_datasets(loader['dataset'])):
             replaced.add(type_name(leaf))
             pipeline = _adapt_pipeline(leaf.get('pipeline') or [], task)
-            mini = task.mini_dataset(leaf, split) | common | dict(pipeline=pipeline)
+            mini = (
+                task.mini_dataset(leaf, split, suffix) | common | dict(pipeline=pipeline)
+            )
             leaf.clear()
             leaf.update(mini)
     if cfg.get('tta_pipeline'):
@@ -83,21 +118,28 @@ def replace_datasets(cfg: Config, task: Task, root: Path) -> list[str]:
 
 def count_classes(task: Task, num_outputs: int | None) -> int:
     """Classes of the mini dataset for a model with so many outputs."""
-    classes = num_outputs or task.demo.default_classes
+    classes = max(num_outputs or task.demo.default_classes, task.demo.min_classes)
     limit = task.demo.max_classes
     return classes if limit is None else min(classes, limit)
 
 
-def _write_mini_data(task: Task, num_outputs: int | None) -> Path:
+def _write_mini_data(task: Task, num_outputs: int | None, images: ImageKind) -> Path:
     demo = task.demo
     classes = count_classes(task, num_outputs)
     num_train, num_val = demo.num_images
-    root = MINI_ROOT / f'{demo.layout}_{classes}_classes_{num_train}_images'
+    name = f'{demo.layout}_{classes}_classes_{num_train}_images{images.name}'
+    root = MINI_ROOT / name
     if get_rank() != 0:
         barrier()
     try:
         # Every rank: the first rank of another machine has another disk.
-        demo.write_data(root, num_train=num_train, num_val=num_val, num_classes=classes)
+        demo.write_data(
+            root,
+            num_train=num_train,
+            num_val=num_val,
+            num_classes=classes,
+            **asdict(images),
+        )
     except (FileExistsError, ValueError) as error:
         raise UserError(f'--demo cannot write its dataset: {error}') from error
     finally:

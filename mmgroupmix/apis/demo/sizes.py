@@ -19,6 +19,7 @@ from ..config.tree import (
 )
 from ..tasks import Task
 from .data import LOADERS
+from .images import get_in_channels
 
 #: The model's input is a multiple of this.
 MULTIPLE = 32
@@ -149,10 +150,11 @@ def supports_size(cfg: Config, task: Task, small: int, original: int) -> bool:
             model = revert_sync_batchnorm(MODELS.build(settings))
         except Exception:
             return True
+    num_channels = get_in_channels(cfg, task.toolbox) or 3
     for side, answer in ((small, True), (original, False)):
         try:
             with torch.no_grad():
-                task.probe(model, torch.rand(2, 3, side, side))
+                task.probe(model, torch.rand(2, num_channels, side, side))
             return answer
         except Exception:
             continue  # it is bound to another size, or fails on images alone

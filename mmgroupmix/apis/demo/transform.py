@@ -11,7 +11,7 @@ from mmengine.config import Config
 from ...mini_data import mini_metainfo
 from ..config.tree import type_name
 from ..tasks import Task
-from .data import LOADERS, use_mini_data
+from .data import LOADERS, count_classes, use_mini_data
 from .model import drop_missing_pretrained, reduce_regions
 from .schedule import shorten_training
 from .sizes import shrink_sizes
@@ -41,7 +41,7 @@ def to_demo(
     """
     options = dict(options or {})
     changes = {
-        'data': use_mini_data(cfg, task),
+        **use_mini_data(cfg, task),
         'pretrained weights': drop_missing_pretrained(cfg),
         'regions': reduce_regions(cfg),
     }
@@ -94,7 +94,8 @@ def _show_progress(cfg: Config, task: Task) -> None:
     drawing = hooks.setdefault('visualization', dict(type=task.visualization_hook))
     # A name for every output, for drawing predictions of unused ones.
     num_outputs = task.num_outputs(cfg.model)
-    names = mini_metainfo(task.demo.layout, num_outputs)['classes']
+    classes = count_classes(task, num_outputs)
+    names = mini_metainfo(task.demo.layout, classes)['classes']
     unused = (f'unused {i}' for i in range(len(names), num_outputs or 0))
     task.enable_drawing(drawing, (*names, *unused))
     every = max(task.demo.num_images[1] // NUM_DRAWN_IMAGES, 1)

@@ -1,4 +1,4 @@
-"""Batches of images of one size."""
+"""Batches of images of one size and one number of channels."""
 
 from collections.abc import Iterator
 from itertools import groupby, islice
@@ -45,4 +45,4 @@ def _read_window(
 
 
 def _size(frame: Frame) -> tuple[int, ...]:
-    return frame.image.shape[:2]
+    return frame.image.shape

@@ -9,6 +9,7 @@ import mmcv
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ...engine.image_reading import ImageReader
 from .memory import MemoryLimit
 from .sources import Frame, Source
 
@@ -23,7 +24,10 @@ Skip = Callable[[str, str], None]
 
 
 def read_frames(
-    sources: Iterable[Source], skip: Skip, limit: MemoryLimit | None = None
+    sources: Iterable[Source],
+    skip: Skip,
+    limit: MemoryLimit | None = None,
+    reader: ImageReader | None = None,
 ) -> Iterator[Frame]:
     """Decode one image after the other.
 
@@ -33,20 +37,22 @@ def read_frames(
             cannot be read, and the reason.
         limit (MemoryLimit, optional): Images that need more are not decoded. Defaults to
             None: the default limit.
+        reader (ImageReader, optional): Reads the images. Defaults to None: in colour.
 
     Yields:
         Frame: The next image that could be read.
     """
     limit = limit or MemoryLimit()
+    reader = reader or ImageReader()
     numbers = count(1)
     for source in sources:
         if source.is_video:
-            yield from _read_video(source, numbers, skip, limit)
+            yield from _read_video(source, numbers, skip, limit, reader)
             continue
         number = next(numbers) if source.number is None else source.number
         try:
             with limit.enforce():
-                image = _read_image(source.path, limit)
+                image = _read_image(source.path, limit, reader)
         except Exception as error:
             # Decoders raise exceptions of many types on broken files.
             skip(source.name, f'cannot be read: {_describe(error)}')
@@ -59,8 +65,8 @@ def _describe(error: Exception) -> str:
     return ' '.join(str(error).split()) or type(error).__name__
 
 
-def _read_image(path: Path, limit: MemoryLimit) -> np.ndarray:
-    """Read in colour and upright; raise if any part of the file is missing."""
+def _read_image(path: Path, limit: MemoryLimit, reader: ImageReader) -> np.ndarray:
+    """Read as the test pipeline does; raise if any part of the file is missing."""
     if not path.is_file():
         raise ValueError('not a regular file any more')
     file_size = path.stat().st_size
@@ -68,10 +74,7 @@ def _read_image(path: Path, limit: MemoryLimit) -> np.ndarray:
         raise ValueError('the file is empty')
     limit.check(file_size, f'the file of {file_size} bytes')
     _check_whole(path, file_size, limit)
-    pixels = mmcv.imread(str(path))
-    if pixels is None:
-        raise ValueError('not an image, or a broken one')
-    return pixels
+    return reader.read(path)
 
 
 def _check_whole(path: Path, file_size: int, limit: MemoryLimit) -> None:
@@ -105,7 +108,11 @@ def _without_pixel_limit() -> Iterator[None]:
 
 
 def _read_video(
-    source: Source, numbers: Iterator[int], skip: Skip, limit: MemoryLimit
+    source: Source,
+    numbers: Iterator[int],
+    skip: Skip,
+    limit: MemoryLimit,
+    reader: ImageReader,
 ) -> Iterator[Frame]:
     read = 0
     try:
@@ -119,6 +126,8 @@ def _read_video(
         while True:
             with limit.enforce():
                 image = video.read()
+                if image is not None:
+                    image = reader.convert(image)
             if image is None:
                 break
             yield Frame(source, next(numbers), image, read, video.fps)

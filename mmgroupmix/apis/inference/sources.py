@@ -12,6 +12,7 @@ import mmcv
 import numpy as np
 
 from ...errors import UserError
+from ...visualization.rgb import to_rgb
 
 IMAGE_SUFFIXES = (
     '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm',
@@ -53,7 +54,8 @@ class Frame:
     Attributes:
         source (Source): The file that it comes from.
         number (int): The source's number, or its place among all images, from 1.
-        image (np.ndarray): BGR, (H, W, 3), uint8.
+        image (np.ndarray): As the test pipeline reads it: (H, W) or (H, W, C), blue first
+            if it has colours.
         index (int, optional): Its place in a video, from 0.
         fps (float, optional): Frames per second of that video.
     """
@@ -79,8 +81,8 @@ class Frame:
         return f'{self.source.name}/{self.index:06d}'
 
     def rgb(self) -> np.ndarray:
-        """The image as RGB, (H, W, 3), uint8."""
-        return np.ascontiguousarray(self.image[..., ::-1])
+        """The image as RGB, (H, W, 3), uint8, for drawing."""
+        return to_rgb(self.image)
 
     def describe(self) -> dict[str, Any]:
         """``file_name``, the ``frame`` of a video, ``width`` and ``height``."""

@@ -1,12 +1,14 @@
 """Generated images of a realistic size in place of a config's data."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 from mmengine.config import Config
 
 from ..config.tree import leaf_datasets, type_name, walk
 from ..demo.data import check_supported, count_classes, replace_datasets
+from ..demo.images import choose_images
 from ..demo.sizes import largest_train_side
 from ..tasks import Task
 
@@ -49,6 +51,7 @@ def use_generated_images(
         ImportError: If scikit-learn, the source of the images, is not installed.
     """
     check_supported(cfg, '--plan')
+    images = choose_images(cfg, task.toolbox, '--plan')
     for name in ('test_dataloader', 'test_evaluator', 'test_cfg'):
         cfg[name] = None
     sides = choose_sides(cfg, task)
@@ -62,8 +65,9 @@ def use_generated_images(
         num_classes=count_classes(task, task.num_outputs(cfg.model)),
         min_size=sides[0],
         max_size=sides[1],
+        **asdict(images),
     )
-    replace_datasets(cfg, task, root)
+    replace_datasets(cfg, task, root, images)
     for name, batches in num_batches.items():
         loader = cfg.get(name)
         if not loader:

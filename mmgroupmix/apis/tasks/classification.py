@@ -11,7 +11,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 
 from ...mini_data import DET_CLASSES, write_mini_imagenet
-from ..config.tree import type_name
+from ..config.tree import as_list, type_name
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError
 from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame
@@ -55,7 +55,7 @@ class ClassificationWriter(ResultWriter):
 class ImageClassification(Task):
     """Image classification."""
 
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of a mini ImageNet."""
         return dict(type='mmpretrain.ImageNet', split=split)
 
@@ -70,6 +70,17 @@ class ImageClassification(Task):
         side = sizes[0] if sizes and isinstance(sizes[0], int) else 32
         load = dict(type='LoadImageFromFile')
         return [load, dict(type='Resize', scale=(side, side)), *pipeline]
+
+    def mini_evaluators(
+        self, evaluators: list[dict], cfg: Config, root: Path
+    ) -> list[dict]:
+        """The config's metrics, without a top-k of more classes than there are."""
+        num_outputs = self.num_outputs(cfg.model)
+        for evaluator in evaluators:
+            ks = as_list(evaluator.get('topk'))
+            if num_outputs and ks and max(ks) > num_outputs:
+                evaluator['topk'] = tuple(k for k in ks if k <= num_outputs) or (1,)
+        return evaluators
 
     def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
         """Let the hook draw, with a name for whichever output wins."""
@@ -136,6 +147,7 @@ CLASSIFICATION = ImageClassification(
         write_data=write_mini_imagenet,
         num_images=(400, 100),
         default_classes=len(DET_CLASSES),
+        min_classes=1,
         max_classes=len(DET_CLASSES),
         side=64,
         batch_size=16,

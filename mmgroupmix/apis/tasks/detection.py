@@ -125,7 +125,7 @@ def coco_category_ids() -> list[int]:
 class ObjectDetection(Task):
     """Object detection and instance segmentation."""
 
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of a mini COCO."""
         kept = {
             key: original[key] for key in ('filter_cfg', 'test_mode') if key in original
@@ -223,6 +223,7 @@ DETECTION = ObjectDetection(
         write_data=write_mini_coco,
         num_images=(240, 24),
         default_classes=len(DET_CLASSES),
+        min_classes=1,
         max_classes=None,
         side=256,
         batch_size=2,

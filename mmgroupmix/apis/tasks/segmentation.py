@@ -27,6 +27,8 @@ from .task import DemoSettings, ResultWriter, Task
 MAX_PALETTE_SIZE = 256
 #: Metrics of mmsegmentation that do not read logits.
 LABEL_MAP_METRICS = ('IoUMetric', 'CityscapesMetric')
+#: Steps of a pipeline that load labels, which images to predict do not have.
+LABEL_STEPS = ('LoadAnnotations', 'LoadDepthAnnotation')
 #: Of a label map over its image.
 OPACITY = 0.5
 
@@ -96,7 +98,7 @@ class SegmentationWriter(ResultWriter):
 class SemanticSegmentation(Task):
     """Semantic segmentation."""
 
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of a mini ADE20K.
 
         ADE20KDataset reads the same layout, but accepts only class names among its own
@@ -109,6 +111,7 @@ class SemanticSegmentation(Task):
             data_prefix=dict(
                 img_path=f'images/{folder}', seg_map_path=f'annotations/{folder}'
             ),
+            **(dict(img_suffix=suffix) if suffix else {}),
         )
 
     def adapt_pipeline(self, pipeline: list[dict]) -> list[dict]:
@@ -169,6 +172,11 @@ class SemanticSegmentation(Task):
         """Build mmsegmentation's inferencer."""
         from mmseg.apis import MMSegInferencer
 
+        # By itself it leaves out the step that loads labels under its bare name only.
+        dataset = cfg.test_dataloader.dataset
+        dataset.pipeline = [
+            step for step in dataset.pipeline if type_name(step) not in LABEL_STEPS
+        ]
         return MMSegInferencer(cfg, weights, device=device)
 
     def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
@@ -209,6 +217,7 @@ SEGMENTATION = SemanticSegmentation(
         write_data=write_mini_ade20k,
         num_images=(240, 24),
         default_classes=len(SEG_CLASSES),
+        min_classes=2,
         max_classes=len(SEG_CLASSES),
         side=64,
         batch_size=4,

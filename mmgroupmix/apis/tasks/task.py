@@ -54,6 +54,8 @@ class DemoSettings:
         write_data (Callable): Writes it, see :mod:`mmgroupmix.mini_data`.
         num_images (tuple[int, int]): Training and validation images.
         default_classes (int): Classes if the model does not name their number.
+        min_classes (int): Fewest classes of the mini dataset: a segmentor with one
+            output tells two classes apart.
         max_classes (int, optional): Most classes that the mini dataset can have.
         side (int): Largest side of the model's input, in pixels.
         batch_size (int): Images per batch.
@@ -74,6 +76,7 @@ class DemoSettings:
     write_data: Callable[..., Path]
     num_images: tuple[int, int]
     default_classes: int
+    min_classes: int
     max_classes: int | None
     side: int
     batch_size: int
@@ -128,12 +131,13 @@ class Task(ABC):
     # --- demo
 
     @abstractmethod
-    def mini_dataset(self, original: Mapping, split: str) -> dict:
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
         """The config of the mini dataset in place of another dataset.
 
         Args:
             original (Mapping): Config of the dataset to replace.
             split (str): 'train' or 'val'.
+            suffix (str | None): That of the images, None for the layout's own.
 
         Returns:
             dict: Without ``data_root``, ``metainfo`` and ``pipeline``.

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...arguments import check_argument, suggest
+from ...checkpoints.input_channels import adapt_convolution
 from .pretrained import PretrainedLoadingMixin
 
 
@@ -27,6 +28,8 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
     arch_aliases: ClassVar[Mapping[str, str]] = {}
     #: Sizes that an architecture given as a dict must have.
     arch_keys: ClassVar[tuple[str, ...]] = ()
+    #: Name of the weight of the convolution that takes the image.
+    stem_weight: ClassVar[str] = 'stem.weight'
 
     def __init__(
         self,
@@ -91,6 +94,17 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
             Backbone: The backbone, with random weights.
         """
         raise NotImplementedError
+
+    @classmethod
+    def infer_in_channels(cls, tensors: Mapping[str, Tensor]) -> int | None:
+        """Infer the channels of the image from a state dict in our names."""
+        weight = tensors.get(cls.stem_weight)
+        return None if weight is None or weight.dim() != 4 else weight.shape[1]
+
+    def adapt_stem(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Adapt a state dict in our names from RGB to ``in_channels``."""
+        weight = adapt_convolution(tensors[self.stem_weight], self.in_channels)
+        return {**tensors, self.stem_weight: weight}
 
     def freeze(self) -> None:
         """Put frozen parts in eval mode and let them take no gradients."""

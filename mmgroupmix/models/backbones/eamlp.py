@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from ...arguments import check_call, check_int, check_number, explain_arguments
+from ...checkpoints.input_channels import adapt_normed_projection
 from ...errors import CheckpointError
 from ...registry import MODELS
 from ..blocks.metaformer_block import MetaFormerBlock, spread_drop_path
-from ..blocks.tokens_to_token import TokensToToken
+from ..blocks.tokens_to_token import SOFT_SPLITS, TokensToToken
 from ..layers.activation_checkpointing import checkpoint_block
 from ..layers.initialization import initialize_except_mixers
 from ..layers.position import SinusoidPosition, build_sinusoid_table
@@ -31,6 +32,12 @@ from .foreign_arguments import EAMLP_RULES, translate_arguments, translate_eamlp
 POSITION_TOLERANCE = 4e-3
 
 _BLOCK = re.compile(r'blocks\.(\d+)\.')
+#: The norm of the first windows, and the linear layer behind it, by its name in either
+#: attention of the tokens-to-token module.
+_FIRST = 'tokens_to_token.encoders.0'
+_FIRST_NORM = f'{_FIRST}.norm1'
+_PARAMETERS = ('weight', 'bias')
+_FIRST_LINEARS = (f'{_FIRST}.attention.reduce', f'{_FIRST}.attention.kqv')
 
 
 @MODELS.register_module()
@@ -127,6 +134,7 @@ class EAMLP(Backbone):
             )
         mixer = resolve_token_mixer('EAMLP', token_mixer)
         dim = sizes.embed_dims
+        self.in_channels = in_channels
         self.embed_dims = dim
         self.t2t = t2t
 
@@ -188,6 +196,21 @@ class EAMLP(Backbone):
                     'fixed positions.'
                 )
         return tensors
+
+    @classmethod
+    def infer_in_channels(cls, tensors: Mapping[str, Tensor]) -> int | None:
+        """Infer the channels of the image from the width of the first windows."""
+        names = [name for name in _FIRST_LINEARS if f'{name}.weight' in tensors]
+        parts = [f'{name}.{p}' for name in (_FIRST_NORM, *names) for p in _PARAMETERS]
+        if not names or any(part not in tensors for part in parts):
+            return None
+        return len(tensors[f'{_FIRST_NORM}.weight']) // SOFT_SPLITS[0][0] ** 2
+
+    def adapt_stem(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Adapt the first norm and linear layer from RGB to ``in_channels``."""
+        linear = next(name for name in _FIRST_LINEARS if f'{name}.weight' in tensors)
+        adapted = adapt_normed_projection(tensors, _FIRST_NORM, linear, self.in_channels)
+        return {**tensors, **adapted}
 
     def describe(self) -> str:
         """Name and parts of this backbone, for messages."""

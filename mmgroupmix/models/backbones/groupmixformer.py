@@ -101,6 +101,7 @@ class GroupMixFormer(MetaFormer):
         ),
     )
     arch_aliases: ClassVar = dict(m='mobile', t='tiny', s='small', b='base', l='large')
+    stem_weight = 'stem.0.conv.weight'
     #: Norms of the blocks; ``norm_cfg`` is that of the convolutions.
     block_norm_cfg: ClassVar = dict(type='LN', eps=1e-6)
 

@@ -132,6 +132,7 @@ class MetaFormer(Backbone):
         check_argument(
             is_returned or not final_norm, f'{owner}: out_indices', out_indices, expected
         )
+        self.in_channels = in_channels
         self.embed_dims = tuple(sizes.embed_dims)
         self.norm_cfg = norm_cfg
         self.act_cfg = act_cfg

@@ -15,6 +15,7 @@ from ...checkpoints.families import (
     describe_other_model,
     translate_names,
 )
+from ...checkpoints.input_channels import RGB, describe_adaptation
 from ...checkpoints.reading import read_checkpoint, unwrap
 from ...errors import CheckpointError
 from ...registry import MODELS
@@ -30,6 +31,7 @@ class PretrainedLoadingMixin(BaseModule):
     """
 
     is_init: bool  # a property of BaseModule
+    in_channels: int
     _allow_partial_load = False
     #: Parts that the last state dict did not have; they kept their values.
     _new_parts: Sequence[str] = ()
@@ -117,6 +119,9 @@ class PretrainedLoadingMixin(BaseModule):
         if given:
             ours = self.check_fixed_tensors(translate_names(unwrap(given))[1])
             expected = self.state_dict()
+            is_rgb = self.infer_in_channels(ours) == RGB != self.in_channels
+            if is_rgb:
+                ours = self.adapt_stem(ours)
             used = {
                 key: value
                 for key, value in ours.items()
@@ -125,6 +130,9 @@ class PretrainedLoadingMixin(BaseModule):
             fit = fit_state_dict(expected, used)
             if fit.problems and (strict or self.fused):
                 raise CheckpointError(self._describe_misfit(given, expected, fit))
+            if is_rgb:
+                adaptation = describe_adaptation(self.in_channels)
+                print_log(f'{self.describe()}: {adaptation}.', logger='current')
             self._new_parts = fit.new_parts
             state_dict.update((prefix + key, fit.tensors[key]) for key in fit.tensors)
         elif strict:
