@@ -41,6 +41,7 @@ FLOORS = {
     'apis.tasks': 13,
     'apis.demo': 14,
     'apis.recipes': 14,
+    'apis.own_data': 15,
     'apis.planning': 15,
     'apis': 16,
 }

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -17,10 +18,12 @@ from ..checkpoints import trust_checkpoints
 from ..checks import CHECKS, get_skipped_checks, validate_names
 from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
+from .config.main_rank import on_main_rank
 from .config.output_files import refuse_link
 from .config.read import read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
+from .own_data.prepare import prepare_data
 from .tasks import Task, infer_task
 
 
@@ -121,6 +124,8 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
             possible, or the run would overwrite the file.
     """
     cfg = read_config(args.config)
+    if getattr(args, 'data', None) is not None:
+        cfg = use_own_data(cfg, args)
     planned = planned_length(cfg) if args.demo else None
     cfg.merge_from_dict(args.cfg_options)
     skipped = get_skipped_checks(cfg) | validate_names(args.skip_check)
@@ -135,6 +140,44 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
             print(f'\n{wrap(cfg.demo)}\n', flush=True)
     set_work_dir(cfg, args)
     return cfg, task
+
+
+def use_own_data(cfg: Config, args: argparse.Namespace) -> Config:
+    """Write a config for the data of ``--data``, and read that instead.
+
+    Args:
+        cfg (Config): The config that the user gave.
+        args (argparse.Namespace): Parsed options.
+
+    Returns:
+        Config: The written config; its complete form will get the name of the user's.
+
+    Raises:
+        UserError: If the data are not recognised or do not fit.
+    """
+    if args.demo:
+        raise UserError('--demo generates data; --data names yours. Give one of the two.')
+    task = infer_task(cfg)
+    run = deepcopy(cfg)  # what concerns this run alone is not written
+    run.merge_from_dict(args.cfg_options)
+    join_distributed_job(run, args.launcher, args.local_rank)
+    set_work_dir(run, args)
+    prepared = on_main_rank(
+        lambda: prepare_data(
+            cfg,
+            task,
+            args.data,
+            run.work_dir,
+            args.cfg_options,
+            keep=args.resume is not None,
+            overwrite=args.overwrite,
+        )
+    )
+    if is_main_rank():
+        print(f'\n{prepared.report}\n', flush=True)
+    written = read_config(prepared.config)
+    written._filename = cfg.filename
+    return written
 
 
 def join_distributed_job(cfg: Config, launcher: str, local_rank: int) -> None:

@@ -48,7 +48,7 @@ class ClassFolderData(OwnData):
             configs[split] = dict(
                 type='mmpretrain.CustomDataset',
                 ann_file=str(folder / f'{split}.txt'),
-                data_prefix=str(self.root),
+                data_prefix='',
             )
         return configs
 

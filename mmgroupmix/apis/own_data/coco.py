@@ -102,18 +102,16 @@ class CocoData(OwnData):
             file, prefix = self.usable.get(split, ('', ''))
             if self.made_split and split != 'test':
                 file = ''
-            if file:
-                ann_file = str(self.root / file)
-                images = self.root / prefix
-            else:
-                ann_file, images = str(folder / f'{split}.json'), self.root
+            ann_file = file
+            if not file:
+                ann_file, prefix = str(folder / f'{split}.json'), ''
                 content = self.build_file(items)
                 text = json.dumps(content, ensure_ascii=False)
                 write_atomically(ann_file, text.encode())
             configs[split] = dict(
                 type='mmdet.CocoDataset',
                 ann_file=ann_file,
-                data_prefix=dict(img=f'{images}/'),
+                data_prefix=dict(img=prefix),
             )
         return configs
 
@@ -122,7 +120,8 @@ class CocoData(OwnData):
 
         What an export leaves out and mmdet or pycocotools needs is added.
         """
-        images, annotations = [], []
+        images: list[dict] = []
+        annotations: list[dict] = []
         ids = [item.image.get('id') for item in items]
         unique = len(set(map(str, ids))) == len(ids) and None not in ids
         for number, item in enumerate(items, 1):

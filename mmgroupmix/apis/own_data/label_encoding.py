@@ -116,7 +116,7 @@ def _encode_colours(maps: Sequence[MapValues], classes: ClassList | None) -> Enc
         if len(unknown) < MIN_BLURRED or share > MAX_BLURRED_SHARE:
             raise UserError(
                 f'--data: {len(unknown)} colours of the label maps are not in '
-                f'{classes.file}: {shown} ({share:.2%} of the pixels; in {example.name}). '
+                f'{classes.file}: {shown} ({share:.2%} of the pixels; {example.name}). '
                 'Add a line for each class that is missing (name:red,green,blue::).'
             )
         encoding.notes.append(

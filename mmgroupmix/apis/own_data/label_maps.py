@@ -10,8 +10,8 @@ from PIL import Image
 
 from ...checkpoints.atomic_files import replace_atomically, write_atomically
 from .class_names import read_class_list
-from .label_pairs import Pair, find_pair_split, pair_label_maps
 from .label_encoding import Encoding, choose_encoding
+from .label_pairs import Pair, find_pair_split, pair_label_maps
 from .label_values import MapValues, read_values
 from .listing import SPLIT_WORDS, Listing, fold
 from .own_data import OwnData
@@ -69,10 +69,7 @@ class LabelMapData(OwnData):
             configs[split] = dict(
                 type='mmseg.BaseSegDataset',
                 ann_file=str(folder / f'{split}.txt'),
-                data_prefix=dict(
-                    img_path=str(self.root / layout.images),
-                    seg_map_path=str(self.root / layout.maps),
-                ),
+                data_prefix=dict(img_path=layout.images, seg_map_path=layout.maps),
                 img_suffix=layout.image_suffix,
                 seg_map_suffix=layout.map_suffix,
             )

@@ -1,4 +1,4 @@
-"""What lies in a folder of data: images, JSON files and lists, and the names of splits."""
+"""What lies in a folder of data: images, JSON files, lists, and names of splits."""
 
 import os
 import re
@@ -120,8 +120,8 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
             if not name.startswith('.'):
                 _add(listing, prefix + name)
     listing.images.sort()
-    for files in (listing.json_files, listing.text_files):
-        files.sort(key=lambda name: (name.count('/'), name))
+    for found in (listing.json_files, listing.text_files):
+        found.sort(key=lambda name: (name.count('/'), name))
     if not (listing.images or listing.json_files):
         raise UserError(
             f'--data {path}: no images ({", ".join(IMAGE_SUFFIXES)}) and no JSON files '
