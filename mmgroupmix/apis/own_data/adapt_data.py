@@ -47,6 +47,8 @@ def use_datasets(
         for _, leaf in list(leaf_datasets(loader['dataset'])):
             own = dict(data_root=f'{data.root}/', **datasets[split], metainfo=metainfo)
             own |= {key: leaf[key] for key in KEPT_SETTINGS if key in leaf}
+            if type_name(leaf) == type_name(own):
+                own['type'] = leaf['type']
             if task.toolbox == 'mmseg':
                 own['reduce_zero_label'] = False
             own['pipeline'] = _adapt_pipeline(leaf.get('pipeline') or [], task)

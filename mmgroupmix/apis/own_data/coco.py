@@ -80,8 +80,8 @@ class CocoData(OwnData):
 
     def has_masks(self) -> bool:
         """Whether any object has a mask."""
-        annotations = (a for x in self.splits['train'] for a in x.annotations)
-        return any(annotation.get('segmentation') for annotation in annotations)
+        items = (item for split in self.splits.values() for item in split)
+        return any(a.get('segmentation') for item in items for a in item.annotations)
 
     def boxes(self) -> list[tuple[tuple[float, float], tuple[float, float]]]:
         """Size of the image and of the box, of each training object."""

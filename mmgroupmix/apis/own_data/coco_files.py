@@ -90,7 +90,8 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
                 f'{format_names(file.name for file in same)}. Give the one that is meant '
                 '(--data FILE.json), or name them train.json, val.json and test.json.'
             )
-    return {split: same[0] for split, same in splits.items()}
+    order = ('train', 'val', 'test', 'all')
+    return {split: splits[split][0] for split in order if split in splits}
 
 
 def find_images(listing: Listing, file: CocoFile, split: str) -> None:

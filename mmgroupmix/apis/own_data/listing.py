@@ -85,7 +85,7 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
     Raises:
         UserError: If there is no such folder, or nothing in it.
     """
-    path = Path(path)
+    given = path = Path(path)
     if not path.exists():
         parent = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
         names = ', '.join(sorted(entry.name for entry in parent.iterdir())[:8])
@@ -124,7 +124,7 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
         found.sort(key=lambda name: (name.count('/'), name))
     if not (listing.images or listing.json_files):
         raise UserError(
-            f'--data {path}: no images ({", ".join(IMAGE_SUFFIXES)}) and no JSON files '
+            f'--data {given}: no images ({", ".join(IMAGE_SUFFIXES)}) and no JSON files '
             f'in it or below; found {listing.describe()}'
         )
     return listing
