@@ -23,7 +23,7 @@ from .config.output_files import refuse_link
 from .config.read import read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
-from .own_data.prepare import prepare_data
+from .own_data.prepare import find_original, prepare_data
 from .tasks import Task, infer_task
 
 
@@ -176,7 +176,7 @@ def use_own_data(cfg: Config, args: argparse.Namespace) -> Config:
     if is_main_rank():
         print(f'\n{prepared.report}\n', flush=True)
     written = read_config(prepared.config)
-    written._filename = cfg.filename
+    set_filename(written, cfg.filename)
     return written
 
 
@@ -203,12 +203,20 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
         folder = 'work_dirs/demo' if args.demo else 'work_dirs'
         cfg.work_dir = f'{folder}/{Path(args.config).stem}'
     if os.path.realpath(cfg.work_dir) == os.path.dirname(os.path.realpath(args.config)):
+        if original := find_original(args.config):
+            set_filename(cfg, original)
+            return
         raise UserError(
             f'the work directory {cfg.work_dir} is the folder of {args.config}: mmengine '
             'writes the complete config there under the same name and would overwrite '
             'yours. Give another --work-dir.'
         )
     refuse_link(Path(cfg.work_dir) / Path(args.config).name)
+
+
+def set_filename(cfg: Config, name: str) -> None:
+    """Let the runner write the complete config under another name than it was read."""
+    object.__setattr__(cfg, '_filename', name)
 
 
 def build_runner(cfg: Config) -> Runner:

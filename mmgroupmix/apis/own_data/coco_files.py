@@ -213,6 +213,7 @@ def _match(listing: Listing, given: str, json_name: str, split: str) -> list[str
         lambda image: find_split(image) == split,
         lambda image: PurePosixPath(image).name == parts[-1],
         lambda image: PurePosixPath(image).parent == folder,
+        lambda image: PurePosixPath(json_name).stem in PurePosixPath(image).parts,
         lambda image: not _is_label_like(image),
     ):
         if len(candidates) < 2:

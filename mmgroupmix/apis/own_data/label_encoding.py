@@ -21,7 +21,7 @@ VOID_COLOURS = ((224, 224, 192),)
 #: So many colours that no class has come from blurred outlines; fewer are of a class that
 #: the list lacks.
 MIN_BLURRED = 9
-MAX_BLURRED_SHARE = 0.05
+MAX_BLURRED_SHARE = 0.1
 
 
 @dataclass
@@ -115,8 +115,8 @@ def _encode_colours(maps: Sequence[MapValues], classes: ClassList | None) -> Enc
         example = next(one.path for one in maps if set(recode(one, True)) & set(unknown))
         if len(unknown) < MIN_BLURRED or share > MAX_BLURRED_SHARE:
             raise UserError(
-                f'--data: {len(unknown)} colours of the label maps are not in '
-                f'{classes.file}: {shown} ({share:.2%} of the pixels; {example.name}). '
+                f'--data: colours of the label maps that {classes.file} does not list: '
+                f'{shown} ({share:.2%} of the pixels; {example.name}). '
                 'Add a line for each class that is missing (name:red,green,blue::).'
             )
         encoding.notes.append(
@@ -209,11 +209,11 @@ def _encode_by_names(
     encoding = Encoding(names, description)
     file = classes.file if classes else ''
     if used[-1] == len(names) and 0 in used:
-        _add_background(encoding)
         encoding.notes.append(
             f'labels go from 0 to {used[-1]} and {file} has {len(names)} names: 0 is '
             'taken as a class of its own, background'
         )
+        _add_background(encoding)
     elif used[-1] >= len(names):
         raise UserError(
             f'--data: the label maps hold {format_names(used, 8)}, and {file} has '

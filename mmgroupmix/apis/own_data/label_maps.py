@@ -167,7 +167,7 @@ def _find_splits(
         rest = splits.pop('all', [])
         if rest:
             notes.append(f'{len(rest)} pairs in no folder of a split are left out')
-        return splits
+        return {s: splits[s] for s in ('train', 'val', 'test') if s in splits}
     lists = _read_lists(listing)
     if not lists.get('train'):
         return splits

@@ -90,10 +90,29 @@ def prepare_data(
     reasons = _adapt(cfg, task, data, datasets, options)
     text = write_text(cfg, base, data, reasons, path, target)
     write_atomically(target, text.encode())
-    record = dict(sha256=_digest(target), path=path, config=cfg.filename, seed=seed)
+    record = dict(
+        written=target.name,
+        sha256=_digest(target),
+        config=cfg.filename,
+        data=os.path.abspath(path),
+        seed=seed,
+    )
     write_atomically(made / RECORD, json.dumps(record, indent=1).encode())
     report = format_table(data, datasets, reasons, str(made), str(target))
     return Prepared(str(target), report)
+
+
+def find_original(config: str) -> str | None:
+    """The config that a written one inherits from.
+
+    Args:
+        config (str): A config.
+
+    Returns:
+        str | None: None if ``--data`` did not write it where it lies.
+    """
+    record = _read_record(Path(config).parent / MADE_FOLDER)
+    return record.get('config') if record.get('written') == Path(config).name else None
 
 
 def name_config(cfg: Config, path: str) -> str:
@@ -183,16 +202,21 @@ def _check_unedited(target: Path, made: Path, overwrite: bool) -> None:
     """Refuse to replace a config that is not as it was written."""
     if overwrite or not target.exists():
         return
-    try:
-        known = json.loads((made / RECORD).read_text()).get('sha256')
-    except (OSError, ValueError, AttributeError):
-        known = None
-    if known != _digest(target):
+    if _read_record(made).get('sha256') != _digest(target):
         raise UserError(
             f'{target} was edited, and --data would write it again. Run it as it is: '
             f'python tools/train.py {os.path.relpath(target)}; or give another '
             '--work-dir, or --overwrite.'
         )
+
+
+def _read_record(made: Path) -> dict:
+    """What was noted of the config that was written, empty if there is no note."""
+    try:
+        record = json.loads((made / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _digest(path: Path) -> str:

@@ -79,7 +79,7 @@ def _explain(listing: Listing, path: str, task: Task) -> str:
     lines = [f'--data {path}: the config is one of {task.name}, which needs {wanted}.']
     for (_, name, config), found in others[:1]:
         lines.append(
-            f'There are {found.origin}: they fit {name}, such as {config}, or a config '
+            f'Found instead: {found.origin}, for {name}, such as {config}, or a config '
             'of your own.'
         )
     formats = find_other_formats(listing)

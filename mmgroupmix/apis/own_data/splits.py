@@ -62,6 +62,12 @@ def split_items(
                 for other in members[number]:
                     wanted[other] -= 1
             left.discard(number)
+    for number in order:
+        # Classes that occur together leave the split small.
+        if sum(len(groups[i]) for i in chosen) >= round(share * len(images)):
+            break
+        if all(len(waiting[x] - chosen) > 1 for x in members[number]):
+            chosen.add(number)
     if len(chosen) == len(groups) > 1:
         chosen.discard(order[0])
     return {i for number in chosen for i in groups[number]}
