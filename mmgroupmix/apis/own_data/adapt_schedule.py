@@ -19,7 +19,7 @@ MAX_ENLARGEMENT = 2
 MIN_STEPS = dict(mmdet=1500, mmseg=2000, mmpretrain=2000)
 PASSES = dict(mmdet=12, mmseg=50, mmpretrain=100)
 #: At least so many steps in an epoch, so that batches differ.
-MIN_BATCHES = 8
+MIN_BATCHES = 4
 NUM_EVALUATIONS = 10
 NUM_DRAWN_IMAGES = 12
 

@@ -88,8 +88,8 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
     given = path = Path(path)
     if not path.exists():
         parent = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
-        names = ', '.join(sorted(entry.name for entry in parent.iterdir())[:8])
-        raise UserError(f'--data {path}: does not exist; {parent} holds {names or "-"}')
+        present = format_names(sorted(entry.name for entry in parent.iterdir()), 8)
+        raise UserError(f'--data {path}: does not exist; {parent} holds {present or "-"}')
     if path.is_file():
         if path.suffix.lower() in ARCHIVES:
             raise UserError(f'--data {path}: is an archive. Unpack it; give the folder.')

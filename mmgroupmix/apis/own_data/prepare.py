@@ -23,6 +23,7 @@ from .coco import CocoData
 from .own_data import OwnData
 from .recognize import recognize
 from .table import format_table
+from .weights import start_from_published
 from .write_config import Differences
 
 #: The folder in the work directory for lists, converted labels and the record of both.
@@ -179,6 +180,8 @@ def _adapt(
     """Change everything that depends on the data, in place."""
     use_datasets(cfg, task, data, datasets)
     reasons = set_classes(cfg, task, data.classes)
+    if weights := start_from_published(cfg, options):
+        reasons['model.backbone'] = weights
     if cfg.get('train_dataloader'):
         reasons |= fit_sizes(cfg, task, data)
         if isinstance(data, CocoData):

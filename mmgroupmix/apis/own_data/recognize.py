@@ -8,6 +8,7 @@ from ..tasks import Task
 from .class_folders import recognize_class_folders
 from .coco import CocoData, recognize_coco
 from .coco_files import find_other_formats
+from .coco_label_maps import to_label_maps
 from .label_maps import recognize_label_maps
 from .listing import Listing, format_names, list_data
 from .own_data import OwnData
@@ -45,7 +46,9 @@ def recognize(path: str, task: Task, work_dir: Path, masks: bool) -> OwnData:
     if task.toolbox == 'mmdet':
         data = recognize_coco(listing, only)
     elif task.toolbox == 'mmseg':
-        data = recognize_label_maps(listing)
+        data = None if only else recognize_label_maps(listing)
+        if data is None and (objects := recognize_coco(listing, only)):
+            data = to_label_maps(objects) if objects.has_masks() else None
     else:
         data = None if recognize_coco(listing, only) else recognize_class_folders(listing)
     if data is None:
@@ -96,7 +99,8 @@ def _explain(listing: Listing, path: str, task: Task) -> str:
 LOOKED_FOR = dict(
     mmdet='Looked for: *.json with images, annotations and categories, anywhere below.',
     mmseg='Looked for: folders such as images/ and masks/ (labels/, annotations/, '
-    'SegmentationClass/) with files of equal names, or x_mask.png beside x.jpg.',
+    'SegmentationClass/) with files of equal names, x_mask.png beside x.jpg, or COCO '
+    'JSON with outlines.',
     mmpretrain='Looked for: at least two folders of images, named after their classes, '
     'in PATH or in train/ and val/.',
 )
