@@ -43,4 +43,6 @@ def build_dataset(cfg, split):
     scope = cfg.default_scope
     with DefaultScope.overwrite_default_scope(scope):
         registry = import_module(f'{scope}.registry').DATASETS
-        return registry.build(cfg[f'{split}_dataloader'].dataset)
+        # mmengine collects garbage when it serialises, for most of a second.
+        settings = dict(cfg[f'{split}_dataloader'].dataset, serialize_data=False)
+        return registry.build(settings)
