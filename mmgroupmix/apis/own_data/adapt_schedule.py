@@ -115,7 +115,8 @@ def fit_schedule(cfg: Config, task: Task, data: OwnData, options: Mapping) -> Re
     key = 'max_epochs' if by_epoch else 'max_iters'
     number = len(data.splits['train']) * _times(cfg.train_dataloader.dataset)
     batch = cfg.train_dataloader.get('batch_size', 1) * get_world_size()
-    epoch = max(math.ceil(number / batch), 1)
+    dropped = cfg.train_dataloader.get('drop_last', False)
+    epoch = max(number // batch if dropped else math.ceil(number / batch), 1)
     steps = max(MIN_STEPS[task.toolbox], PASSES[task.toolbox] * epoch)
     given = options.get(f'train_cfg.{key}')
     if by_epoch:

@@ -143,16 +143,14 @@ def write_text(
 
     Returns:
         str: It inherits from the user's config by its absolute path, since a work
-        directory may be a link to another disk.
+        directory may be a link to another disk; from one of imports it is complete.
     """
     config = cfg.to_dict()
     metainfo = next(iter(_find(config, 'metainfo')))
     variables = dict(data_root=f'{data.root}/', metainfo=metainfo)
-    writer = Differences(variables, base, reasons)
-    if Config._is_lazy_import(cfg.filename):
-        # mmengine does not let the two kinds of config inherit from each other.
-        heading = f'"""{Path(cfg.filename).name} with the data in {path}."""\n'
-        return heading + cfg.pretty_text
+    # A config that imports its parts cannot be a base of one that does not.
+    inherits = not Config._is_lazy_import(cfg.filename)
+    writer = Differences(variables, base if inherits else {}, reasons)
     heading = '\n'.join(
         [
             f'"""{Path(cfg.filename).stem} with the data in {_plain(path)}.',
@@ -160,12 +158,14 @@ def write_text(
             'Written by --data, for you to edit. It runs without the option:',
             f'python tools/train.py {_plain(os.path.relpath(target))}',
             '',
-            _plain(data.origin) + '.',
+            f'The data: {_plain(data.origin)}.',
             *(f'- {_plain(note)}' for note in data.notes),
             '"""',
         ]
     )
-    parts = [heading, '', f'_base_ = {os.path.abspath(cfg.filename)!r}', '']
+    parts = [heading, '']
+    if inherits:
+        parts += [f'_base_ = {os.path.abspath(cfg.filename)!r}', '']
     parts += [writer.assign(name, value) for name, value in variables.items()]
     return '\n'.join(parts) + '\n\n' + writer.format(config)
 

@@ -2,16 +2,19 @@
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 #: Roboflow names the copies that it makes of IMAGE.jpg IMAGE_jpg.rf.HASH.jpg.
 ROBOFLOW_COPY = re.compile(r'^(.+)\.rf\.[0-9A-Za-z]+$')
-#: Images of which copies are looked for.
-MAX_COMPARED = 500
+#: Of more images, none are compared by their content: it would take minutes.
+MAX_COMPARED = 50_000
+#: Validation images that are looked for in the training split.
+MAX_SAMPLE = 500
+HEAD_BYTES = 8192
 #: Stands for the images in which no class occurs.
 EMPTY = -1
 
@@ -39,87 +42,103 @@ def split_items(
     members = [
         {label for i in group for label in labels[i]} or {EMPTY} for group in groups
     ]
-    waiting: dict[int, set[int]] = defaultdict(set)
-    for number, found in enumerate(members):
-        for label in found:
-            waiting[label].add(number)
+    waiting: dict[int, list[int]] = defaultdict(list)
+    order = np.random.default_rng(seed).permutation(len(groups)).tolist()
+    for number in order:
+        for label in members[number]:
+            waiting[label].append(number)
     wanted = {
         label: max(round(share * len(found)), 1 if len(found) > 1 else 0)
         for label, found in waiting.items()
     }
-    order = np.random.default_rng(seed).permutation(len(groups)).tolist()
-    rank = {number: position for position, number in enumerate(order)}
+    left = {label: len(found) for label, found in waiting.items()}
+    for_training = dict(left)
     chosen: set[int] = set()
-    left = set(order)
+    seen: set[int] = set()
+
+    def choose(number: int) -> None:
+        chosen.add(number)
+        for label in members[number]:
+            wanted[label] -= 1
+            for_training[label] -= 1
+
     while left:
-        label = min(
-            (label for label in waiting if waiting[label] & left),
-            key=lambda label: (len(waiting[label] & left), label),
-        )
-        for number in sorted(waiting[label] & left, key=rank.__getitem__):
+        label = min(left, key=lambda label: (left[label], label))
+        for number in waiting[label]:
+            if number in seen:
+                continue
+            seen.add(number)
             if wanted[label] > 0:
-                chosen.add(number)
-                for other in members[number]:
-                    wanted[other] -= 1
-            left.discard(number)
+                choose(number)
+            for other in members[number]:
+                if other in left:
+                    left[other] -= 1
+        del left[label]
+    missing = round(share * len(images)) - sum(len(groups[i]) for i in chosen)
     for number in order:
-        # Classes that occur together leave the split small.
-        if sum(len(groups[i]) for i in chosen) >= round(share * len(images)):
-            break
-        if all(len(waiting[x] - chosen) > 1 for x in members[number]):
-            chosen.add(number)
+        # Where classes occur together, few images serve all of them.
+        fits = all(for_training[label] > 1 for label in members[number])
+        if missing > 0 and fits and number not in chosen:
+            choose(number)
+            missing -= len(groups[number])
     if len(chosen) == len(groups) > 1:
         chosen.discard(order[0])
     return {i for number in chosen for i in groups[number]}
 
 
-def find_shared_images(first: Iterable[Path], second: Sequence[Path]) -> list[Path]:
+def find_shared_images(first: Sequence[Path], second: Sequence[Path]) -> list[Path]:
     """The images of the second list whose content is in the first too, of a sample."""
-    known = _by_size(first)
-    contents: dict[int, set[str]] = {}
-    shared = []
-    for path in second[:: max(len(second) // MAX_COMPARED, 1)]:
-        size = _size(path)
-        if size not in known:
-            continue
-        if size not in contents:
-            contents[size] = {_digest(other) for other in known[size]}
-        if _digest(path) in contents[size]:
-            shared.append(path)
-    return shared
+    sample = second[:: max(len(second) // MAX_SAMPLE, 1)]
+    keys = find_contents([*first, *sample])
+    known = set(keys[: len(first)])
+    return [path for path, key in zip(sample, keys[len(first) :]) if key in known]
+
+
+def find_contents(images: Sequence[Path]) -> list[Hashable]:
+    """A key for each image, the same for images with the same content.
+
+    Files of one size are compared by their beginning, and where that is the same, as a
+    whole.
+
+    Args:
+        images (Sequence[Path]): The files; of too many, each counts as another.
+
+    Returns:
+        list[Hashable]: In their order.
+    """
+    keys: list[Hashable] = list(images)
+    if len(images) > MAX_COMPARED:
+        return keys
+    keys = [_read_size(path) for path in images]
+    for length in (HEAD_BYTES, -1):
+        counts = Counter(keys)
+        keys = [
+            (key, _digest(path, length)) if counts[key] > 1 else path
+            for path, key in zip(images, keys)
+        ]
+    return keys
 
 
 def _group(images: Sequence[Path]) -> list[list[int]]:
     """Indices of images that belong together, in the order of the first of each."""
-    sizes = _by_size(images)
     groups: dict[Hashable, list[int]] = {}
-    for i, path in enumerate(images):
+    for i, (path, content) in enumerate(zip(images, find_contents(images))):
         copy = ROBOFLOW_COPY.match(path.stem)
-        key: Hashable = path
-        if copy:
-            key = copy[1]
-        elif len(sizes[_size(path)]) > 1:
-            key = _digest(path)
-        groups.setdefault(key, []).append(i)
+        groups.setdefault(copy[1] if copy else content, []).append(i)
     return list(groups.values())
 
 
-def _by_size(images: Iterable[Path]) -> dict[int, list[Path]]:
-    sizes: dict[int, list[Path]] = {}
-    for path in images:
-        sizes.setdefault(_size(path), []).append(path)
-    return sizes
-
-
-def _size(path: Path) -> int:
+def _read_size(path: Path) -> Hashable:
     try:
         return path.stat().st_size
     except OSError:
-        return -1
+        return path
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, length: int) -> Hashable:
     try:
-        return hashlib.sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+        with path.open('rb') as file:
+            content = file.read(length)
     except OSError:
-        return str(path)
+        return path
+    return hashlib.sha1(content, usedforsecurity=False).hexdigest()

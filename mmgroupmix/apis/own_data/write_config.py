@@ -1,5 +1,6 @@
 """A config that inherits from another and states only what differs, with reasons."""
 
+import inspect
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -112,6 +113,8 @@ class Differences:
             return f'({parts[0]},)' if len(parts) == 1 else f'({", ".join(parts)})'
         if isinstance(value, float) and repr(value) in ('inf', '-inf', 'nan'):
             return f"float('{value}')"
+        if inspect.isclass(value) or inspect.isfunction(value):
+            return repr(f'{value.__module__}.{value.__qualname__}')
         if not isinstance(value, (str, int, float, bool, type(None))):
             raise TypeError(f'{value!r} has no text that a config could hold')
         return repr(value)

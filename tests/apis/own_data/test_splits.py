@@ -73,6 +73,14 @@ def test_copies_of_an_image_stay_together(files):
     )
 
 
+def test_files_that_begin_alike_are_not_copies(files):
+    paths = files(10)
+    for i, path in enumerate(paths):
+        path.write_bytes(bytes(10_000) + bytes([i]))
+    assert len(split_items(paths, [{0}] * 10, 0.2, 0)) == 2
+    assert not find_shared_images(paths[:5], paths[5:])
+
+
 def test_shared_images_are_found_by_their_content(files):
     paths = files(6)
     paths[5].write_bytes(paths[0].read_bytes())
