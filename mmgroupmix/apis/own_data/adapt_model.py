@@ -39,6 +39,7 @@ def set_classes(cfg: Config, task: Task, classes: Sequence[str]) -> Reasons:
         Reasons: What was changed, by place.
     """
     number, old = len(classes), task.num_outputs(cfg.model)
+    heads = []
     for part in ('model', 'data_preprocessor'):
         for place, node in walk(cfg.get(part), part):
             if 'rpn_head' in place or type_name(node) in HEADS_WITH_OWN_TARGETS:
@@ -46,6 +47,7 @@ def set_classes(cfg: Config, task: Task, classes: Sequence[str]) -> Reasons:
             for key in CLASS_KEYS:
                 if node.get(key):
                     node[key] = number
+                    heads.append(place.removeprefix('model.'))
             if node.get('num_stuff_classes'):
                 node['num_stuff_classes'] = 0
             if node.get('out_channels') == old and 'num_classes' in node:
@@ -54,7 +56,13 @@ def set_classes(cfg: Config, task: Task, classes: Sequence[str]) -> Reasons:
                 node.pop('out_channels')
                 node.pop('threshold', None)
             _set_class_weights(node, old, number)
-    return dict(model=f'{old} classes -> {number}: these layers start from scratch')
+    if old == number:
+        return {}
+    heads = [place for place in dict.fromkeys(heads) if 'preprocessor' not in place]
+    named = ', '.join(heads)
+    return dict(
+        model=f'{old} classes -> {number}: the class layer of {named} starts from scratch'
+    )
 
 
 def fit_anchors(

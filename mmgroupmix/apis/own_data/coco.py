@@ -123,7 +123,8 @@ class CocoData(OwnData):
         images: list[dict] = []
         annotations: list[dict] = []
         ids = [item.image.get('id') for item in items]
-        unique = len(set(map(str, ids))) == len(ids) and None not in ids
+        numbers = all(isinstance(number, int) for number in ids)
+        unique = numbers and len(set(ids)) == len(ids)
         for number, item in enumerate(items, 1):
             image = dict(item.image, file_name=item.name)
             image['id'] = item.image['id'] if unique else number
@@ -269,6 +270,8 @@ def _find_reason_to_rewrite(
         if not is_size(item.image):
             return 'sizes of images are missing'
         for entry in item.annotations:
+            if entry['image_id'] != item.image['id'] or isinstance(item.image['id'], str):
+                return 'ids of images are texts'
             if any(key not in entry for key in ('id', 'area', 'iscrowd', 'bbox')):
                 return 'annotations lack an id, a box, an area or iscrowd'
             numbers.add(make_key(entry['id']))

@@ -98,6 +98,8 @@ def category_name(entry: Mapping) -> str:
     return str(entry.get('name', '')).strip()
 
 
-def make_key(value: Any) -> Any:
-    """An id that can be a key, whatever the file holds."""
-    return value if isinstance(value, (int, float, str)) else str(value)
+def make_key(value: Any) -> str:
+    """An id as a key: some tools write a number in one place and a text in another."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)

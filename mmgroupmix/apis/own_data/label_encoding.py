@@ -185,7 +185,12 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
         )
     _check_number(values, f'the value {format_names(values)}')
     if names:
-        return _encode_by_names(used, found, names, classes, description)
+        encoding = _encode_by_names(used, names, classes, description)
+        if found[IGNORED]:
+            share = found[IGNORED] / sum(found.values())
+            encoding.notes.append(f'{share:.1%} of the pixels are 255: ignored')
+        encoding.colours = _palette_of(maps, len(encoding.names))
+        return encoding
     if used[-1] < 2 * len(used) and used[-1] < IGNORED:
         names = ['background', *(f'class {i}' for i in range(1, used[-1] + 1))]
         encoding = Encoding(names, description, _palette_of(maps, len(names)))
@@ -201,7 +206,6 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
 
 def _encode_by_names(
     used: list[int],
-    found: Counter,
     names: list[str],
     classes: ClassList | None,
     description: str,
@@ -218,10 +222,6 @@ def _encode_by_names(
         raise UserError(
             f'--data: the label maps hold {format_names(used, 8)}, and {file} has '
             f'{len(names)} names, for labels 0 to {len(names) - 1}. Correct the list.'
-        )
-    if found[IGNORED]:
-        encoding.notes.append(
-            f'{found[IGNORED] / sum(found.values()):.1%} of the pixels are 255: ignored'
         )
     return encoding
 

@@ -16,6 +16,9 @@ from .splits import find_shared_images, split_items
 MAX_SIZES = 300
 #: Share of the images that are kept for validation where the data have no split.
 VAL_SHARE = 0.2
+#: The EXIF tag of a photo that is stored turned, and its values for a quarter turn.
+ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass
@@ -120,10 +123,12 @@ class OwnData(ABC):
 
 
 def read_size(path: Path) -> tuple[int, int] | None:
-    """Width and height of an image as it is stored, None if it cannot be read."""
+    """Width and height of an image as it is shown, None if it cannot be read."""
     try:
         with Image.open(path) as image:
-            return image.size
+            width, height = image.size
+            is_turned = image.getexif().get(ORIENTATION) in SIDEWAYS
+            return (height, width) if is_turned else (width, height)
     except Exception:
         return None  # the run itself names files that it cannot read
 

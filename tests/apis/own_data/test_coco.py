@@ -92,6 +92,25 @@ def write_other_order(root):
     write_json(root / 'val.json', content)
 
 
+def write_via(root):
+    """As the VGG Image Annotator: ids are numbers in one place and texts in another."""
+    content = write_coco(root, root / 'via_project_coco.json')
+    for annotation in content['annotations']:
+        annotation['image_id'] = str(annotation['image_id'])
+        annotation['category_id'] = str(annotation['category_id'])
+    write_json(root / 'via_project_coco.json', content)
+
+
+def write_bare(root):
+    """Outlines alone: no boxes, areas or sizes."""
+    content = write_coco(root / 'photos', root / 'labels.json')
+    for annotation in content['annotations']:
+        del annotation['bbox'], annotation['area'], annotation['id']
+    for image in content['images']:
+        del image['width'], image['height']
+    write_json(root / 'labels.json', content)
+
+
 def write_equal_names(root):
     for folder in 'ab':
         content = write_coco(root / 'photos' / folder, root / 'x.json', seed=ord(folder))
@@ -111,6 +130,8 @@ def write_equal_names(root):
         write_label_studio,
         write_labelme,
         write_other_order,
+        write_via,
+        write_bare,
         write_equal_names,
     ],
 )

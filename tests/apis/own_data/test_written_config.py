@@ -71,7 +71,7 @@ def test_the_written_config_needs_nothing_but_the_files_that_it_names(
     dataset = cfg.train_dataloader.dataset
     assert dataset.data_root == f'{tmp_path}/it\'s "mine"/'
     assert dataset.ann_file == str(tmp_path / 'run' / 'own_data' / 'train.json')
-    assert '# 80 classes -> 3' in path.read_text()
+    assert '# 80 classes -> 3: the class layer of bbox_head' in path.read_text()
     assert find_original(str(path)) == str(REPOSITORY / 'configs' / f'{DETECTOR}.py')
 
 
