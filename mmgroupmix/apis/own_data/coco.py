@@ -224,6 +224,7 @@ def _collect_items(data: CocoData, file: CocoFile) -> list[CocoItem]:
     names = category_names(file)
     index = {name: i for i, name in enumerate(data.classes)}
     items: dict[Any, CocoItem] = {}
+    num_unknown = 0
     for i, image in file.images.items():
         entry = file.content['images'][i]
         items[make_key(entry.get('id'))] = CocoItem(data.root / image, image, entry)
@@ -231,8 +232,14 @@ def _collect_items(data: CocoData, file: CocoFile) -> list[CocoItem]:
         item = items.get(make_key(annotation.get('image_id')))
         if item is not None:
             item.annotations.append(annotation)
-            name = names.get(make_key(annotation.get('category_id')), '')
-            item.labels.append(index.get(name, -1))
+            name = names.get(make_key(annotation.get('category_id')))
+            num_unknown += name is None
+            item.labels.append(index.get(name or '', -1))
+    if num_unknown:
+        data.notes.append(
+            f'{file.name}: {num_unknown} annotations have a category_id that it does not '
+            'list; they are left out'
+        )
     known = {make_key(entry.get('id')) for entry in file.content['images']}
     orphans = [
         a for a in iter_annotations(file) if make_key(a.get('image_id')) not in known

@@ -47,7 +47,8 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
         list[CocoFile]: The files; none if there are none.
 
     Raises:
-        UserError: If the file that the user named is not in COCO's format.
+        UserError: If a file is not complete, or the one that the user named is not in
+            COCO's format.
     """
     if only:
         return [CocoFile(only, load_coco(str(listing.root / only)))]
@@ -57,8 +58,10 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
             continue
         try:
             content = load_coco(str(listing.root / name))
-        except UserError:
-            continue
+        except UserError as error:
+            if error.__cause__ is not None:  # it cannot be read at all
+                raise
+            continue  # JSON of another kind
         if 'annotations' in content:
             found.append(CocoFile(name, content))
     return found

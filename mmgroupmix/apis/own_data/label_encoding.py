@@ -9,7 +9,15 @@ import numpy as np
 
 from ...errors import UserError
 from .class_names import ClassList
-from .label_values import Colour, MapValues, pack, read_array, recode, unpack
+from .label_values import (
+    ONE_CHANNEL,
+    Colour,
+    MapValues,
+    pack,
+    read_array,
+    recode,
+    unpack,
+)
 from .listing import format_names
 
 #: The value that mmsegmentation leaves out of loss and score.
@@ -56,7 +64,9 @@ class Encoding:
 
     def convert(self, path: Path) -> np.ndarray:
         """Read a map as labels, (H, W), uint8."""
-        array, _ = read_array(path, self.by_colour)
+        array, image = read_array(path, self.by_colour)
+        if not self.by_colour and image.mode not in ONE_CHANNEL:
+            array = array & 0xFF  # grey, in three channels
         if self.table is None:
             return array.astype(np.uint8)
         values, inverse = np.unique(array, return_inverse=True)
@@ -178,6 +188,8 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
         encoding.notes.append('white (255) is taken as class 1, not as ignored')
         return encoding
     used = [value for value in values if value != IGNORED]
+    share = found[IGNORED] / sum(found.values())
+    notes = [f'{share:.1%} of the pixels are 255: ignored'] if share else []
     if len(values) > MAX_VALUES and not names:
         raise UserError(
             f'--data: the label maps hold {len(values)} values ({format_names(values)}): '
@@ -186,14 +198,14 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
     _check_number(values, f'the value {format_names(values)}')
     if names:
         encoding = _encode_by_names(used, names, classes, description)
-        if found[IGNORED]:
-            share = found[IGNORED] / sum(found.values())
-            encoding.notes.append(f'{share:.1%} of the pixels are 255: ignored')
+        encoding.notes += notes
         encoding.colours = _palette_of(maps, len(encoding.names))
         return encoding
     if used[-1] < 2 * len(used) and used[-1] < IGNORED:
-        names = ['background', *(f'class {i}' for i in range(1, used[-1] + 1))]
+        first = 'class 0' if notes else 'background'
+        names = [first, *(f'class {i}' for i in range(1, used[-1] + 1))]
         encoding = Encoding(names, description, _palette_of(maps, len(names)))
+        encoding.notes += notes
     else:
         names = [f'value {value}' for value in values]
         table = {value: index for index, value in enumerate(values)}

@@ -144,6 +144,8 @@ def recognize_label_maps(listing: Listing) -> LabelMapData | None:
     encoding = choose_encoding(list(values.values()), classes)
     example = str(PurePosixPath(pairs[0].label_map).parent)
     names = f', names in {classes.file}' if classes else ''
+    if classes and classes.file in encoding.description:
+        names = ''
     return LabelMapData(
         listing.root,
         f'label maps ({encoding.description}{names}) in {example}/',

@@ -11,6 +11,8 @@ from PIL import Image
 from ...errors import UserError
 
 Colour = tuple[int, int, int]
+#: Pillow's modes of images whose values may be labels.
+ONE_CHANNEL = ('P', 'L', '1', 'I', 'I;16', 'I;16B')
 
 
 @dataclass
@@ -43,8 +45,8 @@ def read_array(path: Path, by_colour: bool) -> tuple[np.ndarray, Image.Image]:
         by_colour (bool): Whether to return colours for a palette too.
 
     Returns:
-        tuple[np.ndarray, Image.Image]: (H, W), of values or of colours as 0xRRGGBB (of
-        grey ones in three channels, the grey level), and the image.
+        tuple[np.ndarray, Image.Image]: (H, W), of values, or of colours as 0xRRGGBB if
+        the file has several channels; and the image.
 
     Raises:
         UserError: If it cannot be read.
@@ -52,7 +54,7 @@ def read_array(path: Path, by_colour: bool) -> tuple[np.ndarray, Image.Image]:
     try:
         with Image.open(path) as image:
             image.load()
-            if by_colour or image.mode not in ('P', 'L', '1', 'I', 'I;16', 'I;16B'):
+            if by_colour or image.mode not in ONE_CHANNEL:
                 grey = image.mode in ('LA', 'La')
                 array = np.asarray(image.convert('L' if grey else 'RGB'))
             else:

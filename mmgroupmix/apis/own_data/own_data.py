@@ -16,6 +16,7 @@ from .splits import find_shared_images, split_items
 MAX_SIZES = 300
 #: Share of the images that are kept for validation where the data have no split.
 VAL_SHARE = 0.2
+SPLITS = ('train', 'val', 'test')
 #: The EXIF tag of a photo that is stored turned, and its values for a quarter turn.
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
@@ -100,7 +101,10 @@ class OwnData(ABC):
             self.made_split = (
                 f'{len(val)} of {len(items)} images for validation, seed {seed}'
             )
-        elif shared := find_shared_images(
+        self.splits = {s: self.splits[s] for s in SPLITS if s in self.splits}
+        if self.made_split:
+            return
+        if shared := find_shared_images(
             [self.get_image(item) for item in self.splits['train']],
             [self.get_image(item) for item in self.splits['val']],
         ):

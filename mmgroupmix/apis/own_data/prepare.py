@@ -195,9 +195,10 @@ def _check_splits(data: OwnData, path: str) -> None:
     """Refuse a split without an image, which no run could use."""
     for split in ('train', 'val'):
         if not data.splits.get(split):
+            notes = ''.join(f' {note}.' for note in data.notes)
             raise UserError(
-                f'--data {path}: {data.origin}: no image is left for {split}. '
-                f'{" ".join(data.notes)} At least two labelled images are needed.'
+                f'--data {path}: {data.origin}: no image is left for {split}.{notes} At '
+                'least two images of a class are needed.'
             )
 
 

@@ -7,7 +7,7 @@ from ...errors import UserError
 from ..tasks import Task
 from .class_folders import recognize_class_folders
 from .coco import CocoData, recognize_coco
-from .coco_files import find_other_formats
+from .coco_files import find_coco_files, find_other_formats
 from .coco_label_maps import to_label_maps
 from .label_maps import recognize_label_maps
 from .listing import Listing, format_names, list_data
@@ -50,7 +50,7 @@ def recognize(path: str, task: Task, work_dir: Path, masks: bool) -> OwnData:
         if data is None and (objects := recognize_coco(listing, only)):
             data = to_label_maps(objects) if objects.has_masks() else None
     else:
-        data = None if recognize_coco(listing, only) else recognize_class_folders(listing)
+        data = None if _has_coco(listing, only) else recognize_class_folders(listing)
     if data is None:
         raise UserError(_explain(listing, path, task))
     if isinstance(data, CocoData) and masks and not data.has_masks():
@@ -60,6 +60,13 @@ def recognize(path: str, task: Task, work_dir: Path, masks: bool) -> OwnData:
             f'{FITTING["mmdet"][2]}.'
         )
     return data
+
+
+def _has_coco(listing: Listing, only: str | None) -> bool:
+    try:
+        return bool(find_coco_files(listing, only))
+    except UserError:  # a file that a classifier does not need
+        return False
 
 
 def _explain(listing: Listing, path: str, task: Task) -> str:

@@ -187,12 +187,15 @@ def test_what_belongs_to_nothing_is_left_out_and_named(tmp_path):
     path = tmp_path / 'data' / 'a.json'
     content = write_coco(tmp_path / 'data' / 'images', path)
     (tmp_path / 'data' / 'images' / '3.png').unlink()
-    content['annotations'].append(dict(content['annotations'][0], id=99, image_id=77))
+    first = content['annotations'][0]
+    content['annotations'] += [dict(first, id=99, image_id=77)]
+    content['annotations'] += [dict(first, id=98, category_id=44)]
     write_json(path, content)
     cfg, report = prepare(DETECTOR, tmp_path / 'data', tmp_path / 'run')
     report = ' '.join(report.split())
     assert '1 of its images are missing and left out (3.png)' in report
     assert 'image_id 77' in report
+    assert '1 annotations have a category_id that it does not list' in report
     read = [build_dataset(cfg, split) for split in ('train', 'val')]
     assert sum(map(len, read)) == 5
 
@@ -229,6 +232,15 @@ def test_what_cannot_be_meant_is_refused_by_name(config, change, named, tmp_path
         prepare(config, tmp_path / 'data', tmp_path / 'run')
     assert named in str(error.value)
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('text', ['{"images": [', 'Grüße'.encode('latin-1')])
+def test_a_file_that_cannot_be_read_is_not_passed_over(text, tmp_path):
+    write_coco(tmp_path / 'train', tmp_path / 'train.json')
+    path = tmp_path / 'val.json'
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UserError, match=r'val\.json'):
+        prepare(DETECTOR, tmp_path, tmp_path / 'run')
 
 
 def test_of_several_files_the_user_chooses_one(tmp_path):

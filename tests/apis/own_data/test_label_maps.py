@@ -165,9 +165,11 @@ def test_every_pixel_has_the_name_of_its_object(write, tmp_path):
     assert list_contents(tmp_path / 'data') == before
 
 
-def test_white_is_a_class_and_not_ignored(tmp_path):
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'RGBA'])
+def test_white_is_a_class_and_not_ignored(mode, tmp_path):
     def save(labels, path):
-        Image.fromarray((labels > 0).astype(np.uint8) * 255).save(path)
+        grey = Image.fromarray((labels > 0).astype(np.uint8) * 255)
+        grey.convert(mode).save(path)
 
     write_label_maps(tmp_path / 'images', tmp_path / 'masks', save=save)
     cfg, report = prepare(SEGMENTOR, tmp_path, tmp_path / 'run')
@@ -176,6 +178,26 @@ def test_white_is_a_class_and_not_ignored(tmp_path):
     number = int(dataset.get_data_info(0)['img_path'][-5])
     assert ((sample['gt_seg_map'] == 1) == (draw(number)[1] > 0)).all()
     assert 'white (255) is taken as class 1, not as ignored' in report
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'I;16', '1'])
+def test_numbers_in_any_kind_of_file_are_labels(mode, tmp_path):
+    def save(labels, path):
+        labels = (labels > 0).astype(np.uint8) if mode == '1' else labels
+        if mode == 'I;16':
+            Image.fromarray(labels.astype(np.uint16)).save(path)
+        elif mode == '1':
+            Image.fromarray(labels > 0).save(path)
+        else:
+            Image.fromarray(labels).convert(mode).save(path)
+
+    write_label_maps(tmp_path / 'images', tmp_path / 'masks', save=save)
+    cfg, _ = prepare(SEGMENTOR, tmp_path, tmp_path / 'run')
+    dataset = build_dataset(cfg, 'val')
+    sample = dataset.pipeline.transforms[-2](dataset.get_data_info(0))
+    labels = draw(int(sample['img_path'][-5]))[1]
+    expected = labels > 0 if mode == '1' else labels
+    assert (sample['gt_seg_map'] == expected).all()
 
 
 def test_several_names_for_one_thing_are_refused(tmp_path):
