@@ -17,6 +17,8 @@ from .adapt_data import Reasons
 CLASS_KEYS = ('num_classes', 'num_things_classes')
 #: Fewer boxes say too little about shapes.
 MIN_BOXES = 20
+#: Of more boxes, a sample.
+MAX_BOXES = 5000
 #: A box is covered if an anchor of the right place overlaps it by half.
 COVERED_IOU = 0.5
 #: Anchors are left alone if they cover this share of the boxes ...
@@ -154,7 +156,8 @@ def _scale_boxes(
             scale = value if isinstance(value[0], (int, float)) else value[-1]
     if scale is None or not boxes:
         return np.zeros((0, 2))
-    images, sizes = (np.array(part, float) for part in zip(*boxes))
+    sample = boxes[:: -(-len(boxes) // MAX_BOXES)]
+    images, sizes = (np.array(part, float) for part in zip(*sample))
     longest, shortest = max(scale), min(scale)
     factor = np.minimum(longest / images.max(1), shortest / images.min(1))
     return sizes * factor[:, None]

@@ -4,8 +4,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from mmgroupmix.apis.own_data.listing import find_split, list_data
+from mmgroupmix.apis.own_data.own_data import read_size
 from mmgroupmix.apis.own_data.splits import find_shared_images, split_items
 from mmgroupmix.errors import UserError
 
@@ -85,6 +87,16 @@ def test_shared_images_are_found_by_their_content(files):
     paths = files(6)
     paths[5].write_bytes(paths[0].read_bytes())
     assert find_shared_images(paths[:3], paths[3:]) == [paths[5]]
+
+
+def test_the_size_of_a_photo_is_that_in_which_it_is_shown(tmp_path):
+    for orientation, size in ((1, (40, 30)), (3, (40, 30)), (6, (30, 40))):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        path = tmp_path / f'{orientation}.jpg'
+        Image.new('RGB', (40, 30)).save(path, exif=exif)
+        assert read_size(path) == size == ImageOps.exif_transpose(Image.open(path)).size
+    assert read_size(tmp_path / 'no.jpg') is None
 
 
 @pytest.mark.parametrize(
