@@ -43,6 +43,7 @@ FLOORS = {
     'apis.demo': 14,
     'apis.recipes': 14,
     'apis.checks': 15,
+    'apis.own_data': 15,
     'apis.planning': 15,
     'apis': 16,
 }

@@ -6,6 +6,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import deepcopy
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -18,11 +19,13 @@ from ..checks import CHECKS, get_skipped_checks, validate_names
 from ..compat import format_once, prepare_distributed
 from ..errors import USER_ERROR_EXIT_CODE, UserError
 from .config.generation import check_generation
+from .config.main_rank import on_main_rank
 from .config.output_files import refuse_link
 from .config.preprocessor import check_preprocessor
 from .config.read import merge_options, read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
+from .own_data.prepare import find_original, prepare_data
 from .tasks import Task, infer_task
 
 
@@ -130,6 +133,8 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
     """
     cfg = read_config(args.config)
     check_generation(cfg)
+    if getattr(args, 'data', None) is not None:
+        cfg = use_own_data(cfg, args)
     planned = planned_length(cfg) if args.demo else None
     merge_options(cfg, args.cfg_options)
     skipped = get_skipped_checks(cfg) | validate_names(args.skip_check)
@@ -145,6 +150,44 @@ def load_config(args: argparse.Namespace) -> tuple[Config, Task]:
             print(f'\n{wrap(cfg.demo)}\n', flush=True)
     set_work_dir(cfg, args)
     return cfg, task
+
+
+def use_own_data(cfg: Config, args: argparse.Namespace) -> Config:
+    """Write a config for the data of ``--data``, and read that instead.
+
+    Args:
+        cfg (Config): The config that the user gave.
+        args (argparse.Namespace): Parsed options.
+
+    Returns:
+        Config: The written config; its complete form will get the name of the user's.
+
+    Raises:
+        UserError: If the data are not recognised or do not fit.
+    """
+    if args.demo:
+        raise UserError('--demo generates data; --data names yours. Give one of the two.')
+    task = infer_task(cfg)
+    run = deepcopy(cfg)  # what concerns this run alone is not written
+    run.merge_from_dict(args.cfg_options)
+    join_distributed_job(run, args.launcher, args.local_rank)
+    set_work_dir(run, args)
+    prepared = on_main_rank(
+        lambda: prepare_data(
+            cfg,
+            task,
+            args.data,
+            run.work_dir,
+            args.cfg_options,
+            keep=args.resume is not None,
+            overwrite=args.overwrite,
+        )
+    )
+    if is_main_rank():
+        print(f'\n{prepared.report}\n', flush=True)
+    written = read_config(prepared.config)
+    set_filename(written, cfg.filename)
+    return written
 
 
 def join_distributed_job(cfg: Config, launcher: str, local_rank: int) -> None:
@@ -170,12 +213,20 @@ def set_work_dir(cfg: Config, args: argparse.Namespace) -> None:
         folder = 'work_dirs/demo' if args.demo else 'work_dirs'
         cfg.work_dir = f'{folder}/{Path(args.config).stem}'
     if os.path.realpath(cfg.work_dir) == os.path.dirname(os.path.realpath(args.config)):
+        if original := find_original(args.config):
+            set_filename(cfg, original)
+            return
         raise UserError(
             f'the work directory {cfg.work_dir} is the folder of {args.config}: mmengine '
             'writes the complete config there under the same name and would overwrite '
             'yours. Give another --work-dir.'
         )
     refuse_link(Path(cfg.work_dir) / Path(args.config).name)
+
+
+def set_filename(cfg: Config, name: str) -> None:
+    """Let the runner write the complete config under another name than it was read."""
+    object.__setattr__(cfg, '_filename', name)
 
 
 def build_runner(cfg: Config) -> Runner:

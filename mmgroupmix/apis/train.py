@@ -280,6 +280,12 @@ def _build_parser() -> argparse.ArgumentParser:
         'work directory',
     )
     parser.add_argument(
+        '--data',
+        metavar='PATH',
+        help='train on a folder of your own: COCO JSON, images with label maps, or class '
+        'folders; writes a config for it into the work directory',
+    )
+    parser.add_argument(
         '--plan',
         nargs='?',
         type=int,

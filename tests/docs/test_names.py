@@ -35,7 +35,7 @@ EXPERIMENTS = {
 # Experiments end with their dataset; files that a reader writes do not.
 EXPERIMENT = re.compile(r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc)[\w*]*\.py')
 # These belong to the reader or to a toolbox, or stand for such files.
-NOT_OURS = re.compile('mmdetection/|mmsegmentation/|mmpretrain/|METHOD_')
+NOT_OURS = re.compile('work_dirs/|mmdetection/|mmsegmentation/|mmpretrain/|METHOD_')
 
 SCRIPTS = tomllib.loads((REPOSITORY / 'pyproject.toml').read_text())['project']['scripts']
 MAKEFILE = (REPOSITORY / 'Makefile').read_text()

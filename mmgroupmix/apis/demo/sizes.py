@@ -45,11 +45,31 @@ def shrink_sizes(cfg: Config, task: Task) -> tuple[str, int]:
     old = largest_train_side(cfg.get('train_dataloader'))
     if old is None or old <= demo.side:
         return 'unchanged', demo.batch_size
-    rounded = max(round(old / MULTIPLE), 1) * MULTIPLE
-    if not supports_size(cfg, task, demo.side, rounded):
+    change = shrink_to(cfg, task, demo.side)
+    if change is None:
         reason = f'unchanged, since this model works at {old:g} px only'
         return reason, demo.full_size_batch_size
-    factor = demo.side / old
+    return change, demo.batch_size
+
+
+def shrink_to(cfg: Config, task: Task, side: int) -> str | None:
+    """Scale all image sizes by one factor, in place, if the model supports that.
+
+    Args:
+        cfg (Config): The config, with nothing to download.
+        task (Task): Its task.
+        side (int): The largest side that the training pipeline will feed the model, in
+            pixels, smaller than it does.
+
+    Returns:
+        str | None: The change, for the user; None if the model works at its size only.
+    """
+    old = largest_train_side(cfg.get('train_dataloader'))
+    assert old is not None, 'the pipeline has no size'
+    rounded = max(round(old / MULTIPLE), 1) * MULTIPLE
+    if not supports_size(cfg, task, side, rounded):
+        return None
+    factor = side / old
     before = _train_sizes(cfg)
     for name in SIZED_PARTS:
         if cfg.get(name):
@@ -61,7 +81,7 @@ def shrink_sizes(cfg: Config, task: Task) -> tuple[str, int]:
         model['test_cfg'] = shrink(model['test_cfg'], factor)
     pairs = dict(zip(before, _train_sizes(cfg)))
     listed = ', '.join(f'{old} -> {new}' for old, new in pairs.items())
-    return f'all times {factor:.3g} ({listed})', demo.batch_size
+    return f'all times {factor:.3g} ({listed})'
 
 
 def largest_train_side(loader: Mapping | None) -> float | None:

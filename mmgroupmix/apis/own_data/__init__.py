@@ -1,0 +1,1 @@
+"""``--data``: a folder of the user's own, recognised and turned into a config."""

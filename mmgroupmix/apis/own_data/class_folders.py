@@ -1,0 +1,145 @@
+"""Images in folders named after their classes, with or without folders of splits."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from ...checkpoints.atomic_files import write_atomically
+from ...errors import UserError
+from .label_pairs import is_role
+from .listing import SPLIT_WORDS, Listing, fold, format_names
+from .own_data import OwnData
+
+
+@dataclass(frozen=True)
+class ClassItem:
+    """An image, relative to the folder of the data, and the index of its class."""
+
+    image: str
+    label: int
+
+
+@dataclass
+class ClassFolderData(OwnData):
+    """Images in folders named after their classes."""
+
+    toolbox = 'mmpretrain'
+    unit = 'images'
+
+    def get_image(self, item: ClassItem) -> Path:
+        """The image of an item."""
+        return self.root / item.image
+
+    def get_labels(self, item: ClassItem) -> Collection[int]:
+        """The class of an image."""
+        return {item.label}
+
+    def count_classes(self, items: Sequence[ClassItem]) -> Counter:
+        """The number of images of each class."""
+        return Counter(item.label for item in items)
+
+    def write(self, folder: Path) -> dict[str, dict]:
+        """Write a list of each split: image and label."""
+        configs = {}
+        for split, items in self.splits.items():
+            text = ''.join(f'{item.image} {item.label}\n' for item in items)
+            write_atomically(folder / f'{split}.txt', text.encode())
+            configs[split] = dict(
+                type='mmpretrain.CustomDataset',
+                ann_file=str(folder / f'{split}.txt'),
+                data_prefix='',
+            )
+        return configs
+
+
+def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
+    """Recognise class folders.
+
+    Args:
+        listing (Listing): The folder.
+
+    Returns:
+        ClassFolderData | None: None if images are not in folders, or all in one.
+
+    Raises:
+        UserError: If names of classes differ in case only.
+    """
+    base = _find_base(listing.images)
+    splits: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    loose = []
+    tops = {
+        PurePosixPath(p).relative_to(base).parts[0] for p in _in_folders(listing, base)
+    }
+    named = {top: SPLIT_WORDS.get(top.lower()) for top in tops}
+    has_splits = 'train' in named.values()
+    for image in listing.images:
+        *folders, _ = PurePosixPath(image).relative_to(base).parts
+        split = named.get(folders[0]) if has_splits and folders else None
+        if has_splits:
+            folders = folders[1:] if split else []
+        if folders:
+            splits[split or 'all'][folders[0]].append(image)
+        else:
+            loose.append(image)
+    classes = _collect_classes(splits)
+    if len(classes) < 2 or all(is_role(name) for name in classes):
+        return None
+    index = {name: i for i, name in enumerate(classes)}
+    data = ClassFolderData(
+        listing.root,
+        f'class folders in {base}/' if str(base) != '.' else 'class folders',
+        classes,
+        {
+            split: [ClassItem(p, index[name]) for name in classes for p in found[name]]
+            for split, found in splits.items()
+        },
+    )
+    if loose:
+        data.notes.append(
+            f'{len(loose)} images are in no class folder and are left out '
+            f'({format_names(loose, 3)})'
+        )
+    if has_splits:
+        for split in set(splits) - {'train'}:
+            new = [
+                name
+                for name in classes
+                if splits[split][name] and not splits['train'][name]
+            ]
+            if new:
+                data.notes.append(f'{format_names(new)}: in {split}, and not in train')
+    return data
+
+
+def _find_base(images: Sequence[str]) -> PurePosixPath:
+    """The folder below which images spread over several folders."""
+    base = PurePosixPath('.')
+    while True:
+        parts = [PurePosixPath(image).relative_to(base).parts for image in images]
+        tops = {part[0] for part in parts if len(part) > 1}
+        if len(tops) != 1 or any(len(part) == 1 for part in parts):
+            return base
+        (only,) = tops
+        if only.lower() in SPLIT_WORDS:
+            return base
+        base = base / only
+
+
+def _in_folders(listing: Listing, base: PurePosixPath) -> list[str]:
+    return [
+        p for p in listing.images if len(PurePosixPath(p).relative_to(base).parts) > 1
+    ]
+
+
+def _collect_classes(splits: dict[str, dict[str, list[str]]]) -> tuple[str, ...]:
+    names = sorted({name for found in splits.values() for name in found})
+    folded: dict[str, str] = {}
+    for name in names:
+        other = folded.setdefault(fold(name), name)
+        if other != name:
+            raise UserError(
+                f'--data: the class folders {other!r} and {name!r} differ in case or '
+                'accents only. Give them one name.'
+            )
+    return tuple(names)

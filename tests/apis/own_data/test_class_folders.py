@@ -1,0 +1,70 @@
+"""Images in folders named after their classes."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mmgroupmix.errors import UserError
+
+from .folders import list_contents, write_class_folders
+from .preparing import CLASSIFIER, build_dataset, prepare
+
+pytestmark = pytest.mark.smoke
+
+NAMES = ('Élan moyen', 'cat', 'mask', 'no mask')
+
+
+def read(cfg, split):
+    """Name of the class and path of each image, as mmpretrain reads them."""
+    dataset = build_dataset(cfg, split)
+    infos = [dataset.get_data_info(i) for i in range(len(dataset))]
+    return [(dataset.CLASSES[info['gt_label']], info['img_path']) for info in infos]
+
+
+@pytest.mark.parametrize('base', ['.', 'animals/photos'])
+def test_folders_without_a_split_are_divided_class_by_class(base, tmp_path):
+    write_class_folders(tmp_path / 'data' / base, NAMES, num=5, name='a b {}.JPG')
+    (tmp_path / 'data' / '.DS_Store').write_text('hidden')
+    before = list_contents(tmp_path / 'data')
+    cfg, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    train, val = read(cfg, 'train'), read(cfg, 'val')
+    for name, path in train + val:
+        assert Path(path).parent.name == name
+    assert Counter(name for name, _ in train) == dict.fromkeys(NAMES, 4)
+    assert Counter(name for name, _ in val) == dict.fromkeys(NAMES, 1)
+    assert len({path for _, path in train + val}) == 20
+    assert '4 of 20 images for validation, seed 0' in report
+    again, _ = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'again')
+    assert read(again, 'val') == val
+    assert list_contents(tmp_path / 'data') == before
+
+
+def test_a_split_of_the_user_stays(tmp_path):
+    write_class_folders(tmp_path / 'data' / 'train', ('cat', 'dog', 'fox'))
+    write_class_folders(tmp_path / 'data' / 'Val', ('cat', 'fox'), num=2, first=9)
+    cfg, _ = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert Counter(name for name, _ in read(cfg, 'train')) == dict(cat=5, dog=5, fox=5)
+    assert Counter(name for name, _ in read(cfg, 'val')) == dict(cat=2, fox=2)
+
+
+def test_images_that_are_in_both_splits_are_reported(tmp_path):
+    for split in ('train', 'val'):
+        write_class_folders(tmp_path / 'data' / split, ('cat', 'dog'))
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert '10 validation images are in the training split too' in report
+
+
+@pytest.mark.parametrize(
+    'folders, named',
+    [
+        (('train/Cat', 'val/cat', 'train/dog'), "'Cat' and 'cat'"),
+        (('cat',), 'at least two folders of images'),
+        (('images', 'masks'), 'which needs class folders'),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(folders, named, tmp_path):
+    write_class_folders(tmp_path / 'data', folders)
+    with pytest.raises(UserError) as error:
+        prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert named in str(error.value)
