@@ -31,6 +31,7 @@ from .config.output_files import prepare_output
 from .config.preflight import check_data, check_sizes
 from .config.training_options import replicate_model
 from .config.tree import leaf_datasets
+from .report.hook import ReportHook, find_report
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -78,6 +79,8 @@ def test(args: argparse.Namespace) -> None:
     with preserve_file(Path(cfg.work_dir) / Path(args.config).name):
         runner = build_runner(cfg)
     report_unreadable_files(runner)
+    if not args.no_report:
+        runner.register_hook(ReportHook(task.collector, task.toolbox))
     fitting = FittingWeightsHook(args.checkpoint, args.config)
     runner.register_hook(fitting, priority='HIGHEST')
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
@@ -88,7 +91,7 @@ def test(args: argparse.Namespace) -> None:
     with report_full_disk(args):
         metrics = runner.test()
     if is_main_rank():
-        print(_summarize(metrics, args), flush=True)
+        print(_summarize(metrics, args, find_report(runner)), flush=True)
 
 
 class FittingWeightsHook(Hook):
@@ -210,13 +213,15 @@ def report_full_disk(args: argparse.Namespace) -> Iterator[None]:
         raise UserError(f'{error}. Free some space and start the test again.') from error
 
 
-def _summarize(metrics: Mapping, args: argparse.Namespace) -> str:
+def _summarize(metrics: Mapping, args: argparse.Namespace, report: Path | None) -> str:
     lines = ['', f'result       {format_metrics(metrics)}']
     if args.out:
         lines.append(f'predictions  {args.out}')
     if args.show_dir:
         drawn = Path(args.show_dir) / 'vis_data' / 'vis_image'
         lines.append(f'drawings     {drawn if drawn.is_dir() else args.show_dir}')
+    if report:
+        lines.append(f'report       {report}')
     return '\n'.join(lines)
 
 

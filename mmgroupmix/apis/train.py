@@ -37,6 +37,7 @@ from .config.training_options import (
 )
 from .config.tree import type_name
 from .plan import plan_training
+from .report.hook import ReportHook, find_report
 from .resume import prepare_run
 from .unreadable_files import report_unreadable_files
 
@@ -79,7 +80,7 @@ def train(args: argparse.Namespace) -> int | None:
         return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
         with _full_disk_reported(tempfile.gettempdir()):
-            cfg, _ = load_config(args)
+            cfg, task = load_config(args)
         resume = configure(cfg, args)
         check_training(cfg)
         with _full_disk_reported(cfg.work_dir):
@@ -96,6 +97,8 @@ def train(args: argparse.Namespace) -> int | None:
             count_accumulated_steps(runner)
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
+            if not args.no_report:
+                runner.register_hook(ReportHook(task.collector, task.toolbox))
             stack.enter_context(WorkerProtection(runner))
             runner.train()
         if is_main_rank():
@@ -231,6 +234,9 @@ def _summarize(runner: Runner) -> str:
         lines.append(f'overlays     {_shorten_path(overlays)}')
     if curve and curve.out_file:
         lines.append(f'curves       {_shorten_path(curve.out_file)}')
+    report = find_report(runner)
+    if report:
+        lines.append(f'report       {_shorten_path(report)}')
     if runner.cfg.get('demo'):
         lines += ['', wrap(runner.cfg.demo)]
     return '\n'.join(lines)
