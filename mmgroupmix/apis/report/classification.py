@@ -9,7 +9,14 @@ from mmengine.evaluator import BaseMetric
 from mmengine.structures import BaseDataElement
 
 from .collector import Collector
-from .contents import ConfusionMatrix, Evaluation, Panel, Photo, Table, format_percent
+from .contents import (
+    CAPTION,
+    ConfusionMatrix,
+    Evaluation,
+    Panel,
+    Table,
+    format_percent,
+)
 
 #: Classes that are listed for each image.
 TOP_K = 5
@@ -39,7 +46,7 @@ class ClassificationCollector(Collector):
         self.num_multi_label = 0
 
     def measure(
-        self, sample: BaseDataElement, info: Mapping
+        self, sample: BaseDataElement, find_info: Callable[[], Mapping]
     ) -> tuple[float, Callable[[], Any]] | None:
         """Note the true class and the predicted one."""
         truth, scores = sample.get('gt_label'), sample.get('pred_score')
@@ -94,8 +101,8 @@ class ClassificationCollector(Collector):
             for i, name in enumerate(names)
         ]
         header = ['class', 'images', 'precision', 'recall', 'F1']
-        caption = 'Metrics of each class in per cent, as SingleLabelMetric computes them'
-        evaluation.tables.append(Table(caption, header, rows))
+        note = 'By SingleLabelMetric.'
+        evaluation.tables.append(Table(CAPTION, header, rows, note))
         evaluation.confusion = ConfusionMatrix(
             Confusion.calculate(predictions, truths, num_classes).numpy(),
             names,
@@ -104,7 +111,7 @@ class ClassificationCollector(Collector):
             "by mmpretrain's ConfusionMatrix",
         )
 
-    def draw(self, content: Any, photo: Photo | None) -> list[Panel]:
+    def draw(self, content: Any) -> list[Panel]:
         """Describe the truth and the prediction: there is nothing to draw."""
         ranked = [
             f'{self.get_name(index)} {format_percent(score)} %'

@@ -1,8 +1,9 @@
 """What is recorded of an evaluation while it runs: counts, and the images to show."""
 
 import colorsys
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from mmengine.evaluator import BaseMetric
@@ -11,7 +12,7 @@ from mmengine.structures import BaseDataElement
 from .contents import Evaluation, Panel, Photo, Picture
 from .ranking import RankedImage, Ranking
 
-NO_LABELS = 'The images have no labels: there is nothing to compare with.'
+NO_LABELS = 'There is nothing to compare: no image has labels that fit its prediction.'
 
 
 class Collector(ABC):
@@ -37,17 +38,23 @@ class Collector(ABC):
         self.ranking = Ranking()
         self.num_images = self.num_unlabelled = 0
 
-    def add(self, sample: BaseDataElement, info: Mapping | None, position: int) -> None:
+    def add(
+        self,
+        sample: BaseDataElement,
+        find_info: Callable[[], Mapping],
+        position: int,
+    ) -> None:
         """Record an image.
 
         Args:
             sample (BaseDataElement): The prediction, with the labels that the pipeline
                 has loaded.
-            info (Mapping, optional): The entry of the dataset, None if it has none.
+            find_info (Callable[[], Mapping]): Finds the entry of the dataset, an empty
+                one if it has none.
             position (int): Of the image in the dataset.
         """
         self.num_images += 1
-        measured = self.measure(sample, info or {})
+        measured = self.measure(sample, find_info)
         if measured is None:
             self.num_unlabelled += 1
             return
@@ -56,9 +63,9 @@ class Collector(ABC):
 
     @abstractmethod
     def measure(
-        self, sample: BaseDataElement, info: Mapping
+        self, sample: BaseDataElement, find_info: Callable[[], Mapping]
     ) -> tuple[float, Callable[[], Any]] | None:
-        """Count an image.
+        """Count an image; the arguments are those of :meth:`add`.
 
         Returns:
             tuple | None: Its score, NaN if there is nothing to compare, and a function
@@ -89,12 +96,13 @@ class Collector(ABC):
             return evaluation
         self.fill(evaluation, class_metrics)
         best, worst = self.ranking.split()
+        evaluation.folder = find_common_folder(one.name for one in (*best, *worst))
         for images, pictures in ((best, evaluation.best), (worst, evaluation.worst)):
             for image in images:
-                photo = read_photo(image)
-                panels = self.draw(image.content, photo)
-                score = self.format_score(image.score)
-                pictures.append(Picture(image.name, score, photo, panels))
+                name = image.name.removeprefix(evaluation.folder).lstrip('/')
+                score = f'{100 * image.score:.1f} %'
+                panels = self.draw(image.content)
+                pictures.append(Picture(name, score, read_photo(image), panels))
         return evaluation
 
     @abstractmethod
@@ -104,12 +112,8 @@ class Collector(ABC):
         """Add tables, the confusion matrix and notes to an evaluation."""
 
     @abstractmethod
-    def draw(self, content: Any, photo: Photo | None) -> list[Panel]:
+    def draw(self, content: Any) -> list[Panel]:
         """Draw the labels and the predictions of an image."""
-
-    def format_score(self, score: float) -> str:
-        """A score as a reader wants to see it, by default in per cent."""
-        return f'{100 * score:.1f} %'
 
     def get_name(self, index: int) -> str:
         """The name of a class; a model may have more outputs than there are names."""
@@ -124,3 +128,11 @@ class Collector(ABC):
             rgb = colorsys.hls_to_rgb(index * 0.618034 % 1, 0.5, 0.8)
             red, green, blue = (round(255 * value) for value in rgb)
         return f'#{red:02x}{green:02x}{blue:02x}'
+
+
+def find_common_folder(names: Iterable[str]) -> str:
+    """The innermost folder that holds all files, '' if there is none."""
+    try:
+        return os.path.commonpath([os.path.dirname(name) for name in names])
+    except ValueError:  # no names, or relative and absolute ones
+        return ''

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+#: Of the table of metrics per class.
+CAPTION = 'Metrics of each class in per cent'
+
 
 @dataclass(frozen=True)
 class Table:
@@ -15,11 +18,16 @@ class Table:
         caption (str): What it shows.
         header (Sequence[str]): Names of the columns.
         rows (Sequence[Sequence[str]]): Cells, formatted.
+        note (str): How to read it. Defaults to ''.
+        num_names (int): The first so many columns are names, the others numbers.
+            Defaults to 1.
     """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    note: str = ''
+    num_names: int = 1
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ class Picture:
     """An image of the evaluation with its labels and predictions.
 
     Attributes:
-        name (str): The image file.
+        name (str): The image file, below the folder of all of them.
         score (str): Formatted.
         photo (Photo | None): None if the image cannot be read again.
         panels (Sequence[Panel]): Truth and prediction.
@@ -118,6 +126,7 @@ class Evaluation:
         num_images (int): Images that were evaluated.
         tables (list[Table]): Metrics per class.
         confusion (ConfusionMatrix | None): None where there is nothing to compare.
+        folder (str): Where the images are.
         best (list[Picture]): The best images.
         worst (list[Picture]): The worst images.
         notes (list[str]): What is missing, and why.
@@ -128,6 +137,7 @@ class Evaluation:
     num_images: int = 0
     tables: list[Table] = field(default_factory=list)
     confusion: ConfusionMatrix | None = None
+    folder: str = ''
     best: list[Picture] = field(default_factory=list)
     worst: list[Picture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

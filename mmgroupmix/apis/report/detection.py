@@ -9,12 +9,12 @@ from mmengine.structures import BaseDataElement
 
 from .collector import NO_LABELS, Collector
 from .contents import (
+    CAPTION,
     Box,
     ConfusionMatrix,
     Evaluation,
     Outline,
     Panel,
-    Photo,
     Table,
     format_percent,
 )
@@ -55,20 +55,28 @@ class DetectionCollector(Collector):
 
     def __init__(self, meta: Mapping, metrics: Sequence[BaseMetric]):
         super().__init__(meta, metrics)
+        kinds = [kind for one in metrics for kind in getattr(one, 'metrics', None) or ()]
+        #: Region proposals have no class of their own.
+        self.is_agnostic = bool(kinds) and all('proposal' in kind for kind in kinds)
+        if self.is_agnostic:
+            self.classes = ['object']
         size = len(self.classes) + 1
         self.matrix = np.zeros((size, size), np.int64)
         #: Right, wrong and missed boxes of each class.
         self.counts = np.zeros((3, size), np.int64)
 
     def measure(
-        self, sample: BaseDataElement, info: Mapping
+        self, sample: BaseDataElement, find_info: Callable[[], Mapping]
     ) -> tuple[float, Callable[[], Any]] | None:
         """Compare the boxes of an image."""
         from mmdet.evaluation import bbox_overlaps
 
+        info = find_info()
         instances, labels = sample.get('pred_instances'), find_labels(sample, info)
         if instances is None or labels is None:
             return None
+        if self.is_agnostic:
+            labels = labels._replace(labels=np.zeros_like(labels.labels))
         instances = instances[instances.scores >= SCORE_THRESHOLD].cpu()
         instances = instances[instances.scores.argsort(descending=True)]
         predicted = to_boxes(instances)
@@ -127,13 +135,12 @@ class DetectionCollector(Collector):
             'precision',
             'recall',
         ]
-        caption = (
-            'Metrics of each class in per cent'
-            f'{"; AP by the evaluator" if class_metrics else ""}. Objects are those that '
-            f'are not crowds, predicted boxes those with a score of at least '
-            f'{SCORE_THRESHOLD}; they are right from an IoU of {IOU_THRESHOLD}.'
+        note = (
+            f'{"AP is that of the evaluator. " if class_metrics else ""}Crowds are not '
+            f'counted, nor predictions with a score below {SCORE_THRESHOLD}; a prediction '
+            f'is right from an IoU of {IOU_THRESHOLD} on.'
         )
-        evaluation.tables.append(Table(caption, header, rows))
+        evaluation.tables.append(Table(CAPTION, header, rows, note))
         names = [*self.classes, BACKGROUND]
         evaluation.confusion = ConfusionMatrix(
             self.matrix,
@@ -144,7 +151,7 @@ class DetectionCollector(Collector):
             f'--score-thr {SCORE_THRESHOLD} --tp-iou-thr {IOU_THRESHOLD}',
         )
 
-    def draw(self, content: Any, photo: Photo | None) -> list[Panel]:
+    def draw(self, content: Any) -> list[Panel]:
         """Draw boxes, masks and the names of their classes."""
         truth, prediction = content
         return [

@@ -1,6 +1,5 @@
 """The page: all that it shows, as one HTML file without scripts."""
 
-import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ...engine.hooks.curves import format_metrics
 from ...version import __version__
 from ..config.tree import type_name
 from .contents import ConfusionMatrix, Evaluation, Table
+from .data_tables import read_data_tables
 from .photos import encode_png
 
 #: By this, a file is known to be a report that a later one may replace.
@@ -158,7 +158,7 @@ def _list_confusions(confusion: ConfusionMatrix, shares: np.ndarray) -> Table:
             count = f'{confusion.counts[i, j]:,}'
             rows.append([true, predicted, count, f'{100 * shares[i, j]:.1f}'])
     header = ['truth', 'prediction', confusion.unit, '% of the truth']
-    return Table('The most frequent confusions', header, rows)
+    return Table('The most frequent confusions', header, rows, num_names=2)
 
 
 def list_numbers(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -175,38 +175,6 @@ def list_numbers(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 def read_curves(path: Path | None) -> str:
     """A picture as a data URI, '' if there is none."""
     return encode_png(path.read_bytes()) if path and path.is_file() else ''
-
-
-def read_data_tables(path: Path) -> list[dict[str, Any]]:
-    """The data table of a training: facts, objects of each class, and warnings.
-
-    Args:
-        path (Path): A JSON list with one object for each data set. Numbers and texts in
-            it are facts, a dict the count of each class, a list the warnings.
-
-    Returns:
-        list[dict[str, Any]]: ``facts``, ``counts`` and ``warnings``; empty without the
-        file, or if it is something else.
-    """
-    try:
-        entries = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        return []
-    tables = []
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict):
-            continue
-        table: dict[str, Any] = dict(facts={}, counts=None, warnings=[])
-        for key, value in entry.items():
-            if isinstance(value, dict):
-                rows = [(str(name), str(count)) for name, count in value.items()]
-                table['counts'] = Table('Labels of each class', ('class', 'count'), rows)
-            elif isinstance(value, list):
-                table['warnings'] += value
-            elif value is not None:
-                table['facts'][key.replace('_', ' ')] = value
-        tables.append(table)
-    return tables
 
 
 def list_settings(page: Page) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ class DatasetReader:
         self.dataset = dataset
         self.positions: dict[tuple, int] | None = None
 
-    def find(self, sample: Any, position: int) -> Mapping | None:
+    def find(self, sample: Any, position: int) -> Mapping:
         """The entry that belongs to a prediction.
 
         Args:
@@ -34,11 +34,11 @@ class DatasetReader:
             position (int): Where the entry should be.
 
         Returns:
-            Mapping | None: None for a dataset without entries, or an unknown image.
+            Mapping: Empty for a dataset without entries, or an unknown image.
         """
         get_info = getattr(self.dataset, 'get_data_info', None)
         if get_info is None:
-            return None
+            return {}
         info = get_info(position)
         keys = [key for key in ('img_id', 'img_path') if key in sample]
         wanted = tuple(sample.get(key) for key in keys)
@@ -51,7 +51,7 @@ class DatasetReader:
                 for i, entry in enumerate(entries)
             }
         found = self.positions.get(wanted)
-        return None if found is None else get_info(found)
+        return {} if found is None else get_info(found)
 
     def read(self, position: int, name: str) -> Photo | None:
         """Read an image as the pipeline does: its channels, backend and orientation.

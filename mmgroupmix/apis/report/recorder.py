@@ -1,6 +1,7 @@
 """The recording of one evaluation, in one process or in all of a job."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -45,8 +46,8 @@ class Recorder:
                 position = self.num_seen * get_world_size() + get_rank()
                 self.num_seen += 1
                 if position < len(self.dataset):
-                    info = self.reader.find(sample, position)
-                    self.collector.add(sample, info, position)
+                    find_info = partial(self.reader.find, sample, position)
+                    self.collector.add(sample, find_info, position)
         except Exception as error:
             self.failure = f'{type(error).__name__}: {error}'
 

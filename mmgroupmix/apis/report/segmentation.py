@@ -11,7 +11,14 @@ from PIL import Image
 from torch import Tensor
 
 from .collector import Collector
-from .contents import ConfusionMatrix, Evaluation, Panel, Photo, Table, format_percent
+from .contents import (
+    CAPTION,
+    ConfusionMatrix,
+    Evaluation,
+    Panel,
+    Table,
+    format_percent,
+)
 from .photos import MAX_SIDE, encode_png
 
 #: Of a label map over its photo.
@@ -48,7 +55,7 @@ class SegmentationCollector(Collector):
         self.matrix = torch.zeros(size, size, dtype=torch.int64)
 
     def measure(
-        self, sample: BaseDataElement, info: Mapping
+        self, sample: BaseDataElement, find_info: Callable[[], Mapping]
     ) -> tuple[float, Callable[[], Any]] | None:
         """Count the pixels of an image."""
         if 'gt_sem_seg' not in sample or 'pred_sem_seg' not in sample:
@@ -89,8 +96,8 @@ class SegmentationCollector(Collector):
             for i, name in enumerate(self.classes)
         ]
         header = ['class', 'share of pixels', *metrics]
-        caption = 'Metrics of each class in per cent, as IoUMetric computes them'
-        evaluation.tables.append(Table(caption, header, rows))
+        note = 'By the formulas of IoUMetric.'
+        evaluation.tables.append(Table(CAPTION, header, rows, note))
         names = [*self.classes, 'other']
         counts = self.matrix.numpy()
         rows_shown, columns_shown = (_find_shown(counts.sum(axis)) for axis in (1, 0))
@@ -102,7 +109,7 @@ class SegmentationCollector(Collector):
             "as counted by mmsegmentation's tools/analysis_tools/confusion_matrix.py",
         )
 
-    def draw(self, content: Any, photo: Photo | None) -> list[Panel]:
+    def draw(self, content: Any) -> list[Panel]:
         """Draw both label maps with their legends."""
         return [
             self._draw_map('truth', content.truth),
