@@ -82,6 +82,10 @@ class DetectionCollector(Collector):
         predicted = to_boxes(instances)
         ious = bbox_overlaps(predicted.boxes, labels.boxes)
         count_confusions(self.matrix, ious, predicted, labels)
+        if labels.ignored.any():
+            # As COCO's evaluation: a prediction inside a crowd covers it.
+            shares = bbox_overlaps(predicted.boxes, labels.boxes, mode='iof')
+            ious = np.where(labels.ignored, shares, ious)
         matches = match_boxes(ious, predicted, labels)
         for row, (labels_of, selected) in zip(
             self.counts,
@@ -136,8 +140,8 @@ class DetectionCollector(Collector):
             'recall',
         ]
         note = (
-            f'{"AP is that of the evaluator. " if class_metrics else ""}Crowds are not '
-            f'counted, nor predictions with a score below {SCORE_THRESHOLD}; a prediction '
+            f'{"AP is that of the evaluator. " if class_metrics else ""}Not counted are '
+            f'crowds and predictions with a score below {SCORE_THRESHOLD}; a prediction '
             f'is right from an IoU of {IOU_THRESHOLD} on.'
         )
         evaluation.tables.append(Table(CAPTION, header, rows, note))

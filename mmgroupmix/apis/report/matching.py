@@ -52,7 +52,8 @@ def match_boxes(ious: np.ndarray, predicted: Boxes, labelled: Boxes) -> Matches:
     """Give each prediction, the surest first, the best free label of its class.
 
     Args:
-        ious (np.ndarray): Intersection over union, (predictions, labels).
+        ious (np.ndarray): Intersection over union, (predictions, labels); for crowds
+            over the prediction.
         predicted (Boxes): Predictions.
         labelled (Boxes): Labels.
 
