@@ -1,5 +1,6 @@
 """What is recorded of detection and instance segmentation: boxes that were found."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -164,7 +165,7 @@ class DetectionCollector(Collector):
         ]
 
     def _draw_objects(self, title: str, objects: DetectedObjects) -> Panel:
-        boxes, outlines, texts = [], [], []
+        boxes, outlines = [], []
         found = objects.boxes
         for i, (box, label) in enumerate(zip(found.boxes, found.labels.tolist())):
             text = self.get_name(label)
@@ -177,8 +178,9 @@ class DetectionCollector(Collector):
             boxes.append(Box(x1, y1, round(x2 - x1, 1), round(y2 - y1, 1), color, text))
             if i < len(objects.outlines):
                 outlines += [Outline(points, color) for points in objects.outlines[i]]
-            texts.append(text)
-        description = ', '.join(texts) or 'no objects'
+        numbers = Counter(map(self.get_name, found.labels.tolist())).most_common()
+        description = ', '.join(f'{count} {name}' for name, count in numbers)
+        description = description or 'no objects'
         return Panel(title, description, boxes, outlines)
 
 

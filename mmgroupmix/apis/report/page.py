@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,8 @@ class MatrixView:
         confusion (ConfusionMatrix): The matrix.
 
     Attributes:
+        confusion (ConfusionMatrix): The part of it with classes that occur.
+        num_absent (int): Classes that do not.
         cells (list[list[tuple[str, float, int]]] | None): Text, share of the row and
             count of each cell; None for a large matrix.
         image (str): A data URI of a large matrix, else ''.
@@ -121,7 +123,10 @@ class MatrixView:
     """
 
     def __init__(self, confusion: ConfusionMatrix):
+        num_classes = len(confusion.true_names)
+        confusion = drop_absent(confusion)
         self.confusion = confusion
+        self.num_absent = num_classes - len(confusion.true_names)
         counts = confusion.counts
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         self.cells = None
@@ -137,6 +142,21 @@ class MatrixView:
         else:
             self.image = _draw_matrix(shares)
         self.confusions = _list_confusions(confusion, shares)
+
+
+def drop_absent(confusion: ConfusionMatrix) -> ConfusionMatrix:
+    """A confusion matrix without classes that neither labels nor predictions have."""
+    true, predicted = confusion.true_names, confusion.predicted_names
+    present = {name for name, row in zip(true, confusion.counts) if row.any()}
+    present |= {name for name, row in zip(predicted, confusion.counts.T) if row.any()}
+    rows = [i for i, name in enumerate(true) if name in present]
+    columns = [i for i, name in enumerate(predicted) if name in present]
+    return replace(
+        confusion,
+        counts=confusion.counts[np.ix_(rows, columns)],
+        true_names=[true[i] for i in rows],
+        predicted_names=[predicted[i] for i in columns],
+    )
 
 
 def _draw_matrix(shares: np.ndarray) -> str:
