@@ -120,7 +120,7 @@ class SegmentationCollector(Collector):
         present, counts = np.unique(labels, return_counts=True)
         shares = sorted(zip(counts / labels.size, present.tolist()), reverse=True)
         legend = [
-            (self.get_color(index), f'{self.classes[index]} {100 * share:.0f} %')
+            (self.get_color(index), f'{self.classes[index]} {_format_share(share)} %')
             for share, index in shares
             if index < len(self.classes)
         ]
@@ -188,6 +188,10 @@ def _reduce(labels: Tensor, num_classes: int) -> np.ndarray:
     step = -(-max(labels.shape) // MAX_SIDE)
     reduced = labels[::step, ::step].clamp(max=num_classes).cpu().numpy()
     return reduced.astype(np.uint8 if num_classes < 256 else np.uint16)
+
+
+def _format_share(share: float) -> str:
+    return '<1' if share < 0.01 else f'{100 * share:.0f}'
 
 
 def _find_shown(sums: np.ndarray) -> list[int]:
