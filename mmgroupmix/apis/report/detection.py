@@ -65,6 +65,7 @@ class DetectionCollector(Collector):
         self.matrix = np.zeros((size, size), np.int64)
         #: Right, wrong and missed boxes of each class.
         self.counts = np.zeros((3, size), np.int64)
+        self.highest_score = 0.0
 
     def measure(
         self, sample: BaseDataElement, find_info: Callable[[], Mapping]
@@ -78,6 +79,8 @@ class DetectionCollector(Collector):
             return None
         if self.is_agnostic:
             labels = labels._replace(labels=np.zeros_like(labels.labels))
+        if len(instances):
+            self.highest_score = max(self.highest_score, float(instances.scores.max()))
         instances = instances[instances.scores >= SCORE_THRESHOLD].cpu()
         instances = instances[instances.scores.argsort(descending=True)]
         predicted = to_boxes(instances)
@@ -111,6 +114,7 @@ class DetectionCollector(Collector):
         assert isinstance(other, DetectionCollector)
         self.matrix += other.matrix
         self.counts += other.counts
+        self.highest_score = max(self.highest_score, other.highest_score)
 
     def fill(
         self, evaluation: Evaluation, class_metrics: Mapping[str, Mapping[str, float]]
@@ -121,6 +125,11 @@ class DetectionCollector(Collector):
             evaluation.notes.append(NO_LABELS)
             self.ranking.keep(())
             return
+        if not (right + wrong).any():
+            evaluation.notes.append(
+                f'No prediction has a score of at least {SCORE_THRESHOLD}, so that none '
+                f'is drawn or counted; the highest is {self.highest_score:.3f}.'
+            )
         with np.errstate(invalid='ignore'):
             precision, recall = right / (right + wrong), right / (right + missed)
         rows = []

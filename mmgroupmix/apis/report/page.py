@@ -201,6 +201,7 @@ def list_settings(page: Page) -> list[tuple[str, str]]:
     """The settings that a reader asks for first."""
     cfg = page.config
     model, optimizer = cfg.get('model') or {}, cfg.get('optim_wrapper') or {}
+    model = model.get('module') or model  # within one for test-time augmentation
     backbone = model.get('backbone') or {}
     inner = optimizer.get('optimizer') or {}
     length = cfg.get('train_cfg') or {}

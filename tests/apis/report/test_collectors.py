@@ -178,6 +178,15 @@ def test_masks_and_boxes_are_drawn_where_they_are():
         assert corners == {(10, 20), (30, 20), (30, 40), (10, 40)}
 
 
+def test_predictions_that_are_all_unsure_are_mentioned_with_the_surest():
+    collector = DetectionCollector(META, [])
+    label = dict(bbox=[10, 20, 30, 40], bbox_label=1, ignore_flag=0)
+    sample = detected([[10, 20, 30, 40], [0, 0, 9, 9]], [1, 1], [0.05, 0.125])
+    collector.add(sample, entry_of([label]), 0)
+    (note,) = collector.summarize(no_photo, {}).notes
+    assert 'at least 0.3' in note and '0.125' in note
+
+
 def test_proposals_without_classes_are_compared_with_all_objects():
     from mmdet.evaluation import CocoMetric
 
