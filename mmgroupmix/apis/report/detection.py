@@ -188,7 +188,7 @@ class DetectionCollector(Collector):
             if i < len(objects.outlines):
                 outlines += [Outline(points, color) for points in objects.outlines[i]]
         numbers = Counter(map(self.get_name, found.labels.tolist())).most_common()
-        description = ', '.join(f'{count} {name}' for name, count in numbers)
+        description = ', '.join(f'{name} ({count})' for name, count in numbers)
         description = description or 'no objects'
         return Panel(title, description, boxes, outlines)
 

@@ -206,13 +206,12 @@ def list_settings(page: Page) -> list[tuple[str, str]]:
     inner = optimizer.get('optimizer') or {}
     length = cfg.get('train_cfg') or {}
     train = cfg.get('train_dataloader') or {}
-    steps = length.get('max_iters') or length.get('max_epochs')
-    unit = 'iterations' if length.get('max_iters') else 'epochs'
     settings = {
         'model': type_name(model),
         'backbone': ' '.join(filter(None, [type_name(backbone), _name_arch(backbone)])),
         'weights': cfg.get('load_from'),
-        'length': f'{steps} {unit}' if steps else None,
+        'iterations': length.get('max_iters'),
+        'epochs': length.get('max_epochs'),
         'batch size': train.get('batch_size'),
         'processes': get_world_size(),
         'optimizer': type_name(inner),

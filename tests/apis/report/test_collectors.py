@@ -168,6 +168,7 @@ def test_masks_and_boxes_are_drawn_where_they_are():
     (picture,) = collector.summarize(no_photo, {}).best
     truth, prediction = picture.panels
     for panel, text in ((truth, 'dog'), (prediction, 'dog 0.90')):
+        assert panel.description == 'dog (1)'
         (box,) = panel.boxes
         assert box[:4] == (10, 20, 20, 20) and box.label == text
         (outline,) = panel.outlines
