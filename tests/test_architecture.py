@@ -38,6 +38,7 @@ FLOORS = {
     '': 10,
     'apis.config': 11,
     'apis.inference': 12,
+    'apis.report': 12,
     'apis.tasks': 13,
     'apis.data_scan': 14,
     'apis.demo': 14,

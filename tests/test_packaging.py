@@ -107,11 +107,12 @@ def test_the_first_folder_that_pip_records_has_the_files_that_mim_looks_for(whee
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_module_and_the_marker_of_a_typed_package(wheel):
+def test_the_wheel_holds_every_module_and_the_other_files_of_the_package(wheel):
     modules = [p.relative_to(REPOSITORY) for p in REPOSITORY.glob('mmgroupmix/**/*.py')]
     modules = [path for path in modules if '.mim' not in path.parts]
     assert len(modules) > 50
-    assert {*map(str, modules), 'mmgroupmix/py.typed'} <= set(wheel.namelist())
+    others = {'mmgroupmix/py.typed', 'mmgroupmix/apis/report/page.html'}
+    assert {*map(str, modules), *others} <= set(wheel.namelist())
 
 
 @pytest.mark.slow

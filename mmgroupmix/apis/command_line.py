@@ -109,6 +109,11 @@ def build_parser(description: str) -> argparse.ArgumentParser:
         metavar='NAME',
         help='leave checks out: ' + ', '.join(CHECKS),
     )
+    parser.add_argument(
+        '--no-report',
+        action='store_true',
+        help='do not write report.html into the work directory at the end',
+    )
     add_trust_option(parser)
     # torch's launchers pass one spelling or the other.
     parser.add_argument(

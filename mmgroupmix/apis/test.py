@@ -44,6 +44,7 @@ from .inference.interruption import (
     TERMINATED_EXIT_CODE,
     defer_signals,
 )
+from .report.hook import ReportHook, find_report
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES
 from .unreadable_files import report_unreadable_files
@@ -104,6 +105,8 @@ def test(args: argparse.Namespace) -> None:
         runner.register_hook(LoadedWeightsHook())
     check_channels(runner)
     draw_as_read(runner, 'test_dataloader')
+    if not args.no_report:
+        runner.register_hook(ReportHook(task.collector, task.toolbox))
     runner.register_hook(FiniteWeightsHook(args.checkpoint), priority='LOWEST')
     if dump is not None:
         runner.test_evaluator.metrics.append(dump)
@@ -114,7 +117,7 @@ def test(args: argparse.Namespace) -> None:
     with remove_incomplete(args), files.stack:
         metrics = runner.test()
     if is_main_rank():
-        print(_summarize(metrics, args, rows), flush=True)
+        print(_summarize(metrics, args, rows, find_report(runner)), flush=True)
 
 
 class WholeFilesHook(Hook):
@@ -237,7 +240,10 @@ def remove_incomplete(args: argparse.Namespace) -> Iterator[None]:
 
 
 def _summarize(
-    metrics: Mapping, args: argparse.Namespace, rows: Sequence[DataScan]
+    metrics: Mapping,
+    args: argparse.Namespace,
+    rows: Sequence[DataScan],
+    report: Path | None,
 ) -> str:
     lines = ['', f'result       {format_metrics(metrics)}']
     lines += describe_score(rows, 'test')
@@ -246,6 +252,8 @@ def _summarize(
     if args.show_dir:
         drawn = Path(args.show_dir) / 'vis_data' / 'vis_image'
         lines.append(f'drawings     {drawn if drawn.is_dir() else args.show_dir}')
+    if report:
+        lines.append(f'report       {report}')
     return '\n'.join(lines)
 
 

@@ -10,14 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from ..checkpoints.atomic_files import FULL_DISK
 from ..checkpoints.file_checks import check_file
-from ..engine.hooks import CurveHook, PreemptionHook
-from ..engine.hooks.curves import format_metrics
+from ..engine.hooks import PreemptionHook
 from ..engine.interruption import SignalWatch, TrainingInterrupted
-from ..engine.resuming import LAST_CHECKPOINT, find_resumable
 from ..engine.single_values import report_single_values
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
@@ -29,7 +26,6 @@ from .command_line import (
     is_main_rank,
     load_config,
     run_command,
-    wrap,
 )
 from .config.main_rank import on_main_rank
 from .config.training_options import (
@@ -38,10 +34,12 @@ from .config.training_options import (
     count_accumulated_steps,
 )
 from .config.tree import type_name
-from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
+from .data_scan import SCAN_FILE, write_scan
 from .inference.drawn_images import draw_as_read
 from .plan import MODES, plan_training
+from .report.hook import ReportHook
 from .resume import prepare_run
+from .training_summary import describe_end, summarize_training
 from .unreadable_files import report_unreadable_files
 
 #: Hooks that every run gets, also with the user's own config.
@@ -69,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(lambda: train(args), args.trust_checkpoint)
     except TrainingInterrupted as end:
         if is_main_rank():
-            print(_describe_end(end), flush=True)
+            print(describe_end(end), flush=True)
         return int(end.code or 0)
 
 
@@ -111,11 +109,13 @@ def train(args: argparse.Namespace) -> int | None:
             report_unreadable_files(runner)
             check_channels(runner)
             draw_as_read(runner, 'val_dataloader')
+            if not args.no_report:
+                runner.register_hook(ReportHook(task.collector, task.toolbox))
             stack.enter_context(WorkerProtection(runner))
             with report_single_values():
                 runner.train()
         if is_main_rank():
-            print(_summarize(runner, rows), flush=True)
+            print(summarize_training(runner, rows), flush=True)
     return None
 
 
@@ -204,15 +204,6 @@ def check_load_from(cfg: Config) -> None:
         check_file(path, '--resume: ' if cfg.get('resume') else 'load_from: ')
 
 
-def _describe_end(end: TrainingInterrupted) -> str:
-    saved = (
-        f'saved {_shorten_path(end.checkpoint)}; go on with --resume'
-        if end.checkpoint
-        else 'no step was taken, or no checkpoints are saved'
-    )
-    return f'\ninterrupted by {end.signal.name}: {saved}'
-
-
 @contextmanager
 def _full_disk_reported(work_dir: str) -> Iterator[None]:
     """Report a full disk, wherever it was noticed, in one message."""
@@ -231,42 +222,6 @@ def _full_disk_reported(work_dir: str) -> Iterator[None]:
         ) from error
     finally:
         logging.raiseExceptions = raise_exceptions
-
-
-def _summarize(runner: Runner, rows: Sequence[DataScan]) -> str:
-    """The metric, and where the files of the run are."""
-    curve = next((hook for hook in runner.hooks if isinstance(hook, CurveHook)), None)
-    lines = ['']
-    if curve and curve.metrics is not None:
-        lines.append(f'result       {format_metrics(curve.metrics)}')
-        lines += describe_score(rows, 'val')
-    last = _find_last_checkpoint(Path(runner.work_dir))
-    if last:
-        lines.append(f'checkpoint   {_shorten_path(last)}')
-    overlays = Path(runner.log_dir) / 'vis_data' / 'vis_image'
-    if overlays.is_dir():
-        lines.append(f'overlays     {_shorten_path(overlays)}')
-    if curve and curve.out_file:
-        lines.append(f'curves       {_shorten_path(curve.out_file)}')
-    if runner.cfg.get('demo'):
-        lines += ['', wrap(runner.cfg.demo)]
-    return '\n'.join(lines)
-
-
-def _find_last_checkpoint(work_dir: Path) -> Path | str | None:
-    """The checkpoint that the note names, or the newest if the note is of no use."""
-    note = work_dir / LAST_CHECKPOINT
-    name = note.read_text(errors='replace').strip() if note.is_file() else ''
-    if '://' in name:
-        return name
-    if name and os.path.isfile(work_dir / name):
-        return work_dir / name
-    return next(iter(find_resumable(work_dir)), None)
-
-
-def _shorten_path(path: str | Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith('..') else relative
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -7,14 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ..commands import (
-    CONFIGS,
-    SHORT,
-    mini_images,
-    run_script,
-    run_tool,
-    shipped_config,
-)
+from ..commands import CONFIGS, SHORT, mini_images, run_script, run_tool, shipped_config
 
 
 def find_first(folder, pattern):
@@ -40,6 +33,9 @@ def test_a_demo_trains_evaluates_and_draws(task, metric, checkpoint, workspace, 
     with Image.open(find_first(folder, '*/curves.png')) as picture:
         assert picture.size == (960, 720)
     assert find_first(folder, '*/vis_data/vis_image/*.png').stat().st_size > 0
+    assert f'report       run_{task}/report.html' in result.stdout
+    report = (folder / 'report.html').read_text()
+    assert all(f'<h2 id="{part}">' in report for part in ('curves', 'classes', 'best'))
 
 
 def test_the_demo_reports_its_changes_in_one_paragraph(seg_run):
@@ -146,7 +142,8 @@ def test_segmentation_writes_label_maps_and_drawings(seg_run, workspace):
 @pytest.mark.parametrize('task', ['det', 'cls'])
 def test_detection_and_classification_dump_predictions(task, workspace, request):
     request.getfixturevalue(f'{task}_run')
-    for number, options in enumerate((['--tta'], ['--show-dir', f'drawn_{task}'])):
+    drawing = f'--no-report --show-dir drawn_{task}'
+    for number, options in enumerate((drawing.split(), ['--tta'])):
         result = run_tool(
             'test.py',
             shipped_config(CONFIGS[task]),
@@ -167,6 +164,9 @@ def test_detection_and_classification_dump_predictions(task, workspace, request)
             predictions = pickle.load(file)
         assert len(predictions) == 2
         assert ('pred_instances' if task == 'det' else 'pred_score') in predictions[0]
+        report = workspace / f'test_{task}' / 'report.html'
+        assert report.exists() == (number == 1)
+    assert 'could not be recorded' not in report.read_text()
     assert len(list((workspace / f'drawn_{task}').iterdir())) == 2
 
 

@@ -13,6 +13,7 @@ import torch
 
 from ..tool_processes import run_command
 from .distributed_runs import HALF_BATCH, load, train, write_experiment
+from .report.pages import Document
 
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available(), reason='this torch is not distributed'
@@ -158,8 +159,8 @@ def test_all_options_together_train_and_the_result_is_tested(experiment):
 
 
 @pytest.fixture(scope='module')
-def metrics(sharded, experiment):
-    """The metric of a test of five images, by the number of processes."""
+def tests_of_five_images(sharded, experiment):
+    """The metric of a test of five images and its report, by number of processes."""
     found = {}
     for ranks in (1, 2, 3):
         launcher = ['--launcher', 'pytorch'] if ranks > 1 else []
@@ -169,10 +170,24 @@ def metrics(sharded, experiment):
             'test', [*arguments, *launcher, *options], experiment, ranks=ranks
         )
         assert result.returncode == 0, result.stderr
-        found[ranks] = re.findall('^result +(.*)', result.stdout, re.MULTILINE)
+        (metric,) = re.findall('^result +(.*)', result.stdout, re.MULTILINE)
+        report = Document((experiment / 'tests' / 'report.html').read_bytes())
+        found[ranks] = metric, report.text
     return found
 
 
-def test_processes_that_do_not_divide_the_images_do_not_change_the_metric(metrics):
-    assert metrics[1] == metrics[2] == metrics[3]
-    assert len(metrics[1]) == 1
+def test_processes_that_do_not_divide_the_images_do_not_change_the_metric(
+    tests_of_five_images,
+):
+    metrics = {metric for metric, _ in tests_of_five_images.values()}
+    assert len(metrics) == 1
+
+
+def test_processes_that_do_not_divide_the_images_do_not_change_the_report(
+    tests_of_five_images,
+):
+    (_, first), *others = tests_of_five_images.values()
+    assert len(first['figcaption']) == 5
+    for _, report in others:
+        for tag in ('td', 'figcaption', 'b'):
+            assert report[tag] == first[tag]

@@ -8,7 +8,7 @@ import torch
 
 from mmgroupmix.apis.config.work_dir import find_checkpoints
 from mmgroupmix.apis.resume import choose_seed
-from mmgroupmix.apis.train import _find_last_checkpoint
+from mmgroupmix.apis.training_summary import find_last_checkpoint
 from mmgroupmix.engine.lock import LOCK_FILE, WorkDirLock
 from mmgroupmix.engine.resuming import find_newest, move_folders_aside
 from mmgroupmix.errors import UserError
@@ -86,7 +86,7 @@ def test_a_state_that_does_not_fit_is_reported_in_one_message(copied, part, valu
 @pytest.mark.parametrize('text', [b'', b'\xff\x00', b'/else/iter_2.pth', b'a' * 5000])
 def test_a_note_of_no_use_names_the_newest_checkpoint(copied, text):
     (copied / 'last_checkpoint').write_bytes(text)
-    assert _find_last_checkpoint(copied) == copied / 'iter_4.pth'
+    assert find_last_checkpoint(copied) == copied / 'iter_4.pth'
 
 
 @pytest.mark.parametrize('text', [b'\xff\x00', '²'.encode(), b'9' * 5000])

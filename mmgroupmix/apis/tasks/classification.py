@@ -15,6 +15,7 @@ from ..config.tree import as_list, type_name
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError
 from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame
+from ..report.classification import ClassificationCollector
 from .detection import check_pickle_name
 from .task import DemoSettings, ResultWriter, Task
 
@@ -142,6 +143,7 @@ CLASSIFICATION = ImageClassification(
     tta_model=dict(type='mmpretrain.AverageClsScoreTTA'),
     can_draw_tta=False,
     result_writer=ClassificationWriter,
+    collector=ClassificationCollector,
     demo=DemoSettings(
         layout='imagenet',
         write_data=write_mini_imagenet,

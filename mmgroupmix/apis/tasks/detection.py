@@ -19,6 +19,7 @@ from ..config.tree import type_name
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
 from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
+from ..report.detection import DetectionCollector
 from .task import DemoSettings, ResultWriter, Task
 
 #: What ``tools/test.py --out`` writes for detection and classification.
@@ -218,6 +219,7 @@ DETECTION = ObjectDetection(
         'flip_direction',
     ),
     result_writer=DetectionWriter,
+    collector=DetectionCollector,
     demo=DemoSettings(
         layout='coco',
         write_data=write_mini_coco,

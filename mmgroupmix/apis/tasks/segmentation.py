@@ -20,6 +20,7 @@ from ..inference.interruption import remove_if_failed
 from ..inference.json_list import JsonListWriter, NonFinitePredictionError, to_json
 from ..inference.memory import DEFAULT_MAX_MEMORY, GIBIBYTE, MemoryLimit
 from ..inference.sources import Frame
+from ..report.segmentation import SegmentationCollector
 from .label_map_drawing import draw_label_map, estimate_visualizer_bytes
 from .task import DemoSettings, ResultWriter, Task
 
@@ -212,6 +213,7 @@ SEGMENTATION = SemanticSegmentation(
     visualizer='mmseg.SegLocalVisualizer',
     visualization_hook='mmseg.SegVisualizationHook',
     result_writer=SegmentationWriter,
+    collector=SegmentationCollector,
     demo=DemoSettings(
         layout='ade20k',
         write_data=write_mini_ade20k,

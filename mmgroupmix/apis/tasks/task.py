@@ -16,6 +16,7 @@ from torch import Tensor
 from ..inference.json_list import JsonListWriter
 from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
+from ..report.collector import Collector
 
 
 class ResultWriter(ABC):
@@ -101,6 +102,8 @@ class Task(ABC):
         visualization_hook (str): Type of the toolbox's hook that draws predictions.
         result_writer (Callable): Builds what writes the predictions of
             ``tools/infer.py``, from a folder and the inferencer.
+        collector (Callable): Builds what records an evaluation for the report of a run,
+            from the metainfo of the dataset and the metrics.
         demo (DemoSettings): The size of a demo.
         tta_model (dict, optional): Test-time augmentation for configs without one.
         tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
@@ -113,6 +116,7 @@ class Task(ABC):
     visualizer: str
     visualization_hook: str
     result_writer: Callable[[Path, BaseInferencer], ResultWriter]
+    collector: Callable[[Mapping, Sequence[BaseMetric]], Collector]
     demo: DemoSettings
     tta_model: Mapping | None = None
     tta_meta_keys: tuple[str, ...] | None = None
