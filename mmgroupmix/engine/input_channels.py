@@ -32,8 +32,8 @@ class ChannelCheck:
     so that a check can be sent to the workers of a data loader.
 
     Args:
-        model (nn.Module): A model of mmseg, mmdet or mmpretrain, or anything without a
-            backbone, of which nothing is checked.
+        model (nn.Module): A model of mmseg, mmdet or mmpretrain; of anything else,
+            nothing is checked.
         cfg (Mapping): The config of the run, which may leave this check out.
         hint (str): The end of a message. Defaults to how the check is left out.
     """
@@ -48,7 +48,9 @@ class ChannelCheck:
         self.in_channels: int | None = None
         self.outcomes: dict[int, int | str | None] = {}
         model_cfg = cfg.get('model')
-        if not isinstance(model_cfg, Mapping) or 'channels' in get_skipped_checks(cfg):
+        if not isinstance(model, nn.Module) or not isinstance(model_cfg, Mapping):
+            return
+        if 'channels' in get_skipped_checks(cfg):
             return
         model, model_cfg = _unwrap(model, model_cfg)
         kind = type(getattr(model, 'backbone', None))
