@@ -267,10 +267,10 @@ def test_pycocotools_reads_the_masks_that_are_written(with_boxes, ids, tmp_path)
     entries = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     # Not every name is a number, so images are counted.
     assert [entry['image_id'] for entry in entries] == [1, 1, 2, 2]
-    # Those of the annotation file, if there is one; otherwise they count from 1.
     cat, dog = ids or (1, 2)
     assert [entry['category_id'] for entry in entries] == [dog, cat, dog, cat]
-    assert ('those of a.json' if ids else 'from 1') in files.describe(sources)[1]
+    source = 'those of a.json' if ids else 'counted from 1'
+    assert f'category ids {source}' in files.describe(sources)[1]
     assert entries[0]['bbox'] == [5, 3, 15, 6] and entries[0]['score'] == 0.75
     for entry, mask in zip(entries, masks):
         np.testing.assert_array_equal(mask_tools.decode(entry['segmentation']), mask)

@@ -51,8 +51,7 @@ def scan_coco_files(
         list[DataScan]: A row for each dataset that reads such a file.
     """
     rows: list[DataScan] = []
-    errors: dict[str, list[str]] = {}
-    notes: dict[str, list[str]] = {}
+    names = NameComparison()
     listed: dict[str, list[tuple[str, Mapping]]] = {}
     for path, uses in group_coco_uses(cfg, loaders).items():
         try:
@@ -62,47 +61,75 @@ def scan_coco_files(
             continue
         annotated = find_annotated(content)
         for use in uses:
-            difference, note = _compare_names(content, use, annotated)
-            for texts, text in ((errors, difference), (notes, note)):
-                if text:
-                    texts.setdefault(text, []).append(f'{use.place} with {path}')
-            if difference and 'class-names' not in report.skipped:
+            agrees = names.compare(path, content, use, annotated)
+            if not agrees and 'class-names' not in report.skipped:
                 continue
-            try:
-                findings = check_coco(path, content, [use])
-            except UserError as error:
-                report.add_error('', str(error))
+            if not _is_readable(path, content, use, report):
                 continue
-            for text in findings.format_warnings():
-                report.add_warning('data-scan', text)
-            names = {
+            images = {
                 image['id']: os.path.basename(image['file_name'])
                 for image in content['images']
             }
-            listed.setdefault(use.get_part(), []).append((path, names))
-            if use.evaluates or not options.counts:
-                continue
-            rows.append(scan_coco(path, content, use, annotated, options))
-    for text, places in errors.items():
-        report.add_error(
-            'class-names',
-            f'{", ".join(places)}: {text}\n'
-            "Write metainfo.classes of the dataset with the file's own names, each once.",
-        )
-    for text, places in notes.items():
-        report.add_warning('class-names', f'{", ".join(places)}: {text}')
+            listed.setdefault(use.get_part(), []).append((path, images))
+            if options.counts and not use.evaluates:
+                rows.append(scan_coco(path, content, use, annotated, options))
+    names.report_to(report)
     _compare_with_evaluators(listed, report)
     return rows
 
 
-def _compare_names(
-    content: Mapping, use: CocoUse, annotated: set
-) -> tuple[str | None, str | None]:
-    """Compare the classes of a use with the categories of its file."""
-    if use.classes is None:
-        return None, None
-    categories = [(one['id'], one['name']) for one in list_categories(content)]
-    return find_name_errors(use.classes, categories, annotated)
+class NameComparison:
+    """Compares classes with the categories of files; says once what several share."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[str]] = {}
+        self.notes: dict[str, list[str]] = {}
+
+    def compare(self, path: str, content: Mapping, use: CocoUse, annotated: set) -> bool:
+        """Compare a use with its file.
+
+        Args:
+            path (str): The file.
+            content (Mapping): Its content.
+            use (CocoUse): What a run takes from it.
+            annotated (set): Ids of its categories that have annotations.
+
+        Returns:
+            bool: Whether every class has a category of its own, or no boxes.
+        """
+        if use.classes is None:
+            return True
+        categories = [(one['id'], one['name']) for one in list_categories(content)]
+        error, note = find_name_errors(use.classes, categories, annotated)
+        for texts, text in ((self.errors, error), (self.notes, note)):
+            if text:
+                texts.setdefault(text, []).append(f'{use.place} with {path}')
+        return error is None
+
+    def report_to(self, report: MistakeReport) -> None:
+        """Add what was found to a report."""
+        for text, places in self.errors.items():
+            report.add_error(
+                'class-names',
+                f'{", ".join(places)}: {text}\nWrite metainfo.classes of the dataset '
+                "with the file's own names, each once.",
+            )
+        for text, places in self.notes.items():
+            report.add_warning('class-names', f'{", ".join(places)}: {text}')
+
+
+def _is_readable(
+    path: str, content: Mapping, use: CocoUse, report: MistakeReport
+) -> bool:
+    """Whether mmdet can read everything that it takes from a file."""
+    try:
+        findings = check_coco(path, content, [use])
+    except UserError as error:
+        report.add_error('', str(error))
+        return False
+    for text in findings.format_warnings():
+        report.add_warning('data-scan', text)
+    return True
 
 
 def scan_coco(
