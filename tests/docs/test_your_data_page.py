@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from mmgroupmix.apis.own_data import adapt_schedule
-from mmgroupmix.checks import CHECKS
 
 from ..apis.own_data.folders import (
     CLASSES,
@@ -99,4 +98,3 @@ def test_the_page_has_the_figures_of_the_schedule():
     assert found == [steps['mmdet'], steps['mmseg'], *(passes[task] for task in tasks)]
     assert steps['mmseg'] == steps['mmpretrain']
     assert 'four batches' in rows['batch size'] and adapt_schedule.MIN_BATCHES == 4
-    assert CHECKS

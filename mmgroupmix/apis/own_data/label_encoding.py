@@ -201,7 +201,11 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
         encoding.notes += notes
         encoding.colours = _palette_of(maps, len(encoding.names))
         return encoding
-    if used[-1] < 2 * len(used) and used[-1] < IGNORED:
+    if used[0] == 1 and used[-1] < 2 * len(used):
+        names = [f'class {i}' for i in range(1, used[-1] + 1)]
+        encoding = _count_from_one(names, description)
+        encoding.notes += notes
+    elif used[-1] < 2 * len(used) and used[-1] < IGNORED:
         first = 'class 0' if notes else 'background'
         names = [first, *(f'class {i}' for i in range(1, used[-1] + 1))]
         encoding = Encoding(names, description, _palette_of(maps, len(names)))
@@ -230,11 +234,21 @@ def _encode_by_names(
             'taken as a class of its own, background'
         )
         _add_background(encoding)
+    elif used[-1] == len(names):
+        return _count_from_one(names, description)
     elif used[-1] >= len(names):
         raise UserError(
             f'--data: the label maps hold {format_names(used, 8)}, and {file} has '
             f'{len(names)} names, for labels 0 to {len(names) - 1}. Correct the list.'
         )
+    return encoding
+
+
+def _count_from_one(names: list[str], description: str) -> Encoding:
+    """An encoding of labels from 1: 0 does not occur, and would be ignored."""
+    table = {index + 1: index for index in range(len(names))}
+    encoding = Encoding(names, description, table=table)
+    encoding.notes.append('0 does not occur: labels count from 1')
     return encoding
 
 

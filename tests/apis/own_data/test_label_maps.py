@@ -114,6 +114,14 @@ def write_lists(root):
     (root / 'classes.txt').write_text('\n'.join(NAMES))
 
 
+def write_from_one(root):
+    def save(labels, path):
+        Image.fromarray(labels + 1).save(path)
+
+    write_label_maps(root / 'images', root / 'labels', save=save)
+    (root / 'classes.txt').write_text('\n'.join(NAMES))
+
+
 def write_mixed_suffixes(root):
     write_label_maps(root / 'photos', root / 'gt')
     for path in sorted((root / 'photos').iterdir())[::2]:
@@ -133,6 +141,7 @@ def write_mixed_suffixes(root):
         write_nested,
         write_camvid,
         write_lists,
+        write_from_one,
         write_mixed_suffixes,
     ],
 )
