@@ -69,6 +69,8 @@ def folder(tmp_path):
         (lambda path: save(path, np.stack([LABELS] * 4, -1)), '4 channels'),
         (lambda path: save(path, np.stack([LABELS] * 2, -1)), '2 channels (grey, alpha)'),
         (lambda path: save(path, LABELS[:3]), '8 x 3 pixels, and the image'),
+        (lambda path: save(path, LABELS[:1, :1]), 'one pixel wide or high'),
+        (lambda path: save(path, LABELS[:1]), 'one pixel wide or high'),
         (lambda path: save(path, LABELS.T.copy()), 'turned by its EXIF orientation'),
         (lambda path: save(path, LABELS.astype(np.uint16) + 299), 'it holds 299 (I;16'),
         (

@@ -71,6 +71,8 @@ def find_misfit(step: Any, data: Mapping) -> str | None:
     labels = data.get('gt_seg_map')
     if type(step).__name__ != 'LoadAnnotations' or not isinstance(labels, np.ndarray):
         return None
+    if labels.ndim < 2:  # mmseg removes dimensions of one pixel
+        return f'it is one pixel wide or high ({labels.size} in all), which mmseg refuses'
     if labels.ndim != 2:
         channels = CHANNELS.get(labels.shape[-1], '')
         return (
