@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.structures import BaseDataElement
+from torch import Tensor
 
 from .collector import Collector
 from .contents import (
@@ -20,6 +21,8 @@ from .contents import (
 
 #: Classes that are listed for each image.
 TOP_K = 5
+#: A confusion matrix of more classes would take more memory than the images do.
+MAX_CLASSES = 2000
 
 
 class Labels(NamedTuple):
@@ -56,6 +59,8 @@ class ClassificationCollector(Collector):
             self.num_multi_label += 1
             return float('nan'), list
         index = int(truth)
+        if index < 0:  # mmpretrain's sign of an unknown label
+            return None
         self.truths.append(index)
         self.predictions.append(int(scores.argmax()))
 
@@ -76,9 +81,8 @@ class ClassificationCollector(Collector):
     def fill(
         self, evaluation: Evaluation, class_metrics: Mapping[str, Mapping[str, float]]
     ) -> None:
-        """Add the metrics per class and the confusion matrix, both by mmpretrain."""
+        """Add the metrics per class, and mmpretrain's confusion matrix."""
         from mmpretrain.evaluation import ConfusionMatrix as Confusion
-        from mmpretrain.evaluation import SingleLabelMetric
 
         if self.num_multi_label:
             evaluation.notes.append(
@@ -88,28 +92,26 @@ class ClassificationCollector(Collector):
         if not self.truths:
             return
         truths, predictions = torch.tensor(self.truths), torch.tensor(self.predictions)
-        num_classes = max(
-            len(self.classes), int(torch.cat([truths, predictions]).max()) + 1
-        )
-        names = [self.get_name(index) for index in range(num_classes)]
-        precision, recall, f1, support = SingleLabelMetric.calculate(
-            predictions, truths, average=None, num_classes=num_classes
-        )
+        highest = int(torch.cat([truths, predictions]).max())
+        names = [self.get_name(i) for i in range(max(len(self.classes), highest + 1))]
+        metrics = compute_class_metrics(predictions, truths, len(names))
         rows = [
-            [name, str(int(support[i]))]
-            + [f'{float(values[i]):.1f}' for values in (precision, recall, f1)]
-            for i, name in enumerate(names)
+            [name, str(support), *(f'{value:.1f}' for value in values)]
+            for name, support, *values in zip(names, *(one.tolist() for one in metrics))
         ]
         header = ['class', 'images', 'precision', 'recall', 'F1']
-        note = 'By SingleLabelMetric.'
-        evaluation.tables.append(Table(CAPTION, header, rows, note))
-        evaluation.confusion = ConfusionMatrix(
-            Confusion.calculate(predictions, truths, num_classes).numpy(),
-            names,
-            names,
-            'images',
-            "by mmpretrain's ConfusionMatrix",
-        )
+        note = 'By the formulas of SingleLabelMetric.'
+        if len(names) > MAX_CLASSES:
+            evaluation.notes.append(
+                f'Of {len(names)} classes, the first {MAX_CLASSES} are listed, and there '
+                'is no confusion matrix.'
+            )
+        table = Table(CAPTION, header, rows[:MAX_CLASSES], note)
+        evaluation.tables.append(table)
+        if len(names) <= MAX_CLASSES:
+            counts = Confusion.calculate(predictions, truths, len(names)).numpy()
+            origin = "by mmpretrain's ConfusionMatrix"
+            evaluation.confusion = ConfusionMatrix(counts, names, names, 'images', origin)
 
     def draw(self, content: Any) -> list[Panel]:
         """Describe the truth and the prediction: there is nothing to draw."""
@@ -121,3 +123,29 @@ class ClassificationCollector(Collector):
             Panel('truth', self.get_name(content.truth)),
             Panel('prediction', ', '.join(ranked)),
         ]
+
+
+def compute_class_metrics(
+    predictions: Tensor, truths: Tensor, num_classes: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Precision, recall and F1 of each class, as ``SingleLabelMetric`` defines them.
+
+    The metric itself holds a number for each image and class: 50 million for ImageNet.
+
+    Args:
+        predictions (Tensor): Class indices, (N,).
+        truths (Tensor): Class indices, (N,).
+        num_classes (int): Number of classes.
+
+    Returns:
+        tuple[Tensor, Tensor, Tensor, Tensor]: Images, precision, recall and F1, the
+        latter in per cent, (num_classes,).
+    """
+    right, predicted, support = (
+        torch.bincount(labels, minlength=num_classes)
+        for labels in (truths[truths == predictions], predictions, truths)
+    )
+    precision = 100 * right / predicted.clamp(min=1)
+    recall = 100 * right / support.clamp(min=1)
+    f1 = 2 * precision * recall / (precision + recall).clamp(min=1e-7)
+    return support, precision, recall, f1

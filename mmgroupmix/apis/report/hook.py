@@ -57,11 +57,11 @@ class ReportHook(Hook):
     def before_val_epoch(self, runner: Runner) -> None:
         unit = f'iteration {runner.iter}'
         self._evaluated = f'the last validation of the training, at {unit}'
-        self._start(runner.val_loop)
+        self._start(runner, runner.val_loop)
 
     def before_test_epoch(self, runner: Runner) -> None:
         self._evaluated = f'a test of {runner.cfg.get("load_from") or "the model"}'
-        self._start(runner.test_loop)
+        self._start(runner, runner.test_loop)
 
     def after_val_iter(
         self,
@@ -99,7 +99,14 @@ class ReportHook(Hook):
         if runner.iter > self._first_iter or self._metrics is not None:
             self._write(runner)
 
-    def _start(self, loop: Any) -> None:
+    def _start(self, runner: Runner, loop: Any) -> None:
+        try:
+            self._recorder = self._build_recorder(loop)
+        except Exception as error:
+            self._recorder = None
+            _warn(runner, 'the images are not recorded for the report', error)
+
+    def _build_recorder(self, loop: Any) -> Recorder:
         evaluator, dataset = loop.evaluator, loop.dataloader.dataset
         found = self._class_metrics.get(id(evaluator))
         if found is None:
@@ -109,7 +116,7 @@ class ReportHook(Hook):
         found.clear()
         meta = getattr(dataset, 'metainfo', None) or {}
         collector = self.build_collector(meta, evaluator.metrics)
-        self._recorder = Recorder(collector, dataset, found)
+        return Recorder(collector, dataset, found)
 
     def _write(self, runner: Runner) -> None:
         try:
@@ -118,9 +125,7 @@ class ReportHook(Hook):
             if is_main_process():
                 self.out_file = write_report(runner, self._describe(runner))
         except Exception as error:
-            runner.logger.warning(
-                f'the report could not be written: {type(error).__name__}: {error}'
-            )
+            _warn(runner, 'the report could not be written', error)
 
     def _describe(self, runner: Runner) -> Page:
         evaluation = self._recorder.summarize() if self._recorder else None
@@ -137,6 +142,10 @@ class ReportHook(Hook):
             date=datetime.now().astimezone().strftime('%Y-%m-%d %H:%M %Z'),
             seed=runner.seed,
         )
+
+
+def _warn(runner: Runner, what: str, error: Exception) -> None:
+    runner.logger.warning(f'{what}: {type(error).__name__}: {error}')
 
 
 def find_report(runner: Runner) -> Path | None:

@@ -187,7 +187,8 @@ def list_numbers(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     for key, value in metrics.items():
         if isinstance(value, (int, float, np.number)):
             # COCO's -1 and mmengine's NaN stand for the mean of nothing.
-            is_known = np.isfinite(value) and not (value == -1 and 'mAP' in key)
+            is_coco = 'mAP' in key or 'AR' in key
+            is_known = np.isfinite(value) and not (is_coco and value == -1)
             numbers.append((key, f'{value:.4g}' if is_known else '–'))  # noqa: RUF001
     return numbers
 

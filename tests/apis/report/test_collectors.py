@@ -6,7 +6,10 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from mmgroupmix.apis.report.classification import ClassificationCollector
+from mmgroupmix.apis.report.classification import (
+    ClassificationCollector,
+    compute_class_metrics,
+)
 from mmgroupmix.apis.report.collector import NO_LABELS
 from mmgroupmix.apis.report.detection import DetectionCollector
 from mmgroupmix.apis.report.segmentation import SegmentationCollector
@@ -210,6 +213,27 @@ def test_an_image_is_ranked_by_the_probability_of_its_true_class():
         'cat',
         'cat 70.0 %, dog 20.0 %, owl 10.0 %',
     ]
+
+
+def test_the_metrics_of_classes_are_those_of_mmpretrain():
+    from mmpretrain.evaluation import SingleLabelMetric
+
+    rng = np.random.default_rng(0)
+    truths, predictions = torch.from_numpy(rng.integers(0, [[4], [5]], (2, 40)))
+    support, *values = compute_class_metrics(predictions, truths, 6)
+    *expected, expected_support = SingleLabelMetric.calculate(
+        predictions, truths, average=None, num_classes=6
+    )
+    torch.testing.assert_close(support, expected_support)
+    torch.testing.assert_close(values, expected)
+
+
+def test_a_matrix_of_very_many_classes_is_left_out_with_a_word():
+    collector = ClassificationCollector(dict(classes=range(21841)), [])
+    collector.add(classified(20000, [0.2, 0.8]), dict, 0)
+    evaluation = collector.summarize(no_photo, {})
+    assert evaluation.confusion is None and len(evaluation.tables[0].rows) == 2000
+    assert '21841 classes' in evaluation.notes[0]
 
 
 def test_a_model_with_more_outputs_than_classes_is_reported():

@@ -89,10 +89,6 @@ def run(tmp_path, request):
     return run
 
 
-def warnings_of(caplog):
-    return [one.message for one in caplog.records if one.levelno >= logging.WARNING]
-
-
 def test_a_training_ends_with_the_report_of_its_validation(run, tmp_path):
     runner = run(ReportHook(ClassificationCollector, 'mmpretrain'))
     assert find_report(runner) == tmp_path / 'report.html'
@@ -135,6 +131,17 @@ def test_a_report_that_fails_is_one_warning_and_the_run_goes_on(
     (text,) = [text for text in warned if 'report' in text]
     assert 'ZeroDivisionError: nothing to divide' in text
     assert not (tmp_path / 'report.html').exists()
+
+
+def test_a_recording_that_cannot_start_is_a_warning_too(run, tmp_path, monkeypatch):
+    warned = []
+    monkeypatch.setattr(
+        logging.Logger, 'warning', lambda self, text, *_: warned.append(text)
+    )
+    run(ReportHook(lambda meta, metrics: meta['absent'], 'mmpretrain'))
+    assert any("KeyError: 'absent'" in text for text in warned)
+    document = Document((tmp_path / 'report.html').read_bytes())
+    assert 'top-1 accuracy 33.33 %' in document.text['p']
 
 
 @pytest.fixture

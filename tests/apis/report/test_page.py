@@ -104,12 +104,15 @@ def test_a_run_without_evaluation_says_so():
 
 
 def test_what_could_not_be_computed_is_not_a_number():
-    metrics = {'coco/bbox_mAP': 0.5, 'coco/bbox_mAP_s': -1.0, 'loss': float('nan')}
+    metrics = {'coco/bbox_mAP': 0.5, 'coco/bbox_mAP_s': -1.0, 'coco/AR@100': -1.0}
+    metrics |= {'loss': float('nan'), 'correlation': -1.0}
     html = render_page(make_page(make_evaluation(), metrics=metrics))
     document = Document(html)
     numbers = dict(zip(document.text['dt'], document.text['dd']))
     assert numbers['coco/bbox_mAP'] == '0.5'
-    assert numbers['coco/bbox_mAP_s'] == numbers['loss'] == '–'  # noqa: RUF001
+    for key in ('coco/bbox_mAP_s', 'coco/AR@100', 'loss'):
+        assert numbers[key] == '–'  # noqa: RUF001
+    assert numbers['correlation'] == '-1'
 
 
 def test_the_cells_of_a_confusion_matrix_are_shares_of_the_true_class(document):
