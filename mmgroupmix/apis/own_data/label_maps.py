@@ -10,7 +10,8 @@ from PIL import Image
 
 from ...checkpoints.atomic_files import replace_atomically, write_atomically
 from .class_names import read_class_list
-from .label_encoding import Encoding, choose_encoding
+from .label_classes import choose_encoding
+from .label_encoding import Encoding
 from .label_pairs import Pair, find_pair_split, pair_label_maps
 from .label_values import MapValues, read_values
 from .listing import SPLIT_WORDS, Listing, fold
