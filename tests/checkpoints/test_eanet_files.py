@@ -5,7 +5,7 @@ import timm
 import torch
 from mmengine.runner import CheckpointLoader
 
-from mmgroupmix.checkpoints import CheckpointError, convert_eanet
+from mmgroupmix.checkpoints import CheckpointError, convert_eanet, downloads
 
 from ..configs.experiments import build, read
 from ..goldens import Golden
@@ -117,7 +117,7 @@ def test_the_initial_weights_of_a_config_fit_its_backbone(
         torch.save(create_wide_stem_resnet(depth), path)
 
     monkeypatch.setenv('TORCH_HOME', str(tmp_path))
-    monkeypatch.setattr(torch.hub, 'download_url_to_file', download)
+    monkeypatch.setattr(downloads, '_fetch', download)
     cfg = read(config)
     loaded = CheckpointLoader.load_checkpoint(cfg.model.backbone.init_cfg.checkpoint)
     assert requested[0].endswith(f'/{name}')
