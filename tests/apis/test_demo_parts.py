@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
-from mmgroupmix.apis.demo.schedule import shorten
+from mmgroupmix.apis.demo.schedule import shorten, shorten_training
 from mmgroupmix.apis.tasks import DETECTION
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
 from mmgroupmix.errors import UserError
@@ -63,6 +63,12 @@ def test_a_moving_average_extends_over_a_tenth_of_the_demo(average, momentum):
     )
     shorten(cfg, planned=1000, length=10, epoch_length=25)
     assert cfg.default_hooks.ema.momentum == momentum
+
+
+def test_a_demo_of_a_training_without_data_is_refused():
+    cfg = Config(dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=10)))
+    with pytest.raises(UserError, match='no train_dataloader'):
+        shorten_training(cfg, DETECTION, 10, {})
 
 
 class LoadBrokenImage:

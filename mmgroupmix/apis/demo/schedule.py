@@ -40,7 +40,12 @@ def shorten_training(
 
     Returns:
         dict[str, str]: The changes, for the user.
+
+    Raises:
+        UserError: If there is nothing to train on.
     """
+    if not cfg.get('train_dataloader'):
+        raise UserError('--demo: the config has a train_cfg and no train_dataloader')
     dataset = cfg.train_dataloader.dataset
     num_images = task.demo.num_images[0] * len(list(leaf_datasets(dataset)))
     epoch_length = max(num_images // cfg.train_dataloader.get('batch_size', 1), 1)
