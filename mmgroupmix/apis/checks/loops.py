@@ -74,14 +74,18 @@ def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
         keys.append('optim_wrapper' if mode == 'train' else f'{mode}_evaluator')
         # An empty val_cfg means a loop with the defaults.
         missing = [key for key in keys if cfg.get(key) is None]
-        if missing and (len(missing) < 3 or (mode == 'train' and trains)):
+        if len(missing) == 3:
+            if mode == 'train' and trains:
+                text = f'{", ".join(keys)} are not set: the config describes no training.'
+                report.add_error('', text)
+        elif missing:
             present = [key for key in keys if key not in missing]
             report.add_error(
                 '',
                 f'{" and ".join(missing)} {"are" if len(missing) > 1 else "is"} not set, '
-                f'and {" and ".join(present) or "nothing of the loop"} is. mmengine '
-                f'needs all of {", ".join(keys)}, or none: set what is missing, or '
-                'the others to None.',
+                f'but {" and ".join(present)} {"are" if len(present) > 1 else "is"}. '
+                f'mmengine needs all of {", ".join(keys)}, or none: set what is missing, '
+                'or the others to None.',
             )
     if not trains or cfg.get('val_dataloader'):
         return

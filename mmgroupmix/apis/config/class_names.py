@@ -37,7 +37,8 @@ def find_name_errors(
         ids = by_name.get(name, [])
         used = [number for number in ids if number in annotated]
         if len(used) > 1:
-            return _describe_double(name, ids), None
+            advice = 'Rename one in the file, or give its annotations the other id.'
+            return f'{_describe_double(name, ids)}, that have annotations. {advice}', None
     missing = [name for name in names if name not in by_name]
     extra = [name for name in by_name if name not in names]
     used_extra = [name for name in extra if by_name[name][0] in annotated]

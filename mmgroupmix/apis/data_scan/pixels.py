@@ -57,8 +57,8 @@ def scan_label_maps(
             first_with.setdefault(label, info['seg_map_path'])
         counts += here
     if broken:
-        more = f' {len(broken)} of {row.scanned} label maps are like it.'
-        row.errors.append(('label-maps', broken[0] + more))
+        count = f'{len(broken)} of {row.scanned} label maps cannot be used. The first: '
+        row.errors.append(('label-maps', count + broken[0]))
     _judge_labels(row, counts, first_with, labels, dataset.metainfo.get('classes'))
 
 

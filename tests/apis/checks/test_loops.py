@@ -43,7 +43,9 @@ def test_what_needs_workers_is_refused_without_any_as_pytorch_does(key):
 def test_a_loop_with_a_part_missing_is_refused():
     cfg = dict(val_dataloader={}, val_cfg={}, val_evaluator=None)
     (error,) = run(check_loops, cfg, False).errors
-    assert error.startswith('val_evaluator is not set, and val_dataloader and val_cfg is')
+    assert error.startswith(
+        'val_evaluator is not set, but val_dataloader and val_cfg are.'
+    )
     assert not run(check_loops, {}, False).errors
     assert 'optim_wrapper' in run(check_loops, {}, True).errors[0]
 

@@ -105,7 +105,7 @@ def test_label_maps_of_another_size_or_of_colours_are_refused_once(tmp_path):
     data = label_maps(tmp_path, *[np.zeros((6, 8, 3))] * 3)
     _, report = scan(SEGMENTATION, data, data, model=head())
     (error,) = report.errors
-    assert '3 channels' in error and '3 of 3 label maps are like it' in error
+    assert '3 channels' in error and '3 of 3 label maps cannot be used' in error
     assert error.count('--skip-check label-maps') == 1
     data = label_maps(tmp_path, grid(0, 1), size=(6, 8))
     (tmp_path / 'images' / '1.jpg').unlink()
