@@ -48,6 +48,7 @@ def config_of(tmp_path, monkeypatch):
 
     def run(command, *arguments):
         monkeypatch.setattr(command, 'build_runner', stop)
+        monkeypatch.setattr(command, 'check_run', lambda *_: [])  # there are no data
         with pytest.raises(Stopped):
             command.main(['config.py', *arguments])
         return configs.pop()
@@ -163,8 +164,9 @@ def test_a_test_loads_the_checkpoint_and_flips_with_tta(config_of, tmp_path):
 
 
 def test_drawings_of_augmented_predictions_are_refused_for_classification(
-    config_of, capsys
+    config_of, capsys, monkeypatch
 ):
+    monkeypatch.setattr(test, 'check_run', lambda *_: [])
     arguments = ['config.py', 'old.pth', '--tta', '--show-dir', 'drawn']
     assert test.main(arguments) == 2
     assert '--show-dir with --tta' in capsys.readouterr().err
@@ -202,6 +204,10 @@ def test_an_inferencer_reads_its_checkpoint_once(tmp_path, monkeypatch):
 
     class Task:
         visualizer, toolbox = 'Visualizer', 'mmpretrain'
+
+        @staticmethod
+        def num_outputs(model):
+            return None
 
         @staticmethod
         def build_inferencer(cfg, weights, device):

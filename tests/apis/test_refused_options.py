@@ -40,11 +40,14 @@ def test_a_setting_without_a_place_is_refused(folder, capsys, command, option, r
 
 
 @pytest.mark.parametrize('obstacle', ['file', 'nowhere', 'run'])
-def test_a_work_directory_that_cannot_be_made_is_refused(folder, capsys, obstacle):
+def test_a_work_directory_that_cannot_be_made_is_refused(
+    folder, capsys, monkeypatch, obstacle
+):
     if obstacle == 'file':
         (folder / 'run').touch()
     else:
         (folder / 'run').symlink_to(folder / obstacle)
+    monkeypatch.setattr(test, 'check_run', lambda *_: [])  # there are no data
     assert test.main(['config.py', 'a.pth', '--work-dir', 'run']) == 2
     assert 'the work directory run cannot be used' in capsys.readouterr().err
     assert not (folder / 'nowhere').exists()
