@@ -95,6 +95,7 @@ def _lay_side_by_side(
     lines = [f'    {left.ljust(width)}   {right}' for left, right in shown]
     if len(pairs) > MAX_ROWS:
         lines.append(f'    ... and {len(pairs) - MAX_ROWS} more')
+    verb = 'is' if len(close) == 1 else 'are'
     return '\n'.join(
-        [f'{len(close)} of {len(classes)} classes are not in the file:', *lines]
+        [f'{len(close)} of {len(classes)} classes {verb} not in the file:', *lines]
     )

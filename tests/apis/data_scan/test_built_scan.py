@@ -196,7 +196,7 @@ def test_names_in_xml_files_are_compared_with_the_classes(tmp_path):
     rows, report = scan(DETECTION, xml(tmp_path, 'cat', 'cat', 'dog'))
     assert rows[0].classes == dict(cat=2, dog=1) and not report.errors
     _, report = scan(DETECTION, xml(tmp_path, 'cat', 'Dog', 'cat'))
-    assert '1 of 2 classes are not in the file' in report.errors[0]
+    assert '1 of 2 classes is not in the file' in report.errors[0]
     assert 'Dog   (did you mean this?)' in report.errors[0]
 
 
