@@ -92,7 +92,7 @@ def fit_batch(cfg: Config, data: OwnData) -> Reasons:
         )
         if scaling:
             cfg.auto_scale_lr['base_batch_size'] = total
-            reasons['auto_scale_lr'] = 'the learning rate above is for this batch'
+            reasons['auto_scale_lr'] = 'the learning rate is for this batch'
     return reasons
 
 
