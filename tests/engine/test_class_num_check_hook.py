@@ -150,13 +150,18 @@ def test_configs_of_earlier_versions_find_the_hook_under_its_former_name(name):
     assert isinstance(hook, ClassNumCheckHook)
 
 
+class CrossEntropyLoss:
+    def __init__(self, use_sigmoid):
+        self.use_sigmoid = use_sigmoid
+
+
 @pytest.mark.parametrize('use_sigmoid, num_labels', [(True, 2), (False, 1)])
 def test_one_output_with_a_sigmoid_tells_two_labels_apart(use_sigmoid, num_labels):
     head = SimpleNamespace(
         num_classes=1,
         out_channels=1,
         ignore_index=255,
-        loss_decode=SimpleNamespace(use_sigmoid=use_sigmoid),
+        loss_decode=CrossEntropyLoss(use_sigmoid),
     )
     hook = build_hook(decode_head=head)
     hook.before_train_iter(None, 0, make_seg_batch(*range(num_labels), 255))

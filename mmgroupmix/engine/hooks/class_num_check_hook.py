@@ -143,21 +143,12 @@ def _list_heads(head: Any) -> list[Any]:
 
 def _find_min_num_classes(heads: Iterable[Any]) -> int | None:
     counts = [
-        _count_labels(head)
+        getattr(head, 'num_classes', None)
         for head in heads
         # A region proposal head has one class, whatever the labels of the data are.
         if 'RPN' not in type(head).__name__
     ]
     return min((count for count in counts if count), default=None)
-
-
-def _count_labels(head: Any) -> int | None:
-    """The number of labels of a head: one output with a sigmoid tells two apart."""
-    num_classes = getattr(head, 'num_classes', None)
-    if num_classes == 1 == getattr(head, 'out_channels', None):
-        losses = _list_heads(getattr(head, 'loss_decode', None))
-        return 2 if any(getattr(loss, 'use_sigmoid', 0) for loss in losses) else 1
-    return num_classes
 
 
 def _get_labels(sample: BaseDataElement) -> Tensor | None:
