@@ -14,8 +14,9 @@ pytestmark = pytest.mark.smoke
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Restore the handlers of the test process."""
+    """The usual handlers; a shell lets its background jobs ignore SIGINT."""
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
