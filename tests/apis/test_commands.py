@@ -189,7 +189,6 @@ def test_a_test_does_not_change_the_config_of_the_training(seg_run, workspace):
     assert dumped.read_bytes() == before
 
 
-@pytest.mark.smoke
 def test_missing_data_is_explained(tmp_path):
     result = run_tool('train.py', shipped_config(CONFIGS['seg']), cwd=tmp_path)
     assert result.returncode == 2

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.mark.smoke
 def test_a_new_process_reads_the_history_that_another_one_saved(tmp_path, run_python):
     history = HistoryBuffer()
     history.update(3.0)

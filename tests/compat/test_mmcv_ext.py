@@ -82,7 +82,6 @@ def test_installing_twice_adds_one_finder():
     assert sys.meta_path == finders
 
 
-@pytest.mark.smoke
 def test_a_compiled_module_is_preferred(run_python, compat_alone, tmp_path):
     (tmp_path / 'mmcv').mkdir()
     (tmp_path / 'mmcv' / '__init__.py').touch()
@@ -117,7 +116,6 @@ except ModuleNotFoundError as error:
     assert printed.strip() == 'mmcv'
 
 
-@pytest.mark.smoke
 def test_applying_the_workarounds_imports_neither_mmcv_nor_a_toolbox(
     run_python, compat_alone
 ):

@@ -32,7 +32,6 @@ def assert_both_families_are_named(line):
     assert 'pip install "mmgroupmix[classic]"' in line
 
 
-@pytest.mark.smoke
 def test_the_package_imports_without_any_toolbox(run_python):
     blocker = BLOCKED.format(names=('mmdet', 'mmseg', 'mmpretrain'))
     printed = run_python(

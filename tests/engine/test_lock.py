@@ -29,7 +29,6 @@ def holder(tmp_path):
     process.join()
 
 
-@pytest.mark.smoke
 def test_a_run_that_is_alive_is_named(tmp_path, holder):
     name = f'host {socket.gethostname()}, process {holder.pid}'
     with pytest.raises(UserError, match=name), WorkDirLock(tmp_path):
@@ -55,7 +54,6 @@ def test_the_lock_of_a_killed_run_yields(tmp_path, holder):
     assert not (tmp_path / LOCK_FILE).exists()
 
 
-@pytest.mark.smoke
 def test_a_run_on_another_host_counts_as_dead_without_a_sign_of_life(
     tmp_path, monkeypatch
 ):

@@ -71,7 +71,6 @@ def written_elsewhere(tmp_path_factory):
     return folder
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('write, arguments', WRITERS)
 def test_the_same_arguments_give_the_same_bytes_in_another_process(
     write, arguments, tmp_path, written_elsewhere
