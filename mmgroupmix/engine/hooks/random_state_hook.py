@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from ...errors import UserError
@@ -15,6 +16,9 @@ from ..random_states import get_random_states, seed_process, set_random_states
 @HOOKS.register_module()
 class RandomStateHook(Hook):
     """Restore the random states that ``DurableCheckpointHook`` saved.
+
+    The size to which mmdet's ``BatchSyncRandomResize`` brings batches for some iterations
+    (YOLOX, RTMDet) is part of every checkpoint too.
 
     It also keeps validation from changing the random numbers of the training, which
     therefore do not depend on when, and how often, the run is validated.
@@ -42,6 +46,20 @@ class RandomStateHook(Hook):
         elif isinstance(states, list) and len(states) == get_world_size():
             self._resumed = states[get_rank()]
 
+        sizes = checkpoint.get('input_sizes')
+        for name, module in _find_resizes(runner).items():
+            size = sizes.get(name) if isinstance(sizes, dict) else None
+            if _is_size(size):
+                module._input_size = tuple(size)
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        found = _find_resizes(runner).items()
+        checkpoint['input_sizes'] = {
+            name: tuple(map(int, module._input_size))
+            for name, module in found
+            if module._input_size is not None
+        }
+
     def before_train_iter(self, runner: Runner, *args: Any, **kwargs: Any) -> None:
         # Not earlier: building and loading a model draws random numbers.
         if self._resumed is not None:
@@ -63,3 +81,21 @@ class RandomStateHook(Hook):
         if self._before_validation is not None:
             set_random_states(self._before_validation)
             self._before_validation = None
+
+
+def _find_resizes(runner: Runner) -> dict[str, Any]:
+    """The modules that keep the size of batches, by name."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if hasattr(module, '_input_size') and hasattr(module, '_random_size_range')
+    }
+
+
+def _is_size(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(type(side) is int and side > 0 for side in value)
+    )
