@@ -1,5 +1,6 @@
 """Hook that lets a resumed run go on with the random numbers of the interrupted one."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dist import get_rank, get_world_size
@@ -49,7 +50,7 @@ class RandomStateHook(Hook):
         sizes = checkpoint.get('input_sizes')
         for name, module in _find_resizes(runner).items():
             size = sizes.get(name) if isinstance(sizes, dict) else None
-            if _is_size(size):
+            if isinstance(size, (list, tuple)) and _is_size(size):
                 module._input_size = tuple(size)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -93,9 +94,5 @@ def _find_resizes(runner: Runner) -> dict[str, Any]:
     }
 
 
-def _is_size(value: Any) -> bool:
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) == 2
-        and all(type(side) is int and side > 0 for side in value)
-    )
+def _is_size(value: Sequence) -> bool:
+    return len(value) == 2 and all(type(side) is int and side > 0 for side in value)
