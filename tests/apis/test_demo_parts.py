@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from mmgroupmix.apis.demo.schedule import shorten, shorten_training
-from mmgroupmix.apis.tasks import DETECTION
+from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
 from mmgroupmix.errors import UserError
 
@@ -28,6 +28,20 @@ def test_a_demo_evaluates_masks_where_the_detector_predicts_them(roi_head, expec
     metric = DETECTION.mini_evaluators(given, cfg, Path('mini'))
     assert metric['metric'] == expected
     assert metric['ann_file'] == 'mini/annotations/instances_val2017.json'
+
+
+@pytest.mark.parametrize('name', ['VOCMultiLabelMetric', 'VOCAveragePrecision'])
+def test_metrics_of_difficult_labels_are_replaced_by_those_that_they_extend(name):
+    from mmpretrain.registry import METRICS
+    from mmpretrain.structures import DataSample
+
+    cfg = Config(dict(model=dict(head=dict(num_classes=3))))
+    given = [dict(type=name, difficult_as_positive=False, average='macro')]
+    (evaluator,) = CLASSIFICATION.mini_evaluators(given, cfg, Path('mini'))
+    metric = METRICS.build(evaluator)
+    sample = DataSample().set_gt_label(1).set_pred_score([0.1, 0.8, 0.1])
+    metric.process(None, [sample.to_dict()])
+    assert metric.evaluate(size=1)
 
 
 def test_a_warm_up_that_shrinks_below_one_epoch_keeps_one():

@@ -85,7 +85,8 @@ def _adapt_evaluators(
     evaluators: list[dict], cfg: Config, task: Task, data: OwnData, dataset: Mapping
 ) -> Any:
     if task.toolbox == 'mmpretrain':
-        adapted = [dict(evaluator) for evaluator in evaluators]
+        copies = [dict(evaluator) for evaluator in evaluators]
+        adapted = task.mini_evaluators(copies, cfg, data.root)
         for evaluator in adapted:
             _bound_top_k(evaluator, len(data.classes))
         return adapted[0] if len(adapted) == 1 else adapted

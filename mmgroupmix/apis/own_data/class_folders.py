@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from ...checkpoints.atomic_files import write_atomically
 from ...errors import UserError
 from .label_pairs import is_role
-from .listing import SPLIT_WORDS, Listing, fold, format_names
+from .listing import SPLIT_WORDS, Listing, find_split, fold, format_names
 from .own_data import OwnData
 
 
@@ -68,18 +68,13 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
     base = _find_base(listing.images)
     splits: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     loose = []
-    tops = {
-        PurePosixPath(p).relative_to(base).parts[0] for p in _in_folders(listing, base)
-    }
-    named = {top: SPLIT_WORDS.get(top.lower()) for top in tops}
-    has_splits = 'train' in named.values()
+    named = _name_splits(listing.images, base)
     for image in listing.images:
         *folders, _ = PurePosixPath(image).relative_to(base).parts
-        split = named.get(folders[0]) if has_splits and folders else None
-        if has_splits:
-            folders = folders[1:] if split else []
-        if folders:
-            splits[split or 'all'][folders[0]].append(image)
+        outside = '', len(folders)
+        split, depth = named.get(folders[0], outside) if named and folders else ('all', 0)
+        if folders := folders[depth:]:
+            splits[split][folders[0]].append(image)
         else:
             loose.append(image)
     classes = _collect_classes(splits)
@@ -100,7 +95,7 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
             f'{len(loose)} images are in no class folder and are left out '
             f'({format_names(loose, 3)})'
         )
-    if has_splits:
+    if named:
         for split in set(splits) - {'train'}:
             new = [
                 name
@@ -126,10 +121,39 @@ def _find_base(images: Sequence[str]) -> PurePosixPath:
         base = base / only
 
 
-def _in_folders(listing: Listing, base: PurePosixPath) -> list[str]:
-    return [
-        p for p in listing.images if len(PurePosixPath(p).relative_to(base).parts) > 1
-    ]
+def _name_splits(
+    images: Sequence[str], base: PurePosixPath
+) -> dict[str, tuple[str, int]]:
+    """The folders of splits: split, and the number of folders above the class folders.
+
+    A folder of images is a class whatever its name; one for training has class folders.
+    """
+    below: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for image in images:
+        *folders, _ = PurePosixPath(image).relative_to(base).parts
+        if folders:
+            below[folders[0]].append(tuple(folders))
+    depths = {top: _count_outer_folders(inner) for top, inner in below.items()}
+    for find in (lambda top: SPLIT_WORDS.get(top.lower()), find_split):
+        found = {top: (split, depths[top]) for top in below if (split := find(top))}
+        if any(
+            split == 'train' and any(len(folders) > depth for folders in below[top])
+            for top, (split, depth) in found.items()
+        ):
+            return found
+    return {}
+
+
+def _count_outer_folders(folders: Sequence[tuple[str, ...]]) -> int:
+    """The folders around the classes of a split: itself, in itself or over images/."""
+    depth = 1
+    while len({path[: depth + 1] for path in folders}) == 1 and len(folders[0]) > depth:
+        inner = folders[0][depth]
+        has_folders = any(len(path) > depth + 1 for path in folders)
+        if inner != folders[0][0] and not (has_folders and is_role(inner)):
+            break
+        depth += 1
+    return depth
 
 
 def _collect_classes(splits: dict[str, dict[str, list[str]]]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Images and their label maps, paired by the names of folders and files."""
 
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -54,8 +55,10 @@ def pair_label_maps(listing: Listing) -> tuple[list[Pair], list[str]]:
     """
     images: dict[tuple, list[str]] = defaultdict(list)
     maps: dict[tuple, list[str]] = defaultdict(list)
+    # What all files lie in, such as Kvasir-SEG/, says nothing about any of them.
+    outer = os.path.commonpath([PurePosixPath(path).parent for path in listing.images])
     for path in listing.images:
-        role, key = classify(path)
+        role, key = classify(str(PurePosixPath(path).relative_to(outer)))
         if role == 'image':
             images[key].append(path)
         elif role == 'label':

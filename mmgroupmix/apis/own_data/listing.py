@@ -27,6 +27,9 @@ SPLIT_WORDS = dict(
     test='test',
     testing='test',
 )
+#: The folder in a work directory for lists, converted labels and the record of both.
+MADE_FOLDER = 'own_data'
+RECORD = 'record.json'
 ARCHIVES = ('.zip', '.tar', '.gz', '.tgz', '.7z', '.rar')
 
 
@@ -83,8 +86,10 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
         Listing: The files.
 
     Raises:
-        UserError: If there is no such folder, or nothing in it.
+        UserError: If there is no such folder, or nothing in it, or it is that of the run.
     """
+    if not str(path).strip():
+        raise UserError('--data: an empty path was given; expected a folder')
     given = path = Path(path)
     if not path.exists():
         parent = next((p for p in path.absolute().parents if p.is_dir()), Path('/'))
@@ -102,10 +107,16 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
     # Links in the path stay, as the user knows it by them.
     listing = Listing(Path(os.path.abspath(path)))
     skipped = {os.path.realpath(excluded)} if excluded else set()
+    if os.path.realpath(listing.root) in skipped:
+        raise UserError(
+            f'--data {given}: is the folder of the run too, into which outputs are '
+            'written. Give another --work-dir.'
+        )
     seen: set[str] = set()
     for folder, folders, names in os.walk(listing.root, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen or real in skipped:
+        is_earlier_run = os.path.isfile(os.path.join(folder, MADE_FOLDER, RECORD))
+        if real in seen or real in skipped or is_earlier_run:
             folders.clear()
             continue
         seen.add(real)

@@ -83,11 +83,10 @@ class OwnData(ABC):
         Args:
             seed (int): Seed of the division.
         """
-        whole = self.splits.pop('all', None) or (
-            self.splits.pop('val', []) if not self.splits.get('train') else None
-        )
-        if whole is not None:
-            self.splits['train'] = whole
+        if not self.splits.get('train'):
+            # What a tool calls val or test may be all that there is.
+            found = (s for s in ('all', 'val', 'test') if self.splits.get(s))
+            self.splits['train'] = self.splits.pop(next(found, 'all'), [])
         if not self.splits.get('val'):
             items = self.splits['train']
             val = split_items(

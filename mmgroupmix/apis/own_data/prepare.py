@@ -14,21 +14,20 @@ from mmengine.config import Config
 from ...checkpoints.atomic_files import write_atomically
 from ...errors import UserError
 from ..config.output_files import refuse_link
+from ..config.work_dir import find_checkpoints, prepare_work_dir
 from ..tasks import Task
 from ..tasks.detection import predicts_masks
 from .adapt_data import Reasons, use_datasets
 from .adapt_model import fit_anchors, set_classes
 from .adapt_schedule import fit_batch, fit_schedule, fit_sizes
 from .coco import CocoData
+from .listing import MADE_FOLDER, RECORD
 from .own_data import OwnData
 from .recognize import recognize
 from .table import format_table
 from .weights import start_from_published
 from .write_config import Differences
 
-#: The folder in the work directory for lists, converted labels and the record of both.
-MADE_FOLDER = 'own_data'
-RECORD = 'record.json'
 SEED = 0
 
 
@@ -70,7 +69,7 @@ def prepare_data(
 
     Raises:
         UserError: If the data are not recognised or do not fit, or a config that the
-            user has edited is in the way.
+            user has edited or an earlier run is in the way.
     """
     folder = Path(os.path.abspath(work_dir))
     made = folder / MADE_FOLDER
@@ -79,7 +78,9 @@ def prepare_data(
         refuse_link(place)
     if keep and target.is_file():
         return Prepared(str(target), f'--data: resuming with {target}')
-    _check_unedited(target, made, overwrite)
+    if not overwrite:
+        _check_earlier_run(folder, target, keep)
+        _check_unedited(target, made)
     seed = (cfg.get('randomness') or {}).get('seed')
     seed = SEED if seed is None else seed
     masks = task.toolbox == 'mmdet' and predicts_masks(cfg.model)
@@ -202,9 +203,22 @@ def _check_splits(data: OwnData, path: str) -> None:
             )
 
 
-def _check_unedited(target: Path, made: Path, overwrite: bool) -> None:
+def _check_earlier_run(folder: Path, target: Path, keep: bool) -> None:
+    """Refuse to replace the split of a run that has checkpoints to resume."""
+    if not keep:
+        prepare_work_dir(folder, None, overwrite=False)
+    written = _read_record(folder / MADE_FOLDER).get('written')
+    if written not in (None, target.name) and find_checkpoints(folder):
+        raise UserError(
+            f'--resume: {folder} holds a run of {written}, and --data would write '
+            f'{target.name} and replace its split. Resume with the same CONFIG and '
+            '--data, or give another --work-dir.'
+        )
+
+
+def _check_unedited(target: Path, made: Path) -> None:
     """Refuse to replace a config that is not as it was written."""
-    if overwrite or not target.exists():
+    if not target.exists():
         return
     if _read_record(made).get('sha256') != _digest(target):
         raise UserError(

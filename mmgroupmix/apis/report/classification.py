@@ -55,7 +55,7 @@ class ClassificationCollector(Collector):
         truth, scores = sample.get('gt_label'), sample.get('pred_score')
         if truth is None or scores is None:
             return None
-        if truth.numel() != 1 or 'gt_score' in sample:
+        if not has_one_label(truth, sample.get('gt_score')):
             self.num_multi_label += 1
             return float('nan'), list
         index = int(truth)
@@ -123,6 +123,23 @@ class ClassificationCollector(Collector):
             Panel('truth', self.get_name(content.truth)),
             Panel('prediction', ', '.join(ranked)),
         ]
+
+
+def has_one_label(truth: Tensor, scores: Tensor | None) -> bool:
+    """Whether an image has one label.
+
+    Args:
+        truth (Tensor): Class indices, (N,).
+        scores (Tensor, optional): The share of each class in the label,
+            (num_classes,). With batch augments, mmpretrain's preprocessor adds that of
+            one class to every image, in validation too.
+
+    Returns:
+        bool: False for several labels, and for a mixture.
+    """
+    if truth.numel() != 1 or scores is None:
+        return truth.numel() == 1
+    return scores.nonzero().flatten().tolist() == truth.flatten().tolist()
 
 
 def compute_class_metrics(

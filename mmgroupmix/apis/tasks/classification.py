@@ -21,6 +21,11 @@ from .task import DemoSettings, ResultWriter, Task
 
 #: Classes that are written and drawn for each image.
 TOP_K = 5
+#: Metrics that read Pascal VOC's difficult labels, and those that they extend.
+VOC_METRICS = dict(
+    VOCMultiLabelMetric='mmpretrain.MultiLabelMetric',
+    VOCAveragePrecision='mmpretrain.AveragePrecision',
+)
 #: Class names and scores are written on the image, and would not fit on a smaller one.
 MIN_DRAWN_SIDE = 320
 #: An image is not enlarged if its long side would exceed this.
@@ -75,9 +80,15 @@ class ImageClassification(Task):
     def mini_evaluators(
         self, evaluators: list[dict], cfg: Config, root: Path
     ) -> list[dict]:
-        """The config's metrics, without a top-k of more classes than there are."""
+        """The config's metrics, without what the data do not have.
+
+        That is a top-k of more classes than there are, and Pascal VOC's difficult labels.
+        """
         num_outputs = self.num_outputs(cfg.model)
         for evaluator in evaluators:
+            if type_name(evaluator) in VOC_METRICS:
+                evaluator['type'] = VOC_METRICS[type_name(evaluator)]
+                evaluator.pop('difficult_as_positive', None)
             ks = as_list(evaluator.get('topk'))
             if num_outputs and ks and max(ks) > num_outputs:
                 evaluator['topk'] = tuple(k for k in ks if k <= num_outputs) or (1,)

@@ -48,6 +48,34 @@ def test_a_split_of_the_user_stays(tmp_path):
     assert Counter(name for name, _ in read(cfg, 'val')) == dict(cat=2, fox=2)
 
 
+@pytest.mark.parametrize(
+    'train, val',
+    [
+        ('seg_train/seg_train', 'seg_dev/seg_dev'),
+        ('training_set', 'validation_set'),
+        ('train/images', 'val/images'),
+    ],
+)
+def test_folders_of_splits_may_have_longer_names_and_one_more_folder(
+    train, val, tmp_path
+):
+    write_class_folders(tmp_path / 'data' / train, ('cat', 'dog'))
+    write_class_folders(tmp_path / 'data' / val, ('cat', 'dog'), num=2, first=9)
+    # As of photographs without a label.
+    write_class_folders(tmp_path / 'data' / 'seg_pred', ('seg_pred',), num=1)
+    cfg, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert Counter(name for name, _ in read(cfg, 'train')) == dict(cat=5, dog=5)
+    assert Counter(name for name, _ in read(cfg, 'val')) == dict(cat=2, dog=2)
+    assert '1 images are in no class folder' in report
+
+
+def test_a_folder_of_images_is_a_class_whatever_its_name(tmp_path):
+    names = ('bus', 'test', 'train')
+    write_class_folders(tmp_path / 'data', names)
+    cfg, _ = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert Counter(name for name, _ in read(cfg, 'train')) == dict.fromkeys(names, 4)
+
+
 def test_images_that_are_in_both_splits_are_reported(tmp_path):
     for split in ('train', 'val'):
         write_class_folders(tmp_path / 'data' / split, ('cat', 'dog'))

@@ -252,3 +252,28 @@ def test_of_several_files_the_user_chooses_one(tmp_path):
     dataset = build_dataset(cfg, 'train')
     assert dataset.get_data_info(0)['img_path'].startswith(str(tmp_path / 'b'))
     assert '6 images are not in the JSON' in report
+
+
+@pytest.mark.parametrize('name', ['val', 'instances_test'])
+def test_the_only_file_is_divided_whatever_its_name(name, tmp_path):
+    write_coco(tmp_path / 'data' / 'images', tmp_path / 'data' / f'{name}.json', num=6)
+    cfg, report = prepare(DETECTOR, tmp_path / 'data', tmp_path / 'run')
+    assert len(build_dataset(cfg, 'train')) == 5
+    assert len(build_dataset(cfg, 'val')) == 1
+    assert '1 of 6 images for validation' in report
+
+
+def test_an_earlier_run_in_the_folder_is_not_part_of_the_data(tmp_path):
+    data = tmp_path / 'data'
+    write_coco(data / 'images', data / 'result.json', num=6)
+    for run in ('run', 'again'):
+        cfg, _ = prepare(DETECTOR, data, data / run)
+        assert len(build_dataset(cfg, 'train')) == 5
+
+
+def test_the_folder_of_the_data_is_not_taken_for_the_outputs(tmp_path):
+    write_coco(tmp_path / 'data', tmp_path / 'data' / 'result.json')
+    before = list_contents(tmp_path)
+    with pytest.raises(UserError, match='Give another --work-dir'):
+        prepare(DETECTOR, tmp_path / 'data', tmp_path / 'data')
+    assert list_contents(tmp_path) == before

@@ -263,3 +263,10 @@ def test_a_detector_is_told_what_label_maps_fit(tmp_path):
     write_labelme(tmp_path)
     with pytest.raises(UserError, match='sem_fpn_poolformer_s12_ade20k'):
         prepare(DETECTOR, tmp_path, tmp_path / 'run')
+
+
+def test_a_folder_around_all_files_says_nothing_about_them(tmp_path):
+    data = tmp_path / 'data' / 'Kvasir-SEG'
+    write_label_maps(data / 'images', data / 'masks')
+    cfg, _ = prepare(SEGMENTOR, tmp_path / 'data', tmp_path / 'run')
+    assert len(build_dataset(cfg, 'train')) == 5

@@ -131,6 +131,13 @@ def test_a_path_that_holds_no_data_is_refused(name, named, tmp_path):
         list_data(tmp_path / name)
 
 
+def test_an_empty_path_is_not_taken_for_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'x.jpg').write_text('')
+    with pytest.raises(UserError, match='empty path'):
+        list_data('')
+
+
 def test_a_link_that_leads_in_a_circle_is_followed_once(tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'a' / 'x.JPG').write_text('')

@@ -8,7 +8,7 @@ from mmgroupmix.apis.own_data.write_config import Differences, find_differences
 from mmgroupmix.errors import UserError
 
 from ...commands import REPOSITORY
-from .folders import write_class_folders, write_coco
+from .folders import list_contents, write_class_folders, write_coco
 from .preparing import CLASSIFIER, DETECTOR, prepare
 
 pytestmark = pytest.mark.smoke
@@ -109,3 +109,19 @@ def test_a_work_directory_inside_the_data_is_not_part_of_them(tmp_path):
     for _ in range(2):
         cfg, _ = prepare(CLASSIFIER, tmp_path, tmp_path / 'run')
         assert cfg.model.head.num_classes == 2
+
+
+@pytest.mark.parametrize('name, resumed', [('data', False), ('other', True)])
+def test_the_split_of_a_run_that_can_be_resumed_is_not_replaced(name, resumed, tmp_path):
+    run = tmp_path / 'run'
+    write_class_folders(tmp_path / 'data', ('cat', 'dog'))
+    prepare(CLASSIFIER, tmp_path / 'data', run)
+    (run / 'epoch_1.pth').write_bytes(b'')
+    before = list_contents(run)
+    write_class_folders(tmp_path / name, ('cat', 'dog', 'fox'), num=9)
+    with pytest.raises(UserError, match='holds a run'):
+        prepare(CLASSIFIER, tmp_path / name, run, keep=resumed)
+    assert list_contents(run) == before
+    cfg, _ = prepare(CLASSIFIER, tmp_path / 'data', run, keep=True)
+    assert cfg.model.head.num_classes == 2
+    assert list_contents(run) == before

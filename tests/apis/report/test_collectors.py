@@ -251,6 +251,23 @@ def test_images_with_several_labels_are_counted_and_nothing_is_made_up():
     assert not evaluation.tables and not evaluation.best and evaluation.notes
 
 
+def test_images_that_the_preprocessor_gives_a_score_of_one_class_have_one_label():
+    from mmpretrain.models import ClsDataPreprocessor
+
+    mixup = dict(augments=dict(type='mmpretrain.Mixup', alpha=0.8))
+    preprocessor = ClsDataPreprocessor(num_classes=len(CLASSES), batch_augments=mixup)
+    samples = [classified(label, [0.5, 0.2, 0.3]) for label in (0, 2)]
+    data = dict(inputs=torch.zeros(2, 3, 4, 4), data_samples=samples)
+    collector = ClassificationCollector(META, [])
+    for sample in preprocessor(data, training=False)['data_samples']:
+        assert 'gt_score' in sample
+        collector.add(sample, dict, 0)
+    collector.add(classified(0, [1.0, 0, 0]).set_gt_score([0.6, 0.4, 0]), dict, 2)
+    evaluation = collector.summarize(no_photo, {})
+    assert evaluation.confusion.counts.tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert '1 images have several labels' in evaluation.notes[0]
+
+
 @pytest.mark.parametrize('kind', ['segmentation', 'detection', 'classification'])
 def test_images_without_labels_give_a_sentence_and_no_scores(kind):
     if kind == 'detection':
