@@ -99,5 +99,5 @@ def get_class_names(metainfo: Mapping[str, Mapping]) -> dict[str, tuple]:
     for place, stated in metainfo.items():
         classes = stated.get('thing_classes') or stated.get('classes')
         if _is_list_of_names(classes):
-            names[place] = tuple(classes)
+            names[place] = tuple(classes or ())
     return names
