@@ -45,11 +45,11 @@ def order_category_ids(
     """
     by_name: dict[str, list] = {}
     for category in categories:
-        by_name.setdefault(category['name'], []).append(category['id'])
+        by_name.setdefault(str(category['name']), []).append(category['id'])
     taken = {number for numbers in by_name.values() for number in numbers}
     ids: list = []
     for name in names:
-        found = by_name.get(name, [])
+        found = by_name.get(str(name), [])  # 3 and '3' are one name
         if len(found) > 1:
             found = [number for number in found if is_annotated(number)] or found[:1]
         if len(found) > 1:

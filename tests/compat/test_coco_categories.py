@@ -77,6 +77,11 @@ def test_of_two_categories_with_one_name_the_annotated_one_counts(tmp_path):
     assert label_boxes(path) == OWN_NAMES
 
 
+def test_a_name_that_is_a_number_finds_its_text():
+    categories = [dict(id=5, name='12'), dict(id=3, name=11)]
+    assert order_category_ids(['11', 12], categories, bool) == [3, 5]
+
+
 def test_two_annotated_categories_with_one_name_have_no_order():
     categories = [dict(id=1, name='a'), dict(id=2, name='a'), dict(id=3, name='b')]
     assert order_category_ids(['b', 'a'], categories, lambda number: True) is None

@@ -1,14 +1,14 @@
 """Checks of the numbers of classes: of heads, preprocessors, losses, metrics and data."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from ..config.mistakes import MistakeReport
 from ..config.tree import as_list, type_name, walk
-from ..data_scan.labels import HEADS_WITH_OWN_TARGETS
+from ..data_scan.labels import HEADS_WITH_OWN_TARGETS, count_labels
 from ..tasks import CLASSIFICATION, SEGMENTATION, Task
 
 #: Heads whose classes are not those of the data: proposals, and semantic branches that
@@ -21,7 +21,11 @@ PANOPTIC_KEYS = dict(
 
 
 def check_heads(
-    cfg: Config, task: Task, classes: Mapping[str, tuple], report: MistakeReport
+    cfg: Config,
+    task: Task,
+    classes: Mapping[str, tuple],
+    report: MistakeReport,
+    fitting: Collection[str] = (),
 ) -> None:
     """Compare the classes of all heads with those of the data.
 
@@ -30,6 +34,8 @@ def check_heads(
         task (Task): Its task.
         classes (Mapping[str, tuple]): Names of the classes of each dataset, by its place.
         report (MistakeReport): Receives what differs.
+        fitting (Collection[str]): Places of datasets all of whose labels are outputs of
+            the model. Defaults to none.
     """
     model = cfg.get('model') or {}
     if 'language_model' in model:
@@ -45,14 +51,18 @@ def check_heads(
         wrong = [(head, number) for head, number in heads if number != len(names)]
         if wrong:
             where = ' and '.join(datasets)
-            _report_heads(where, names, wrong, is_scored, bool(cfg.get('demo')), report)
+            # More outputs than classes train, but CocoMetric stops at a label without a
+            # category.
+            fails = is_scored or any(number < len(names) for _, number in wrong)
+            fails &= not set(datasets).issubset(fitting)
+            _report_heads(where, names, wrong, fails, bool(cfg.get('demo')), report)
 
 
 def _report_heads(
     place: str,
     names: tuple,
     wrong: list[tuple[str, int]],
-    is_scored: bool,
+    fails: bool,
     is_demo: bool,
     report: MistakeReport,
 ) -> None:
@@ -60,8 +70,7 @@ def _report_heads(
     shown = ', '.join(map(str, names[:4])) + (', ...' if len(names) > 4 else '')
     text = f'{listed}; {place}: {len(names)} classes ({shown}). Set num_classes of '
     text += 'the heads to the number of classes, or correct metainfo.classes.'
-    # More outputs than classes train, but CocoMetric stops at a label without a category.
-    if is_scored or any(number < len(names) for _, number in wrong):
+    if fails:
         report.add_error('num-classes', text)
     elif not is_demo:  # its data have fewer classes than the model
         report.add_warning('num-classes', text)
@@ -90,8 +99,11 @@ def iter_head_classes(model: Mapping, task: Task) -> Iterator[tuple[str, int]]:
                 continue
             number = node.get('num_classes', _find_default(node))
             outputs = node.get('out_channels')
+            if not isinstance(number, int):
+                continue
             is_binary = task is SEGMENTATION and 1 in (outputs, number)
-            if isinstance(number, int) and not is_binary:
+            # A softmax over one output is not binary: it accepts label 0 alone.
+            if not is_binary or count_labels(dict(node, num_classes=number)) == 1:
                 yield place, number
 
 

@@ -1,7 +1,9 @@
 """Checks of loaders, loops, batches and loggers of a config."""
 
 import importlib.util
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
@@ -139,8 +141,9 @@ def check_batch_norm(
     """
     loader = cfg.get('train_dataloader') or {}
     batch = loader.get('batch_size', 1)
-    images = sum(row.images for row in rows if row.loader == 'train')
-    images //= get_world_size()
+    place = 'train_dataloader.dataset'
+    images = count_images(loader.get('dataset'), place, {r.place: r.images for r in rows})
+    images = math.ceil(images / get_world_size())
     is_cut = (cfg.get('train_cfg') or {}).get('max_epochs') and not loader.get(
         'drop_last'
     )
@@ -163,6 +166,31 @@ def check_batch_norm(
                 '2 or more and train_dataloader.drop_last=True, or norm_cfg of the head '
                 "to dict(type='GN', num_groups=32).",
             )
+
+
+def count_images(dataset: Any, place: str, images: Mapping[str, int]) -> int:
+    """Count the images of an epoch, repetitions included.
+
+    Args:
+        dataset (Any): Config of a dataset, which may wrap others.
+        place (str): Its place in the config.
+        images (Mapping[str, int]): Images of the datasets on disk, by their places.
+
+    Returns:
+        int: 0 where a wrapper chooses the images.
+    """
+    if not isinstance(dataset, Mapping):
+        return 0
+    if 'datasets' in dataset:
+        places = [f'{place}.datasets[{i}]' for i in range(len(dataset['datasets']))]
+        inner = [count_images(*one, images) for one in zip(dataset['datasets'], places)]
+        return sum(inner) if all(inner) else 0
+    if 'dataset' not in dataset:
+        return images.get(place, 0)
+    if type_name(dataset) not in ('RepeatDataset', 'MultiImageMixDataset'):
+        return 0
+    inner_images = count_images(dataset['dataset'], f'{place}.dataset', images)
+    return inner_images * int(dataset.get('times', 1))
 
 
 def _pools_to_one(head: Mapping) -> bool:

@@ -1,11 +1,12 @@
 """Checks of the names of classes as a config states them."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
+from ..config.class_names import read_class_names
 from ..config.mistakes import MistakeReport
 from ..config.tree import leaf_datasets
 
@@ -28,8 +29,14 @@ def iter_metainfo(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, Ma
                 with DATASETS.switch_scope_and_registry(None) as registry:
                     kind = registry.get(kind)
             stated = leaf.get('metainfo') or {}
-            if isinstance(stated, Mapping):
-                yield place, dict(getattr(kind, 'METAINFO', None) or {}, **stated)
+            if not isinstance(stated, Mapping):
+                continue
+            metainfo = dict(getattr(kind, 'METAINFO', None) or {}, **stated)
+            if leaf.get('classes'):  # mmpretrain's datasets have an argument for them
+                metainfo['classes'] = leaf['classes']
+            if 'classes' in metainfo:
+                metainfo['classes'] = read_class_names(metainfo['classes'])
+            yield place, metainfo
 
 
 def check_stated_names(
@@ -46,14 +53,21 @@ def check_stated_names(
     """
     wrong = []
     for place, stated in metainfo.items():
-        classes = stated.get('classes')
-        if isinstance(classes, str) and not os.path.isfile(classes):
+        classes = read_class_names(stated.get('classes'))
+        if isinstance(classes, str):
             wrong.append(place)
             report.add_error(
                 'class-names',
                 f'{place}.metainfo.classes is the text {classes!r}, and neither a list '
                 f'nor a file with a name in each line. For one class, write '
                 f'classes=({classes!r}, ) with a comma.',
+            )
+        elif classes is not None and not _is_list_of_names(classes):
+            wrong.append(place)
+            report.add_error(
+                'class-names',
+                f'{place}.metainfo.classes is {classes!r}: expected a list or tuple of '
+                "names, whose order is that of the labels, such as ('cat', 'dog').",
             )
         elif stated.get('CLASSES'):
             wrong.append(place)
@@ -63,6 +77,12 @@ def check_stated_names(
                 'mmpretrain 1 the key is metainfo.classes. Rename it.',
             )
     return wrong
+
+
+def _is_list_of_names(classes: Any) -> bool:
+    return isinstance(classes, (list, tuple)) and all(
+        isinstance(name, (str, int)) for name in classes
+    )
 
 
 def get_class_names(metainfo: Mapping[str, Mapping]) -> dict[str, tuple]:
@@ -78,6 +98,6 @@ def get_class_names(metainfo: Mapping[str, Mapping]) -> dict[str, tuple]:
     names = {}
     for place, stated in metainfo.items():
         classes = stated.get('thing_classes') or stated.get('classes')
-        if isinstance(classes, (list, tuple)):
-            names[place] = tuple(classes)
+        if _is_list_of_names(classes):
+            names[place] = tuple(classes or ())
     return names

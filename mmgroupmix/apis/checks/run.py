@@ -93,9 +93,10 @@ def find_mistakes(
     )
     classes = get_class_names(stated)
     for row in rows:  # of class folders, or of a file whose names are the classes
-        if row.unit != 'pixels' and row.place not in wrong:
+        if row.unit != 'pixels' and row.classes and row.place not in wrong:
             classes.setdefault(row.place, tuple(row.classes))
-    check_heads(cfg, task, classes, report)
+    fitting = [r.place for r in rows if r.unit == 'images' and r.scanned and not r.errors]
+    check_heads(cfg, task, classes, report, fitting)
     check_panoptic(cfg, stated, report)
     if 'train' in modes:
         check_batch_norm(cfg, rows, report)

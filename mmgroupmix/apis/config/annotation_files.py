@@ -5,10 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.fileio import list_from_file
 
+from .class_names import read_class_names
 from .coco_entries import CocoUse
-from .tree import as_list, get_scope, leaf_datasets, turns_images, type_name, walk
+from .tree import (
+    as_list,
+    get_scope,
+    is_remote,
+    leaf_datasets,
+    turns_images,
+    type_name,
+    walk,
+)
 
 
 def group_coco_uses(cfg: Config, loaders: Sequence[str]) -> dict[str, list[CocoUse]]:
@@ -84,7 +92,7 @@ def find_coco_uses(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, C
 
 def _is_local(node: Mapping) -> bool:
     path = node.get('ann_file') or ''
-    return bool(path) and '://' not in path and not node.get('backend_args')
+    return bool(path) and '://' not in path and not is_remote(node)
 
 
 def _find_coco_class(dataset: Mapping, default_scope: str) -> type | None:
@@ -114,6 +122,5 @@ def _find_classes(dataset: Mapping, dataset_class: Any) -> tuple | None:
     """The names of the classes; None if they cannot be known."""
     metainfo = dataset.get('metainfo') or {}
     classes = metainfo.get('classes', dataset_class.METAINFO.get('classes'))
-    if isinstance(classes, str) and os.path.isfile(classes):
-        return tuple(list_from_file(classes))
+    classes = read_class_names(classes)
     return tuple(classes) if isinstance(classes, (list, tuple)) else None

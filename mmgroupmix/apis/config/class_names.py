@@ -1,16 +1,37 @@
 """Comparison of the names of classes with those in an annotation file."""
 
 import difflib
+import os
+import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from itertools import zip_longest
+from typing import Any
+
+from mmengine.fileio import list_from_file
 
 #: Rows of the two lists that are shown.
 MAX_ROWS = 12
 NOTHING = '-'
 
 
+def read_class_names(classes: Any) -> Any:
+    """Read names of classes from a file, as mmengine does for a text that names one.
+
+    Args:
+        classes (Any): What a config states.
+
+    Returns:
+        Any: A tuple of the lines of the file; anything else as it is.
+    """
+    is_file = isinstance(classes, str) and os.path.isfile(classes)
+    return tuple(list_from_file(classes)) if is_file else classes
+
+
 def find_name_errors(
-    classes: Sequence, categories: Iterable[tuple[Hashable, str]], annotated: Collection
+    classes: Sequence,
+    categories: Iterable[tuple[Hashable, str]],
+    annotated: Collection,
+    is_listed: bool = True,
 ) -> tuple[str | None, str | None]:
     """Compare classes with categories.
 
@@ -21,6 +42,8 @@ def find_name_errors(
         classes (Sequence): Names of the classes of a dataset.
         categories (Iterable[tuple]): Id and name of each category of a file.
         annotated (Collection): Ids of the categories that have annotations.
+        is_listed (bool): Whether the categories are those that the file lists, and not
+            only those that some annotations have. Defaults to True.
 
     Returns:
         tuple[str | None, str | None]: What would give boxes a wrong name or none, and
@@ -43,7 +66,8 @@ def find_name_errors(
     extra = [name for name in by_name if name not in names]
     used_extra = [name for name in extra if by_name[name][0] in annotated]
     close = {name: find_closest(name, extra) for name in missing}
-    if missing and (used_extra or any(close.values())):
+    is_other = used_extra and (is_listed or len(missing) == len(names))
+    if missing and (is_other or any(close.values())):
         return _lay_side_by_side(names, list(by_name), close), None
     notes = [
         f'{_describe_double(name, by_name[name])}, of which one at most has annotations '
@@ -68,7 +92,16 @@ def find_closest(name: str, names: Sequence[str]) -> str | None:
 
 
 def _fold(name: str) -> str:
-    return ''.join(name.lower().replace('-', ' ').replace('_', ' ').split())
+    words = unicodedata.normalize('NFC', name.lstrip('\ufeff')).lower()
+    return ''.join(words.replace('-', ' ').replace('_', ' ').split())
+
+
+def _show_pair(name: str, meant: str) -> tuple[str, str]:
+    """Two names; as escapes where they would look the same."""
+    shown = [unicodedata.normalize('NFC', x.strip('\ufeff \t')) for x in (name, meant)]
+    if shown[0] == shown[1]:
+        name, meant = ascii(name), ascii(meant)
+    return name, f'{meant}   (did you mean this?)'
 
 
 def _describe_double(name: str, ids: Sequence) -> str:
@@ -80,11 +113,7 @@ def _lay_side_by_side(
     classes: Sequence[str], names: Sequence[str], close: dict[str, str | None]
 ) -> str:
     """The two lists, a pair in each line, those that differ first."""
-    pairs = [
-        (name, f'{meant}   (did you mean this?)')
-        for name, meant in close.items()
-        if meant
-    ]
+    pairs = [_show_pair(name, meant) for name, meant in close.items() if meant]
     meant = set(close.values())
     alone = [name for name in close if not close[name]]
     others = [name for name in names if name not in classes and name not in meant]

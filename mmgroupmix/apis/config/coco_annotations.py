@@ -102,7 +102,7 @@ def list_categories(content: Mapping) -> list[dict]:
         for entry in content['categories']
         if isinstance(entry, dict)
         and isinstance(entry.get('id'), (int, str))
-        and isinstance(entry.get('name'), str)
+        and isinstance(entry.get('name'), (int, str))
     ]
 
 
@@ -160,6 +160,7 @@ def _check_categories(
     """Check the categories; return for each id whether it is in use."""
     used: dict[Hashable, bool] = {}
     names: dict[Hashable, Hashable] = {}
+    known = None if classes is None else {str(name) for name in classes}
     for i, category in enumerate(categories):
         reason = find_missing_key(category, ('id', 'name'))
         for key in ('id', 'name') if reason is None else ():
@@ -169,7 +170,7 @@ def _check_categories(
             findings.add_error('categories', i, reason)
             continue
         number, name = category['id'], category['name']
-        is_used = classes is None or name in classes
+        is_used = known is None or str(name) in known
         if number in names and (is_used or used[number]):
             reason = f': {format_value(names[number])} has the same id'
             findings.add_error('categories', i, f'{reason}; expected unique ids')

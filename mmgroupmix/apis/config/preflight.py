@@ -7,7 +7,14 @@ from mmengine.config import Config
 from mmengine.device import get_device
 
 from ...errors import UserError
-from .tree import SLIDING_WINDOW_KEYS, iter_numbers, iter_sizes, leaf_datasets, type_name
+from .tree import (
+    SLIDING_WINDOW_KEYS,
+    is_remote,
+    iter_numbers,
+    iter_sizes,
+    leaf_datasets,
+    type_name,
+)
 
 #: Layout on disk and source of the datasets of this package's configs.
 KNOWN_DATASETS = dict(
@@ -118,7 +125,7 @@ def dataset_paths(dataset: Mapping) -> list[str]:
         list[str]: Paths.
     """
     name = type_name(dataset)
-    if name in DOWNLOADED_DATASETS or dataset.get('backend_args'):
+    if name in DOWNLOADED_DATASETS or is_remote(dataset):
         return []
     root = dataset.get('data_root') or ''
     prefix = dataset.get('data_prefix') or ''

@@ -118,6 +118,12 @@ def as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def is_remote(node: Mapping) -> bool:
+    """Whether the files of a dataset or metric are elsewhere than on a local disk."""
+    backend = node.get('backend_args') or dict(backend='local')
+    return backend.get('backend', 'local') != 'local'
+
+
 def turns_images(pipeline: Any) -> bool:
     """Whether a pipeline loads images as their EXIF orientation says.
 

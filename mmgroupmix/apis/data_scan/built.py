@@ -101,6 +101,8 @@ def scan_built(
     row = DataScan(place, loader, type_name(leaf), source, '', images=len(dataset))
     turns = turns_images(leaf.get('pipeline'))
     if 'seg_map_path' in info and 'instances' not in info:
+        if not dataset.pipeline.transforms:
+            return None  # its pipeline loads no label maps
         scan_label_maps(dataset, row, labels, turns, everything)
     elif 'gt_label' in info:
         _scan_labels(dataset, row, labels, everything)
@@ -165,7 +167,7 @@ def _scan_boxes(dataset: Any, row: DataScan, turns: bool, everything: bool) -> N
     row.ignored = ignored / (sum(counts) + ignored) if ignored else 0.0
     if found:
         categories = [(name, name) for name in sorted(found)]
-        error, _ = find_name_errors(classes, categories, found)
+        error, _ = find_name_errors(classes, categories, found, is_listed=False)
         if error:
             row.refuse('class-names', error)
     for texts, report in ((sizes.misplaced, row.refuse), (sizes.odd, row.warn)):

@@ -1,7 +1,7 @@
 """What files in COCO's format hold, and whether their images are as they say."""
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmengine.config import Config
@@ -158,10 +158,14 @@ def scan_coco(
     row.classes = dict.fromkeys(map(str, names), 0)
     crowds = left_out = 0
     corners: dict[Hashable, tuple[float, float]] = {}
+    annotated_images = set()
     for entry in content.get('annotations', []):
         image = images.get(entry['image_id'])
         name = labels.get(entry['category_id'])
-        if image is None or name is None or entry.get('ignore'):
+        if image is None or name is None:
+            continue
+        annotated_images.add(image['id'])
+        if entry.get('ignore'):
             continue
         x, y, width, height = entry['bbox']
         is_inside = min(x + width, image['width']) > max(x, 0) and (
@@ -185,18 +189,23 @@ def scan_coco(
             'outside of their image; mmdet leaves them out',
         )
     row.judge_counts()
-    _compare_sizes(row, images, corners, use, options)
+    read = [
+        image
+        for number, image in images.items()
+        if min(image['height'], image['width']) >= use.min_size
+        and (number in annotated_images or not use.filter_empty)
+    ]
+    _compare_sizes(row, read, corners, use, options)
     return row
 
 
 def _compare_sizes(
     row: DataScan,
-    images: Mapping[Hashable, Mapping],
+    entries: Sequence[Mapping],
     corners: Mapping[Hashable, tuple[float, float]],
     use: CocoUse,
     options: ScanOptions,
 ) -> None:
-    entries = list(images.values())
     paths = [os.path.join(use.folder, entry['file_name']) for entry in entries]
     missing = describe_missing_files(enumerate(paths), row.source)
     if missing:

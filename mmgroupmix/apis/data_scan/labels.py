@@ -40,12 +40,12 @@ def find_allowed_labels(model: Mapping, task: Task) -> AllowedLabels:
     heads = [head for head in heads if type_name(head) not in HEADS_WITH_OWN_TARGETS]
     if not heads:
         return AllowedLabels(None, IGNORED_LABEL)
-    counts = [_count_labels(head) for head in heads if head.get('num_classes')]
+    counts = [count_labels(head) for head in heads if head.get('num_classes')]
     ignored = heads[0].get('ignore_index', IGNORED_LABEL)
     return AllowedLabels(min(counts, default=None), ignored)
 
 
-def _count_labels(head: Mapping) -> int:
+def count_labels(head: Mapping) -> int:
     """The labels of a decode head: two for one output with a binary loss."""
     outputs = head.get('out_channels') or head['num_classes']
     losses = as_list(head.get('loss_decode')) or [dict(type='CrossEntropyLoss')]

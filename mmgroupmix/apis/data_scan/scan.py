@@ -10,7 +10,7 @@ from mmengine.registry import DefaultScope
 from ..config.annotation_files import group_coco_uses
 from ..config.mistakes import MistakeReport
 from ..config.preflight import DOWNLOADED_DATASETS
-from ..config.tree import leaf_datasets, type_name
+from ..config.tree import is_remote, leaf_datasets, type_name
 from ..tasks import Task, infer_task
 from .built import build_dataset, compare_folders, scan_built
 from .coco import ScanOptions, scan_coco_files
@@ -78,8 +78,8 @@ def _scan_others(
     for loader in loaders:
         dataset = (cfg.get(loader) or {}).get('dataset')
         for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
-            is_remote = leaf.get('backend_args') or type_name(leaf) in DOWNLOADED_DATASETS
-            if place in known or is_remote:
+            is_downloaded = type_name(leaf) in DOWNLOADED_DATASETS
+            if place in known or is_downloaded or is_remote(leaf):
                 continue
             instance = build_dataset(leaf, report, place)
             if instance is None:

@@ -9,7 +9,11 @@ from mmgroupmix.apis.checks.heads import (
     check_panoptic,
     iter_head_classes,
 )
-from mmgroupmix.apis.checks.names import check_stated_names, get_class_names
+from mmgroupmix.apis.checks.names import (
+    check_stated_names,
+    get_class_names,
+    iter_metainfo,
+)
 from mmgroupmix.apis.config.mistakes import MistakeReport
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION, SEGMENTATION
 
@@ -64,8 +68,13 @@ def test_a_segmentor_may_have_more_outputs_than_classes_but_not_fewer(number, re
 
 
 def test_a_binary_output_fits_two_classes():
-    model = dict(decode_head=dict(type='FCNHead', num_classes=1))
+    sigmoid = dict(type='CrossEntropyLoss', use_sigmoid=True)
+    head = dict(type='FCNHead', num_classes=1)
+    model = dict(decode_head=dict(head, loss_decode=sigmoid))
     assert not compare(SEGMENTATION, model, 2).errors
+    # A softmax over one output, mmseg's default, accepts label 0 alone.
+    (error,) = compare(SEGMENTATION, dict(decode_head=head), 2).errors
+    assert 'model.decode_head.num_classes is 1' in error
     model = dict(decode_head=dict(type='FCNHead', num_classes=2, out_channels=1))
     assert not compare(SEGMENTATION, model, 2).errors
 
@@ -173,3 +182,36 @@ def test_a_bare_string_and_an_old_key_are_no_classes(tmp_path):
     assert wrong == ['bare', 'old']
     assert "classes=('apple', )" in report.errors[0]
     assert 'the key is metainfo.classes' in report.errors[1]
+
+
+@pytest.mark.parametrize('classes', [{'cat', 'dog'}, dict(cat=0), (['cat', 'dog'],)])
+def test_names_without_an_order_are_refused(classes):
+    report = MistakeReport()
+    assert check_stated_names(dict(place=dict(classes=classes)), report) == ['place']
+    assert 'place.metainfo.classes is' in report.errors[0]
+    assert not get_class_names(dict(place=dict(classes=classes)))
+
+
+def test_names_are_read_from_a_file_and_from_the_argument_of_mmpretrain(tmp_path):
+    names = tmp_path / 'names.txt'
+    names.write_text('apple\npear\n')
+    cfg = dict(
+        train_dataloader=dict(
+            dataset=dict(type='mmseg.BaseSegDataset', metainfo=dict(classes=str(names)))
+        ),
+        val_dataloader=dict(
+            dataset=dict(type='mmpretrain.ImageNet', classes=['apple', 'pear'])
+        ),
+    )
+    stated = dict(iter_metainfo(cfg, list(cfg)))
+    assert set(get_class_names(stated).values()) == {('apple', 'pear')}
+
+
+def test_a_classifier_whose_labels_all_fit_may_have_fewer_outputs_than_names():
+    model = dict(type='ImageClassifier', head=dict(type='LinearClsHead', num_classes=4))
+    cfg = Config(dict(default_scope='mmpretrain', model=model))
+    names = {PLACE: tuple('abcde')}
+    for fitting, refused in (([PLACE], False), ([], True)):
+        report = MistakeReport()
+        check_heads(cfg, CLASSIFICATION, names, report, fitting)
+        assert bool(report.errors) == refused and bool(report.warnings) != refused

@@ -77,10 +77,18 @@ def test_loggers_that_are_not_installed_are_named(monkeypatch):
     assert not run(check_loggers, cfg).errors
 
 
+def repeat():
+    return dict(type='RepeatDataset', times=2, dataset=dict(type='BaseSegDataset'))
+
+
+def balance():
+    return dict(type='ClassBalancedDataset', dataset=dict(type='BaseSegDataset'))
+
+
 def norm_config(batch, head, **loader):
     return dict(
         train_cfg=dict(max_epochs=1),
-        train_dataloader=dict(batch_size=batch, **loader),
+        train_dataloader=dict(batch_size=batch, **dict(dict(dataset={}), **loader)),
         model=dict(decode_head=dict(norm_cfg=dict(type='BN'), **head)),
     )
 
@@ -97,16 +105,19 @@ def norm_config(batch, head, **loader):
         (norm_config(3, dict(type='PSPHead')), True),
         (norm_config(4, dict(type='PSPHead')), False),
         (norm_config(2, dict(type='PSPHead'), drop_last=True), False),
+        # Fourteen images; a wrapper that chooses them may choose any number.
+        (norm_config(2, dict(type='PSPHead'), dataset=repeat()), False),
+        (norm_config(13, dict(type='PSPHead'), dataset=repeat()), True),
+        (norm_config(3, dict(type='PSPHead'), dataset=balance()), False),
     ],
 )
 def test_a_norm_of_one_value_per_channel_is_known_before_the_first_step(cfg, refused):
-    row = DataScan(PLACE, 'train', 'BaseSegDataset', 'labels', 'pixels', images=7)
+    wrapper = '.dataset' * ('dataset' in cfg['train_dataloader']['dataset'])
+    place = f'train_dataloader.dataset{wrapper}'
+    row = DataScan(place, 'train', 'BaseSegDataset', 'labels', 'pixels', images=7)
     report = run(check_batch_norm, cfg, [row])
     assert bool(report.errors) == refused
     assert not refused or 'model.decode_head' in report.errors[0]
-
-
-PLACE = 'train_dataloader.dataset'
 
 
 def test_a_norm_that_fails_all_the_same_is_explained():

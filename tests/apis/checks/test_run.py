@@ -20,7 +20,8 @@ def seg_config(folder, **changes):
     """A config for label maps with a few mistakes at once."""
     data = label_maps(folder, grid(0, 1), grid(0, 7))
     norm = dict(type='BN')
-    head = dict(type='PSPHead', num_classes=1, out_channels=None, norm_cfg=norm)
+    loss = dict(type='CrossEntropyLoss', use_sigmoid=True)
+    head = dict(type='PSPHead', num_classes=1, norm_cfg=norm, loss_decode=loss)
     loader = dict(batch_size=1, num_workers=0, persistent_workers=True, dataset=data)
     return Config(
         dict(

@@ -212,3 +212,10 @@ def test_a_sample_is_spread_and_has_each_image_once(length):
     assert min(sample) == 0 and max(sample) < length
     assert max(np.diff(sorted(sample)), default=1) <= -(-length // 500)
     assert list(iter_sample(length, everything=True)) == list(range(length))
+
+
+def test_a_pipeline_that_loads_no_label_maps_has_no_row(tmp_path):
+    data = label_maps(tmp_path, grid(0, 1))
+    data['pipeline'] = data['pipeline'][:1]
+    rows, report = scan(SEGMENTATION, data, model=head())
+    assert not rows and not report.warnings

@@ -52,9 +52,11 @@ def write(folder, name, content, orientation=1):
     (folder / f'{name}.json').write_text(json.dumps(content))
 
 
-def scan(folder, classes=('plum', 'quince', 'medlar'), evaluator=None, **options):
+def scan(
+    folder, classes=('plum', 'quince', 'medlar'), evaluator=None, dataset=(), **options
+):
     """Scan train.json and val.json, as far as they are there."""
-    cfg = dict(default_scope='mmdet', model={})
+    cfg, extra = dict(default_scope='mmdet', model={}), dict(dataset)
     loaders = []
     for mode in ('train', 'val'):
         if not (folder / f'{mode}.json').exists():
@@ -68,6 +70,7 @@ def scan(folder, classes=('plum', 'quince', 'medlar'), evaluator=None, **options
             metainfo=dict(classes=classes),
             test_mode=mode == 'val',
             pipeline=[dict(type='LoadImageFromFile', **options)],
+            **extra,
         )
         cfg[loaders[-1]] = dict(dataset=dict(type='RepeatDataset', dataset=dataset))
     if evaluator:
@@ -222,3 +225,46 @@ def test_a_name_with_two_categories_is_refused_if_both_have_boxes():
     assert error is None and 'several categories, 2 and 0' in note
     error, _ = find_name_errors(['plum'], double, {*ALL, 0})
     assert 'several categories, 2 and 0' in error
+
+
+def test_an_image_that_the_dataset_leaves_out_may_be_missing(tmp_path):
+    content = coco(num=3)
+    content['annotations'] = content['annotations'][:6]  # of the first two images
+    write(tmp_path, 'train', content)
+    (tmp_path / 'train' / '2.jpg').unlink()
+    assert 'does not exist' in scan(tmp_path)[1].errors[0]
+    filters = dict(filter_empty_gt=True)
+    assert not scan(tmp_path, dataset=dict(filter_cfg=filters))[1].errors
+    # A test reads every image.
+    (tmp_path / 'train.json').rename(tmp_path / 'val.json')
+    (tmp_path / 'train').rename(tmp_path / 'val')
+    assert scan(tmp_path, dataset=dict(filter_cfg=filters))[1].errors
+
+
+def test_local_files_are_checked_whatever_reads_them(tmp_path):
+    write(tmp_path, 'train', coco())
+    for backend, errors in (('local', 1), ('petrel', 0)):
+        dataset = dict(backend_args=dict(backend=backend))
+        _, report = scan(tmp_path, ('plum', 'quince', 'medlr'), dataset=dataset)
+        assert len([e for e in report.errors if 'medlr' in e]) == errors
+
+
+def test_a_name_that_is_a_number_is_the_same_as_its_text(tmp_path):
+    content = coco(categories=[dict(id=i, name=i + 10) for i in (4, 7, 2)])
+    write(tmp_path, 'train', content)
+    (row,), report = scan(tmp_path, ('12', '17', '14'))
+    assert row.classes == {'12': 2, '17': 2, '14': 2} and not report.errors
+
+
+@pytest.mark.parametrize('name', ['plum ', '\ufeffplum'])
+def test_names_that_look_the_same_are_shown_as_escapes(name):
+    error, _ = find_name_errors([name, 'fig'], [(1, 'plum'), (2, 'fig')], {1, 2})
+    assert ascii(name) in error and "'plum'   (did you mean this?)" in error
+
+
+def test_objects_without_a_list_of_categories_may_lack_classes():
+    found = [(name, name) for name in ('dog', 'unicorn')]
+    for classes, refused in ((['dog', 'horse'], False), (['horse'], True)):
+        error, _ = find_name_errors(classes, found, {'dog', 'unicorn'}, is_listed=False)
+        assert bool(error) == refused
+    assert find_name_errors(['dogs', 'unicorn'], found, {'dog'}, is_listed=False)[0]
