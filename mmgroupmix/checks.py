@@ -39,7 +39,7 @@ def get_skipped_checks(cfg: Mapping[str, Any]) -> set[str]:
         set[str]: Names in ``CHECKS``.
 
     Raises:
-        UserError: If there is no check of a name.
+        UserError: If a name is not that of a check.
     """
     names = cfg.get('skip_checks') or []
     return validate_names([names] if isinstance(names, str) else names)

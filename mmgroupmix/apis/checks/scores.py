@@ -20,7 +20,7 @@ EXAMPLES = dict(IoUMetric='mIoU', CocoMetric='coco/bbox_mAP', Accuracy='accuracy
 
 
 def check_score_names(cfg: Config, report: MistakeReport) -> None:
-    """Check that the validation computes the scores that hooks are told to follow.
+    """Check that the validation computes the scores that hooks monitor.
 
     Without this, mmengine stops at the end of the first validation.
 

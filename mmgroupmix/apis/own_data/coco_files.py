@@ -154,7 +154,7 @@ def find_common_folder(file: CocoFile) -> str | None:
 
 
 def describe_tool(listing: Listing, files: Mapping[str, CocoFile]) -> str:
-    """Whose export it looks like, '' if that cannot be told."""
+    """Which tool the export seems to come from, '' if unknown."""
     names = [PurePosixPath(file.name).name for file in files.values()]
     if all(name == '_annotations.coco.json' for name in names):
         return " in Roboflow's folders"

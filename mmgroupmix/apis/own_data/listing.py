@@ -86,7 +86,7 @@ def list_data(path: str | Path, excluded: Path | None = None) -> Listing:
         Listing: The files.
 
     Raises:
-        UserError: If there is no such folder, or nothing in it, or it is that of the run.
+        UserError: If it does not exist, is empty, or is the work directory.
     """
     if not str(path).strip():
         raise UserError('--data: an empty path was given; expected a folder')

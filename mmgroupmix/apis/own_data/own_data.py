@@ -137,7 +137,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def make_palette(number: int) -> list[tuple[int, int, int]]:
-    """Colours that can be told apart, the first ones best (Pascal VOC's, without black).
+    """Distinct colours, the most distinct first (Pascal VOC's, without black).
 
     Args:
         number (int): Number of colours.

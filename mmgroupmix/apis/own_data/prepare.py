@@ -229,7 +229,7 @@ def _check_unedited(target: Path, made: Path) -> None:
 
 
 def _read_record(made: Path) -> dict:
-    """What was noted of the config that was written, empty if there is no note."""
+    """The record of the written config, empty if it is missing or damaged."""
     try:
         record = json.loads((made / RECORD).read_text())
     except (OSError, ValueError):
