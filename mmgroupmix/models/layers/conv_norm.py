@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .norm import build_batch_norm, fold_batch_norm
+from .packed_linear import pack_pointwise
 from .separable_conv import SeparableConv2d
 
 
@@ -21,17 +21,20 @@ class ConvNormAct(nn.Module):
     def __init__(self, conv: nn.Conv2d | SeparableConv2d, norm_cfg: Mapping | None):
         super().__init__()
         self.conv = conv
-        self.norm = build_batch_norm(norm_cfg, conv.out_channels)
+        self.norm: nn.Module = build_batch_norm(norm_cfg, conv.out_channels)
+        self.activation: nn.Module = nn.Hardswish()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return F.hardswish(self.norm(self.conv(x)))
+        return self.activation(self.norm(self.conv(x)))
 
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""
         if isinstance(self.conv, SeparableConv2d):
-            self.conv.pointwise, self.norm = fold_batch_norm(
-                self.conv.pointwise, self.norm
-            )
+            conv, self.norm = fold_batch_norm(self.conv.pointwise, self.norm)
+            self.conv.pointwise = conv
+            if isinstance(self.norm, nn.Identity):
+                self.conv.pointwise = pack_pointwise(conv, 'hardswish')
+                self.activation = nn.Identity()
         else:
             self.conv, self.norm = fold_batch_norm(self.conv, self.norm)

@@ -6,12 +6,12 @@ Section 3.2. The kinds of aggregators are those of its ablation studies.
 
 from collections.abc import Callable, Mapping
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...arguments import check_choice, check_odd
 from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
+from .packed_linear import pack_pointwise
 from .separable_conv import SharedSeparableConv2d
 
 
@@ -81,6 +81,7 @@ class GroupProxies(nn.Module):
         self.is_mean = kind in ('identity', 'avg_pool')
         self.aggregator = AGGREGATORS[kind](dim, kernel_size)
         self.norm: nn.Module = build_batch_norm(norm_cfg, dim)
+        self.activation: nn.Module = nn.Hardswish()
 
     def aggregate(self, x: Tensor) -> Tensor:
         """(B, H, W, n c), n maps side by side, to proxies (B, HW, n, c)."""
@@ -88,12 +89,14 @@ class GroupProxies(nn.Module):
         batch, height, width = x.shape[:3]
         aggregated = aggregated.reshape(batch, height * width, -1, self.dim)
         # BN sees (B, c, HW, n): one set of statistics for all maps together.
-        return F.hardswish(to_tokens(self.norm(to_map(aggregated))))
+        return self.activation(to_tokens(self.norm(to_map(aggregated))))
 
     def fuse(self, num_maps: int = 3) -> None:
         """Fold the batch norm into the convolution, if the aggregator is one."""
         if isinstance(self.aggregator, SharedSeparableConv2d):
             self.aggregator.fuse(num_maps)
-            self.aggregator.pointwise, self.norm = fold_batch_norm(
-                self.aggregator.pointwise, self.norm
-            )
+            conv, self.norm = fold_batch_norm(self.aggregator.pointwise, self.norm)
+            self.aggregator.pointwise = conv
+            if isinstance(self.norm, nn.Identity):
+                self.aggregator.pointwise = pack_pointwise(conv, 'hardswish')
+                self.activation = nn.Identity()

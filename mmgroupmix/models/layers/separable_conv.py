@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
+from .packed_linear import PackedLinear, pack_pointwise
 
 
 class SeparableConv2d(nn.Module):
@@ -30,11 +31,11 @@ class SeparableConv2d(nn.Module):
             groups=in_channels,
             bias=False,
         )
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.pointwise: nn.Module = nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return self.pointwise(self.depthwise(x))
+        return to_map(apply_pointwise(self.pointwise, to_tokens(self.depthwise(x))))
 
 
 class SharedSeparableConv2d(nn.Module):
@@ -47,16 +48,17 @@ class SharedSeparableConv2d(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int):
         super().__init__()
+        self.dim = dim
         self.depthwise: nn.Conv2d = SharedDepthwiseConv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
         )
-        self.pointwise = nn.Conv2d(dim, dim, 1, bias=False)
+        self.pointwise: nn.Module = nn.Conv2d(dim, dim, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, n c) to (B, HW, n, c)."""
         tokens = to_tokens(self.depthwise(to_map(x)))  # (B, H, W, n c)
-        tokens = tokens.flatten(1, 2).unflatten(-1, (-1, self.pointwise.in_channels))
-        return to_tokens(self.pointwise(to_map(tokens)))
+        tokens = tokens.flatten(1, 2).unflatten(-1, (-1, self.dim))
+        return apply_pointwise(self.pointwise, tokens)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Repeat the depthwise kernel once and for all, for inference on n maps."""
@@ -76,6 +78,13 @@ class SharedDepthwiseConv2d(nn.Conv2d):
     def repeat_kernel(self, num_maps: int) -> Tensor:
         """(n c, 1, K, K): the kernels for each of n maps."""
         return self.weight.repeat(num_maps, 1, 1, 1)
+
+
+def apply_pointwise(layer: nn.Module, tokens: Tensor) -> Tensor:
+    """Apply a 1x1 convolution, or its packed layer, to tokens (B, ..., C)."""
+    if isinstance(layer, PackedLinear):
+        return layer(tokens)
+    return to_tokens(layer(to_map(tokens)))
 
 
 def build_depthwise_conv(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:

@@ -30,6 +30,7 @@ from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import has_statistics
+from ..layers.packed_linear import PackedLinear, pack_linear, pack_pointwise
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
 from ..layers.separable_conv import SeparableConv2d
@@ -98,7 +99,7 @@ class GroupMixAttention(nn.Module):
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
         scale = (dim / NUM_HEADS) ** -0.5
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv: nn.Module = nn.Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
             PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
             for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
@@ -108,7 +109,7 @@ class GroupMixAttention(nn.Module):
             if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
-        self.proj = nn.Linear(dim, dim)
+        self.proj: nn.Module = nn.Linear(dim, dim)
         self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,7 +123,10 @@ class GroupMixAttention(nn.Module):
         """
         if isinstance(self.non_attention, GroupProxies):
             return self.proj(self.attend_across_segments(x))
-        segments = self.qkv(x).split(3 * self.segment, dim=-1)
+        if isinstance(self.qkv, PackedLinear):
+            segments = self.qkv.compute_parts(x)
+        else:
+            segments = self.qkv(x).split(3 * self.segment, dim=-1)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
@@ -164,6 +168,21 @@ class GroupMixAttention(nn.Module):
             if branch.is_mean and not self.aggregate_input:
                 rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
                 fold_into_rows(self.qkv, rows, branch)
+        self.pack()
+
+    def pack(self) -> None:
+        """Lay out the weights of the projections for inference."""
+        self.proj = pack_linear(self.proj)
+        if isinstance(self.non_attention, GroupProxies):
+            self.qkv = pack_linear(self.qkv)
+            return
+        activations = ['none'] * NUM_SEGMENTS
+        for index, branch in enumerate(self.list_pre_attention()):
+            unchanged = isinstance(branch.aggregator, nn.Identity)
+            if unchanged and isinstance(branch.norm, nn.Identity):
+                activations[index] = 'hardswish'
+                branch.activation = nn.Identity()
+        self.qkv = PackedLinear(self.qkv.weight, self.qkv.bias, activations)
 
 
 class PreAttentionBranch(GroupProxies):
@@ -240,6 +259,11 @@ class NonAttentionBranch(nn.Module):
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c) to (B, H, W, c)."""
         return F.hardswish(self.norm(to_tokens(self.aggregator(to_map(qkv)))))
+
+    def fuse(self) -> None:
+        """Lay out the weights of the pointwise convolution for inference."""
+        if isinstance(self.aggregator.pointwise, nn.Conv2d):
+            self.aggregator.pointwise = pack_pointwise(self.aggregator.pointwise)
 
 
 def resolve_kinds(kinds: str | Sequence[str]) -> list[str]:
