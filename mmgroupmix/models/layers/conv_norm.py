@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .norm import build_batch_norm, fold_batch_norm
-from .packed_linear import pack_pointwise
+from .packed import pack_convolution, pack_pointwise
 from .separable_conv import SeparableConv2d
 
 
@@ -38,3 +38,6 @@ class ConvNormAct(nn.Module):
                 self.activation = nn.Identity()
         else:
             self.conv, self.norm = fold_batch_norm(self.conv, self.norm)
+            if isinstance(self.norm, nn.Identity):
+                self.conv = pack_convolution(self.conv, 'hardswish')
+                self.activation = nn.Identity()

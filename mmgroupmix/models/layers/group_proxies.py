@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...arguments import check_choice, check_odd
 from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
-from .packed_linear import pack_pointwise
+from .packed import pack_pointwise
 from .separable_conv import SharedSeparableConv2d
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .activation import build_activation
-from .packed_linear import find_activation, pack_linear
+from .packed import find_activation, pack_linear
 
 
 class Mlp(nn.Module):
@@ -19,9 +19,9 @@ class Mlp(nn.Module):
 
     def __init__(self, dim: int, hidden_dim: int, act_cfg: Mapping = dict(type='GELU')):
         super().__init__()
-        self.fc1: nn.Module = nn.Linear(dim, hidden_dim)
+        self.fc1 = nn.Linear(dim, hidden_dim)
         self.act = build_activation(act_cfg)
-        self.fc2: nn.Module = nn.Linear(hidden_dim, dim)
+        self.fc2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., C) to (..., C)."""

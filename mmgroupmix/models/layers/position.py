@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
-from .separable_conv import build_depthwise_conv
+from .packed import PackedConv2d
 
 
 class ConvPositionEncoding(nn.Module):
@@ -72,7 +72,9 @@ class HeadwiseConv2d(nn.Module):
 
     def merge(self) -> nn.Conv2d:
         """Build one convolution that computes the same, for inference."""
-        return build_depthwise_conv(*self.merge_kernels())
+        weight, bias = self.merge_kernels()
+        padding = weight.shape[-1] // 2
+        return PackedConv2d(weight, bias, padding=padding, groups=len(weight))
 
 
 class PositionEmbedding(nn.Module):

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
-from .packed_linear import PackedLinear, pack_pointwise
+from .packed import PackedConv2d, PackedLinear
 
 
 class SeparableConv2d(nn.Module):
@@ -31,7 +31,9 @@ class SeparableConv2d(nn.Module):
             groups=in_channels,
             bias=False,
         )
-        self.pointwise: nn.Module = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.pointwise: nn.Conv2d | PackedLinear = nn.Conv2d(
+            in_channels, out_channels, 1, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
@@ -52,7 +54,7 @@ class SharedSeparableConv2d(nn.Module):
         self.depthwise: nn.Conv2d = SharedDepthwiseConv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
         )
-        self.pointwise: nn.Module = nn.Conv2d(dim, dim, 1, bias=False)
+        self.pointwise: nn.Conv2d | PackedLinear = nn.Conv2d(dim, dim, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, n c) to (B, HW, n, c)."""
@@ -63,7 +65,10 @@ class SharedSeparableConv2d(nn.Module):
     def fuse(self, num_maps: int = 3) -> None:
         """Repeat the depthwise kernel once and for all, for inference on n maps."""
         if isinstance(self.depthwise, SharedDepthwiseConv2d):
-            self.depthwise = build_depthwise_conv(self.depthwise.repeat_kernel(num_maps))
+            weight = self.depthwise.repeat_kernel(num_maps)
+            self.depthwise = PackedConv2d(
+                weight, padding=self.depthwise.padding, groups=len(weight)
+            )
 
 
 class SharedDepthwiseConv2d(nn.Conv2d):
@@ -80,35 +85,8 @@ class SharedDepthwiseConv2d(nn.Conv2d):
         return self.weight.repeat(num_maps, 1, 1, 1)
 
 
-def apply_pointwise(layer: nn.Module, tokens: Tensor) -> Tensor:
+def apply_pointwise(layer: nn.Conv2d | PackedLinear, tokens: Tensor) -> Tensor:
     """Apply a 1x1 convolution, or its packed layer, to tokens (B, ..., C)."""
     if isinstance(layer, PackedLinear):
         return layer(tokens)
     return to_tokens(layer(to_map(tokens)))
-
-
-def build_depthwise_conv(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
-    """Build a depthwise convolution of stride 1 that keeps the size of the map.
-
-    Args:
-        weight (Tensor): Kernels, (C, 1, K, K) with an odd K.
-        bias (Tensor, optional): (C,). Defaults to None.
-
-    Returns:
-        nn.Conv2d: The convolution, whose parameters take no gradients.
-    """
-    channels, _, side, _ = weight.shape
-    # On the meta device nothing is initialised, and no random number is drawn.
-    conv = nn.Conv2d(
-        channels,
-        channels,
-        side,
-        padding=side // 2,
-        groups=channels,
-        bias=bias is not None,
-        device='meta',
-    )
-    conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
-    if bias is not None:
-        conv.bias = nn.Parameter(bias.detach(), requires_grad=False)
-    return conv

@@ -30,7 +30,7 @@ from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import has_statistics
-from ..layers.packed_linear import PackedLinear, pack_linear, pack_pointwise
+from ..layers.packed import PackedLinear, pack_pointwise
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
 from ..layers.separable_conv import SeparableConv2d
@@ -99,7 +99,7 @@ class GroupMixAttention(nn.Module):
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
         scale = (dim / NUM_HEADS) ** -0.5
-        self.qkv: nn.Module = nn.Linear(dim, 3 * dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
             PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
             for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
@@ -109,7 +109,7 @@ class GroupMixAttention(nn.Module):
             if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
-        self.proj: nn.Module = nn.Linear(dim, dim)
+        self.proj = nn.Linear(dim, dim)
         self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -171,10 +171,8 @@ class GroupMixAttention(nn.Module):
         self.pack()
 
     def pack(self) -> None:
-        """Lay out the weights of the projections for inference."""
-        self.proj = pack_linear(self.proj)
+        """Compute each segment of q, k and v by itself, and activate what can be."""
         if isinstance(self.non_attention, GroupProxies):
-            self.qkv = pack_linear(self.qkv)
             return
         activations = ['none'] * NUM_SEGMENTS
         for index, branch in enumerate(self.list_pre_attention()):
@@ -261,7 +259,7 @@ class NonAttentionBranch(nn.Module):
         return F.hardswish(self.norm(to_tokens(self.aggregator(to_map(qkv)))))
 
     def fuse(self) -> None:
-        """Lay out the weights of the pointwise convolution for inference."""
+        """Let the pointwise convolution take tokens."""
         if isinstance(self.aggregator.pointwise, nn.Conv2d):
             self.aggregator.pointwise = pack_pointwise(self.aggregator.pointwise)
 
