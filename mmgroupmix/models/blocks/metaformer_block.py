@@ -74,10 +74,13 @@ class MetaFormerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
         x = self.position_encoding(x)
-        mixed = self.token_mixer(apply_norm(self.norm1, x))
+        if getattr(self.token_mixer, 'takes_norm', False):
+            mixed = self.token_mixer(x, self.norm1)
+        else:
+            mixed = self.token_mixer(apply_norm(self.norm1, x))
         x = self.add_branch(x, mixed, self.layer_scale1)
         if self.mlp:
-            mapped = self.mlp(apply_norm(self.norm2, x))
+            mapped = self.mlp(x, self.norm2)
             x = self.add_branch(x, mapped, self.layer_scale2)
         return x
 

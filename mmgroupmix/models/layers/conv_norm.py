@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
 from .packed import pack_convolution, pack_pointwise
+from .recomputation import apply_to_batch_norm
 from .separable_conv import SeparableConv2d
 
 
@@ -26,7 +28,8 @@ class ConvNormAct(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return self.activation(self.norm(self.conv(x)))
+        tokens = to_tokens(self.conv(x))
+        return to_map(apply_to_batch_norm(self.activation, self.norm, tokens))
 
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""

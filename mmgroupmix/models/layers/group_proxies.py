@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...arguments import check_choice, check_odd
 from .layout import to_map, to_tokens
-from .norm import build_batch_norm, fold_batch_norm
+from .norm import apply_norm, build_batch_norm, fold_batch_norm
 from .packed import pack_pointwise
 from .separable_conv import SharedSeparableConv2d
 
@@ -85,11 +85,13 @@ class GroupProxies(nn.Module):
 
     def aggregate(self, x: Tensor) -> Tensor:
         """(B, H, W, n c), n maps side by side, to proxies (B, HW, n, c)."""
-        aggregated = self.aggregator(x)
-        batch, height, width = x.shape[:3]
-        aggregated = aggregated.reshape(batch, height * width, -1, self.dim)
         # BN sees (B, c, HW, n): one set of statistics for all maps together.
-        return self.activation(to_tokens(self.norm(to_map(aggregated))))
+        return self.activation(apply_norm(self.norm, self.aggregate_maps(x)))
+
+    def aggregate_maps(self, x: Tensor) -> Tensor:
+        """(B, H, W, n c), n maps side by side, to (B, HW, n, c) before norm and act."""
+        batch, height, width = x.shape[:3]
+        return self.aggregator(x).reshape(batch, height * width, -1, self.dim)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Fold the batch norm into the convolution, if the aggregator is one."""

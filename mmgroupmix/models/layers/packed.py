@@ -193,7 +193,7 @@ def find_activation(module: nn.Module) -> str | None:
 
 def pack_linear(linear: nn.Linear, activation: str = 'none') -> nn.Linear:
     """Build the packed layer of a linear one; other classes are returned as they are."""
-    if type(linear) is not nn.Linear:
+    if type(linear) is not nn.Linear and not getattr(linear, 'packable', False):
         return linear
     return PackedLinear(linear.weight, linear.bias, (activation,))
 

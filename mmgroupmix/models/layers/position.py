@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
 from .packed import PackedConv2d
 
@@ -59,8 +60,7 @@ class HeadwiseConv2d(nn.Module):
         """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
         # One convolution is faster than two: the kernels are small, the map is not.
         weight, bias = self.merge_kernels()
-        padding = weight.shape[-1] // 2
-        return F.conv2d(image, weight, bias, padding=padding, groups=len(weight))
+        return convolve_depthwise(image, weight, bias)
 
     def merge_kernels(self) -> tuple[Tensor, Tensor]:
         """(2 Ch, 1, K, K) kernels, zeros around the smaller ones, and (2 Ch,) bias."""

@@ -1,10 +1,14 @@
 """Depthwise separable convolutions of GroupMixFormer's embeddings and aggregators."""
 
-import torch.nn.functional as F
+from functools import partial
+
 from torch import Tensor, nn
 
+from .autograd import has_hooks
+from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
 from .packed import PackedConv2d, PackedLinear
+from .recomputation import apply_linear
 
 
 class SeparableConv2d(nn.Module):
@@ -37,7 +41,8 @@ class SeparableConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return to_map(apply_pointwise(self.pointwise, to_tokens(self.depthwise(x))))
+        maps = apply_separable(self.depthwise, self.pointwise, to_tokens(x))
+        return to_map(maps.flatten(-2))
 
 
 class SharedSeparableConv2d(nn.Module):
@@ -50,7 +55,6 @@ class SharedSeparableConv2d(nn.Module):
 
     def __init__(self, dim: int, kernel_size: int):
         super().__init__()
-        self.dim = dim
         self.depthwise: nn.Conv2d = SharedDepthwiseConv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
         )
@@ -58,9 +62,7 @@ class SharedSeparableConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, n c) to (B, HW, n, c)."""
-        tokens = to_tokens(self.depthwise(to_map(x)))  # (B, H, W, n c)
-        tokens = tokens.flatten(1, 2).unflatten(-1, (-1, self.dim))
-        return apply_pointwise(self.pointwise, tokens)
+        return apply_separable(self.depthwise, self.pointwise, x).flatten(1, 2)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Repeat the depthwise kernel once and for all, for inference on n maps."""
@@ -77,16 +79,43 @@ class SharedDepthwiseConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n c, H, W) to (B, n c, H, W)."""
         # In training, repeating a small kernel is cheaper than rearranging the map.
-        weight = self.repeat_kernel(x.shape[1] // len(self.weight))
-        return F.conv2d(x, weight, padding=self.padding, groups=len(weight))
+        return convolve_depthwise(x, self.repeat_kernel(x.shape[1] // len(self.weight)))
 
     def repeat_kernel(self, num_maps: int) -> Tensor:
         """(n c, 1, K, K): the kernels for each of n maps."""
         return self.weight.repeat(num_maps, 1, 1, 1)
 
 
-def apply_pointwise(layer: nn.Conv2d | PackedLinear, tokens: Tensor) -> Tensor:
-    """Apply a 1x1 convolution, or its packed layer, to tokens (B, ..., C)."""
-    if isinstance(layer, PackedLinear):
-        return layer(tokens)
-    return to_tokens(layer(to_map(tokens)))
+def apply_separable(
+    depthwise: nn.Conv2d, pointwise: nn.Conv2d | PackedLinear, x: Tensor
+) -> Tensor:
+    """Apply a separable convolution to n maps side by side.
+
+    Args:
+        depthwise (nn.Conv2d): Of n c channels, or of c if n maps share it.
+        pointwise (nn.Conv2d | PackedLinear): The 1x1 convolution of c channels.
+        x (Tensor): (B, H, W, n c).
+
+    Returns:
+        Tensor: (B, H', W', n, c').
+    """
+    dim = pointwise.weight.shape[1]
+    seen = has_hooks(depthwise) or has_hooks(pointwise)
+    if isinstance(pointwise, PackedLinear) or seen:
+        maps = to_tokens(depthwise(to_map(x))).unflatten(-1, (-1, dim))
+        if isinstance(pointwise, PackedLinear):
+            return pointwise(maps)
+        flat = pointwise(to_map(maps.flatten(1, 2)))
+        return to_tokens(flat).unflatten(1, maps.shape[1:3])
+    function = partial(convolve_tokens, depthwise.stride, dim)
+    weight = pointwise.weight.flatten(1)
+    return apply_linear(weight, pointwise.bias, (x, depthwise.weight), function)
+
+
+def convolve_tokens(
+    stride: tuple[int, int], dim: int, x: Tensor, weight: Tensor
+) -> Tensor:
+    """Depthwise convolution of (B, H, W, n c) by kernels that repeat: (B, H', W', n, c)."""
+    kernels = weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
+    maps = convolve_depthwise(to_map(x), kernels, stride=stride)
+    return to_tokens(maps).unflatten(-1, (-1, dim))

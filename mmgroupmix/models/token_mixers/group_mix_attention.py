@@ -12,7 +12,9 @@ heads. So attention is computed segment by segment, on views, and only the resul
 concatenated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,13 +28,20 @@ from ...arguments import (
     check_sequence,
 )
 from ...registry import TOKEN_MIXERS
+from ..layers.depthwise import convolve_depthwise
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
-from ..layers.norm import has_statistics
+from ..layers.norm import apply_norm, has_statistics
 from ..layers.packed import PackedLinear, pack_pointwise
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
+from ..layers.recomputation import (
+    Linear,
+    apply_linear_to_norm,
+    apply_to_batch_norm,
+    recompute,
+)
 from ..layers.separable_conv import SeparableConv2d
 
 NUM_SEGMENTS = 5
@@ -68,6 +77,9 @@ class GroupMixAttention(nn.Module):
         UserError: If an argument is not as described.
     """
 
+    #: Blocks pass the norm before the mixer instead of applying it.
+    takes_norm: ClassVar = True
+
     def __init__(
         self,
         dim: int,
@@ -99,7 +111,7 @@ class GroupMixAttention(nn.Module):
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
         scale = (dim / NUM_HEADS) ** -0.5
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv: nn.Linear = Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
             PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
             for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
@@ -109,24 +121,28 @@ class GroupMixAttention(nn.Module):
             if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
-        self.proj = nn.Linear(dim, dim)
+        self.proj: nn.Linear = Linear(dim, dim)
         self.apply(initialize)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
         """Mix tokens.
 
         Args:
             x (Tensor): Tokens, (B, H, W, C).
+            norm (nn.Module, optional): Applied to the tokens first. Defaults to None.
 
         Returns:
             Tensor: Mixed tokens, (B, H, W, C).
         """
         if isinstance(self.non_attention, GroupProxies):
+            x = x if norm is None else apply_norm(norm, x)
             return self.proj(self.attend_across_segments(x))
         if isinstance(self.qkv, PackedLinear):
+            x = x if norm is None else apply_norm(norm, x)
             segments = self.qkv.compute_parts(x)
         else:
-            segments = self.qkv(x).split(3 * self.segment, dim=-1)
+            qkv = apply_linear_to_norm(self.qkv, norm, x)
+            segments = qkv.split(3 * self.segment, dim=-1)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
@@ -218,13 +234,31 @@ class PreAttentionBranch(GroupProxies):
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
-        return self.mix_proxies(self.aggregate(qkv), qkv.shape[1:3])
+        if not isinstance(self.position, HeadwiseConv2d):  # fused
+            return self.mix_proxies(self.aggregate(qkv), qkv.shape[1:3])
+        function = partial(self.activate_and_mix, qkv.shape[1:3])
+        kernels = self.position.merge_kernels()
+        maps = self.aggregate_maps(qkv)
+        return apply_to_batch_norm(function, self.norm, maps, *kernels)
 
-    def mix_proxies(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
+    def activate_and_mix(
+        self, size: Sequence[int], x: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        """Attend to normalised maps (B, HW, 3, c), with kernels of the position."""
+        encode = partial(convolve_depthwise, weight=weight, bias=bias)
+        return self.mix_proxies(self.activation(x), size, encode)
+
+    def mix_proxies(
+        self,
+        proxies: Tensor,
+        size: Sequence[int],
+        encode: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
         q, k, v = proxies.unbind(2)  # (B, HW, c) each
         image = to_map(v.unflatten(1, size))
-        position = to_tokens(self.position(image)).flatten(1, 2)
+        encoded = self.position(image) if encode is None else encode(image)
+        position = to_tokens(encoded).flatten(1, 2)
         return torch.addcmul(self.attend(q, k, v), q, position).unflatten(1, size)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -256,7 +290,12 @@ class NonAttentionBranch(nn.Module):
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c) to (B, H, W, c)."""
-        return F.hardswish(self.norm(to_tokens(self.aggregator(to_map(qkv)))))
+        tokens = to_tokens(self.aggregator(to_map(qkv)))
+        return recompute(self.normalize, tokens, *self.norm.parameters())
+
+    def normalize(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Layer norm with the given parameters, and Hardswish."""
+        return F.hardswish(F.layer_norm(x, weight.shape, weight, bias, self.norm.eps))
 
     def fuse(self) -> None:
         """Let the pointwise convolution take tokens."""
