@@ -62,7 +62,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
 
 
 def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
-    """Check that loops have all their parts, and hooks the validation they wait for.
+    """Check that loops have all their parts, and hooks the validation that they need.
 
     mmengine's runner checks the loops that will not run as well.
 
@@ -97,10 +97,10 @@ def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
     ]
     for hook in filter(None, hooks):
         if hook.get('save_best') or 'EarlyStopping' in type_name(hook):
-            waits = 'save_best' if hook.get('save_best') else type_name(hook)
+            hook_name = 'save_best' if hook.get('save_best') else type_name(hook)
             report.add_warning(
                 'validation',
-                f'{waits} waits for a score, and there is no validation '
+                f'{hook_name} needs a score, but there is no validation '
                 '(val_dataloader): no best checkpoint is kept, and nothing stops early',
             )
 

@@ -173,7 +173,8 @@ def _describe_frame(frame: Any, error: BaseException) -> str:
     if frame.f_code.co_name == '_serialize_data':
         return (
             f'{source}: the dataset ({type(dataset).__name__}) has no samples. Check the '
-            "file or folder, and the suffixes in the dataset's config."
+            "file or folder, and the suffixes, indices and filter_cfg in the dataset's "
+            'config.'
         )
     entries = [frame.f_locals[name] for name in ENTRY_VARIABLES if name in frame.f_locals]
     number = len(frame.f_locals.get('data_list') or [])  # entries that were read

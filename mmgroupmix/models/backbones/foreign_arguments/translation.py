@@ -13,6 +13,9 @@ from ....errors import UserError
 
 Class = TypeVar('Class', bound=type)
 
+#: What to do about a value that this package does not have.
+KEEP_ADVICE = 'Set it so, or keep the published class for this config.'
+
 #: Name of the log and text of the lines that were logged.
 _LOGGED: set[tuple[str, str]] = set()
 
