@@ -93,8 +93,8 @@ class LoadBrokenImage:
 def test_datasets_inside_wrappers_report_the_file_that_they_cannot_read():
     leaf = SimpleNamespace(pipeline=Compose([LoadBrokenImage()]))
     wrapped = SimpleNamespace(dataset=SimpleNamespace(datasets=[leaf]))
-    runner = SimpleNamespace(build_dataloader=lambda: SimpleNamespace(dataset=wrapped))
+    runner = SimpleNamespace(build_dataloader=lambda _: SimpleNamespace(dataset=wrapped))
     report_unreadable_files(runner)
-    runner.build_dataloader()
+    runner.build_dataloader({})
     with pytest.raises(UserError, match='the image a.jpg .LoadBrokenImage: broken'):
         leaf.pipeline(dict(img_path='a.jpg'))
