@@ -1,4 +1,4 @@
-"""What a toolbox cannot build a data loader from, or would not read, is said in a line."""
+"""What a toolbox cannot build a data loader from, or would not read, is named."""
 
 from types import SimpleNamespace
 

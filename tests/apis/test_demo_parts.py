@@ -7,6 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
 
+from mmgroupmix.apis.demo.data import check_supported
 from mmgroupmix.apis.demo.schedule import shorten, shorten_training
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
@@ -98,3 +99,19 @@ def test_datasets_inside_wrappers_report_the_file_that_they_cannot_read():
     runner.build_dataloader({})
     with pytest.raises(UserError, match='the image a.jpg .LoadBrokenImage: broken'):
         leaf.pipeline(dict(img_path='a.jpg'))
+
+
+@pytest.mark.parametrize(
+    'kind', ['ImageToImageRetriever', 'BlipCaption', 'mmpretrain.Flamingo']
+)
+def test_models_of_pairs_and_texts_have_no_mini_data(kind):
+    cfg = Config(dict(default_scope='mmpretrain', model=dict(type=kind)))
+    with pytest.raises(
+        UserError, match=r'--demo has no mini data for model \(\w+\).*ima'
+    ):
+        check_supported(cfg, '--demo')
+
+
+@pytest.mark.parametrize('kind', ['ImageClassifier', 'MAE', 'CLIPZeroShot', 'NotKnown'])
+def test_models_that_learn_from_single_images_have_mini_data(kind):
+    check_supported(Config(dict(default_scope='mmpretrain', model=dict(type=kind))), '-')
