@@ -95,7 +95,7 @@ def check_not_empty(loader: Any, place: str) -> None:
     Raises:
         UserError: If ``drop_last`` drops the only batch.
     """
-    batches = getattr(loader, 'batch_sampler', None)
+    batches: Any = getattr(loader, 'batch_sampler', None)
     if getattr(batches, 'drop_last', False) and not len(loader):
         raise UserError(
             f'{place} yields no batch: batch_size is {batches.batch_size}, drop_last is '

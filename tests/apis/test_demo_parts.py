@@ -1,14 +1,18 @@
 """Parts of a demo and of a run: evaluators, short warm-ups, wrapped datasets."""
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
+from mmengine.registry import MODELS, DefaultScope
 
 from mmgroupmix.apis.demo.data import check_supported
 from mmgroupmix.apis.demo.schedule import shorten, shorten_training
+from mmgroupmix.apis.demo.sizes import supports_size
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
 from mmgroupmix.errors import UserError
@@ -84,6 +88,21 @@ def test_a_demo_of_a_training_without_data_is_refused():
     cfg = Config(dict(train_cfg=dict(type='EpochBasedTrainLoop', max_epochs=10)))
     with pytest.raises(UserError, match='no train_dataloader'):
         shorten_training(cfg, DETECTION, 10, {})
+
+
+def test_what_a_backbone_translates_is_logged_by_the_run_alone():
+    backbone = dict(type='mmgroupmix.PoolFormer', arch='s12', in_pad=2, out_indices=(6,))
+    cfg = Config(dict(model=dict(type='ImageClassifier', backbone=backbone)))
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = MMLogger.get_instance('demo-parts')
+    logger.addHandler(handler)
+    assert supports_size(cfg, CLASSIFICATION, 32, 64)
+    assert not any('in_pad=2' in line for line in lines)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        MODELS.build(cfg.model)
+    assert sum('in_pad=2' in line for line in lines) == 1
 
 
 class LoadBrokenImage:

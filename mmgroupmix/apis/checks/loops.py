@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 
 from ..config.mistakes import MistakeReport
+from ..config.preflight import find_worker_keys
 from ..config.tree import as_list, type_name, walk
 from ..data_scan import DataScan
 
@@ -47,11 +48,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
     """
     for name in loaders:
         loader = cfg.get(name) or {}
-        if loader.get('num_workers', 0):
-            continue
-        keys = [key for key in ('persistent_workers', 'prefetch_factor', 'timeout')
-                if loader.get(key)]  # fmt: skip
-        for key in keys:
+        for key in find_worker_keys(loader):
             off = dict(persistent_workers='False', timeout='0').get(key, 'None')
             report.add_error(
                 '',

@@ -253,6 +253,8 @@ def _find_reason_to_rewrite(
     data: CocoData, file: CocoFile, items: Sequence[CocoItem]
 ) -> str:
     """Why mmdet would not read a file as it is meant, '' if it would."""
+    if file.has_mark:
+        return 'it begins with a byte order mark, at which mmdet stops'
     listed = [
         (name, number) for name, number in iter_categories(file) if name in data.classes
     ]

@@ -198,10 +198,11 @@ def _read_lists(listing: Listing) -> dict[str, list[str]]:
         split = SPLIT_WORDS.get(path.stem.lower())
         if path.suffix != '.txt' or split is None or path.stem.lower() == 'trainval':
             continue
-        lines = (listing.root / name).read_text('utf-8', errors='replace').splitlines()
+        text = (listing.root / name).read_text('utf-8-sig', errors='replace')
         # A line may name the label map too: 'images/a.jpg labels/a.png'.
         first = (
-            re.split(r'(?<=\.\w{3})\s|(?<=\.\w{4})\s', line.strip())[0] for line in lines
+            re.split(r'(?<=\.\w{3})\s|(?<=\.\w{4})\s', line.strip())[0]
+            for line in text.splitlines()
         )
         lists.setdefault(split, [_strip_path(line) for line in first if line])
     return lists

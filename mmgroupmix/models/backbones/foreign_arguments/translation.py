@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -176,7 +177,9 @@ def translate_arguments(
 def log_once(line: str) -> None:
     """Log a line on the main rank, once per log: a model may be built several times."""
     logger = MMLogger.get_current_instance() if line else None
-    if logger is not None and (logger.instance_name, line) not in _LOGGED:
+    if logger is None or not logger.isEnabledFor(logging.INFO):
+        return  # a model that is built to try something
+    if (logger.instance_name, line) not in _LOGGED:
         _LOGGED.add((logger.instance_name, line))
         print_log(line, logger=logger)
 
