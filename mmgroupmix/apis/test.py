@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(lambda: test(args), args.trust_checkpoint)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        print('\ninterrupted: there is no result', file=sys.stderr)
+        print('\ninterrupted before the result', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
 
 

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import get_world_size
 
 from ..config.mistakes import MistakeReport
+from ..config.preflight import find_worker_keys
 from ..config.tree import as_list, type_name, walk
 from ..data_scan import DataScan
 
@@ -47,11 +48,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
     """
     for name in loaders:
         loader = cfg.get(name) or {}
-        if loader.get('num_workers', 0):
-            continue
-        keys = [key for key in ('persistent_workers', 'prefetch_factor', 'timeout')
-                if loader.get(key)]  # fmt: skip
-        for key in keys:
+        for key in find_worker_keys(loader):
             off = dict(persistent_workers='False', timeout='0').get(key, 'None')
             report.add_error(
                 '',
@@ -62,7 +59,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
 
 
 def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
-    """Check that loops have all their parts, and hooks the validation they wait for.
+    """Check that loops have all their parts, and hooks the validation that they need.
 
     mmengine's runner checks the loops that will not run as well.
 
@@ -97,10 +94,10 @@ def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
     ]
     for hook in filter(None, hooks):
         if hook.get('save_best') or 'EarlyStopping' in type_name(hook):
-            waits = 'save_best' if hook.get('save_best') else type_name(hook)
+            hook_name = 'save_best' if hook.get('save_best') else type_name(hook)
             report.add_warning(
                 'validation',
-                f'{waits} waits for a score, and there is no validation '
+                f'{hook_name} needs a score, but there is no validation '
                 '(val_dataloader): no best checkpoint is kept, and nothing stops early',
             )
 

@@ -12,7 +12,7 @@ from ..config.main_rank import on_main_rank
 from ..config.mistakes import MistakeReport
 from ..config.preflight import check_files, check_mixed_precision, check_sizes
 from ..data_scan import DataScan, format_scan, scan_data
-from ..tasks import Task
+from ..tasks import CLASSIFICATION, Task
 from .heads import check_classifier, check_heads, check_panoptic
 from .loops import check_batch_norm, check_loaders, check_loggers, check_loops
 from .names import check_stated_names, get_class_names, iter_metainfo
@@ -76,7 +76,7 @@ def find_mistakes(
         check_score_names(cfg, report)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
         stated = dict(iter_metainfo(cfg, loaders))
-    wrong = check_stated_names(stated, report)
+    wrong = check_stated_names(stated, report, may_be_none=task is CLASSIFICATION)
     present = [
         loader
         for loader in loaders

@@ -12,10 +12,7 @@ from mmengine.registry import DATASETS
 from ..config.class_names import find_name_errors
 from ..config.mistakes import MistakeReport
 from ..config.tree import turns_images, type_name, walk
-from .dataset_files import (
-    describe_loading_error,
-    is_raised_by_toolbox,
-)
+from .build_errors import describe_build_error
 from .images import SizeComparison, count_suffixes, iter_sample
 from .labels import AllowedLabels
 from .pixels import scan_label_maps
@@ -54,9 +51,7 @@ def _explain_failure(
     try:
         DATASETS.build(deepcopy(dict(leaf)))
     except Exception as error:
-        reason = describe_loading_error(error)
-        if reason is None and is_raised_by_toolbox(error):
-            reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        reason = describe_build_error(error)
         if reason:  # an error in a class of the user's own keeps its traceback
             hint = _find_other_suffix(config)
             report.add_error('', f'{place} cannot be read: {reason}{hint}')

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ...checkpoints.atomic_files import write_atomically
+from ..report.contents import format_share
 
 #: The file of the rows, below the work directory of a run.
 SCAN_FILE = 'data_scan.json'
@@ -150,8 +151,7 @@ def format_scan(rows: Sequence[DataScan]) -> str:
         return ''
     table = [('data', 'dataset', 'images', 'scanned', 'ignored')]
     for row in rows:
-        ignored = f'{100 * row.ignored:.3g} %' if row.ignored else '-'
-        numbers = str(row.images), str(row.scanned), ignored
+        numbers = str(row.images), str(row.scanned), format_share(row.ignored)
         table.append((row.loader, row.dataset, *numbers))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     lines = [

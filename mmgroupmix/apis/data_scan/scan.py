@@ -15,6 +15,7 @@ from ..tasks import Task, infer_task
 from .built import build_dataset, compare_folders, scan_built
 from .coco import ScanOptions, scan_coco_files
 from .labels import find_allowed_labels
+from .panoptic import find_panoptic_mistakes
 from .rows import DataScan
 
 LOADERS = ('train_dataloader', 'val_dataloader')
@@ -80,6 +81,8 @@ def _scan_others(
         for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
             is_downloaded = type_name(leaf) in DOWNLOADED_DATASETS
             if place in known or is_downloaded or is_remote(leaf):
+                continue
+            if find_panoptic_mistakes(leaf, place, report):
                 continue
             instance = build_dataset(leaf, report, place)
             if instance is None:

@@ -1,13 +1,11 @@
 """Objects in COCO JSON: categories, entries and the files that the config reads."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...checkpoints.atomic_files import write_atomically
 from ..config.mask_annotations import is_number
 from .coco_categories import (
     category_name,
@@ -27,6 +25,7 @@ from .coco_files import (
 )
 from .listing import Listing, format_names
 from .own_data import OwnData, read_size
+from .written_files import write_json
 
 
 @dataclass
@@ -105,9 +104,7 @@ class CocoData(OwnData):
             ann_file = file
             if not file:
                 ann_file, prefix = str(folder / f'{split}.json'), ''
-                content = self.build_file(items)
-                text = json.dumps(content, ensure_ascii=False)
-                write_atomically(ann_file, text.encode())
+                write_json(Path(ann_file), self.build_file(items))
             configs[split] = dict(
                 type='mmdet.CocoDataset',
                 ann_file=ann_file,
@@ -256,6 +253,8 @@ def _find_reason_to_rewrite(
     data: CocoData, file: CocoFile, items: Sequence[CocoItem]
 ) -> str:
     """Why mmdet would not read a file as it is meant, '' if it would."""
+    if file.has_mark:
+        return 'it begins with a byte order mark, at which mmdet stops'
     listed = [
         (name, number) for name, number in iter_categories(file) if name in data.classes
     ]

@@ -1,5 +1,6 @@
 """Reading of COCO JSON as labelling tools export it: files, splits and images."""
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -28,12 +29,14 @@ class CocoFile:
         images (dict): The image of each entry of 'images', by the entry's position,
             relative to the folder of the data.
         missing (list[str]): Names of images that are not there.
+        has_mark (bool): Whether it begins with a byte order mark. Defaults to False.
     """
 
     name: str
     content: dict[str, Any]
     images: dict[int, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    has_mark: bool = False
 
 
 def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
@@ -51,20 +54,27 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
             COCO's format.
     """
     if only:
-        return [CocoFile(only, load_coco(str(listing.root / only)))]
+        return [_read(listing, only)]
     found = []
     for name in listing.json_files[:MAX_JSON_FILES]:
         if OTHER_COCO_FILES.match(PurePosixPath(name).name):
             continue
         try:
-            content = load_coco(str(listing.root / name))
+            file = _read(listing, name)
         except UserError as error:
             if error.__cause__ is not None:  # it cannot be read at all
                 raise
             continue  # JSON of another kind
-        if 'annotations' in content:
-            found.append(CocoFile(name, content))
+        if 'annotations' in file.content:
+            found.append(file)
     return found
+
+
+def _read(listing: Listing, name: str) -> CocoFile:
+    path = listing.root / name
+    content = load_coco(str(path), accepts_mark=True)
+    with path.open('rb') as file:
+        return CocoFile(name, content, has_mark=file.read(3) == codecs.BOM_UTF8)
 
 
 def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
@@ -172,7 +182,7 @@ def find_other_formats(listing: Listing) -> list[str]:
     found = []
     for name in listing.json_files[:3]:
         try:
-            with open(listing.root / name, encoding='utf-8') as file:
+            with open(listing.root / name, encoding='utf-8-sig') as file:
                 content = json.load(file)
         except (OSError, ValueError, RecursionError):
             continue

@@ -1,5 +1,7 @@
 """Numbers of classes in all heads, preprocessors, losses and metrics."""
 
+import json
+
 import pytest
 from mmengine.config import Config
 
@@ -176,12 +178,44 @@ def test_a_bare_string_and_an_old_key_are_no_classes(tmp_path):
             file=dict(classes=str(names)),
             right=dict(classes=('apple',)),
             none=dict(classes=None),
+            absent={},
         ),
         report,
     )
-    assert wrong == ['bare', 'old']
+    assert wrong == ['bare', 'old', 'none']
     assert "classes=('apple', )" in report.errors[0]
     assert 'the key is metainfo.classes' in report.errors[1]
+    assert 'none.metainfo.classes is None' in report.errors[2]
+    assert not check_stated_names(dict(a=dict(classes=None)), report, may_be_none=True)
+
+
+def test_none_leaves_mmdet_without_a_label_and_stops_mmseg(tmp_path):
+    from mmdet.datasets import CocoDataset
+    from mmseg.datasets import BaseSegDataset
+
+    content = dict(
+        images=[dict(id=1, file_name='a.jpg', height=9, width=9)],
+        categories=[dict(id=1, name='cat')],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[0, 0, 5, 5], area=25)],
+    )
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content))
+    (sample,) = CocoDataset(
+        ann_file=str(path), data_prefix=dict(img=''), metainfo=dict(classes=None)
+    )
+    assert not sample['instances']
+    with pytest.raises(TypeError):
+        BaseSegDataset(metainfo=dict(classes=None), lazy_init=True)
+
+
+def test_an_empty_name_is_worth_a_warning(tmp_path):
+    names = tmp_path / 'classes.txt'
+    names.write_text('apple\n\npear\n')
+    report = MistakeReport()
+    assert not check_stated_names(dict(place=dict(classes=str(names))), report)
+    (warning,) = report.warnings
+    assert 'place.metainfo.classes: name 1 of 3 is empty' in warning
+    assert not report.errors
 
 
 @pytest.mark.parametrize('classes', [{'cat', 'dog'}, dict(cat=0), (['cat', 'dog'],)])

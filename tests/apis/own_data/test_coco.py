@@ -3,6 +3,7 @@
 The truth is in the images: each class has its colour.
 """
 
+import codecs
 import json
 import unicodedata
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmgroupmix.apis.config.coco_annotations import load_coco
 from mmgroupmix.errors import UserError
 
 from .folders import (
@@ -241,6 +243,23 @@ def test_a_file_that_cannot_be_read_is_not_passed_over(text, tmp_path):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UserError, match=r'val\.json'):
         prepare(DETECTOR, tmp_path, tmp_path / 'run')
+
+
+def test_a_file_with_a_byte_order_mark_is_read_and_stays(tmp_path):
+    from mmdet.datasets import CocoDataset
+
+    write_coco(tmp_path / 'data', tmp_path / 'data' / 'train.json')
+    file = tmp_path / 'data' / 'train.json'
+    file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+    with pytest.raises(ValueError, match='BOM'):
+        CocoDataset(ann_file=str(file))
+    with pytest.raises(UserError, match='begins with a byte order mark'):
+        load_coco(str(file))
+    (file.parent / 'val.json').write_bytes(file.read_bytes())
+    before = list_contents(tmp_path / 'data')
+    cfg, _ = prepare(DETECTOR, tmp_path / 'data', tmp_path / 'run')
+    assert len(build_dataset(cfg, 'train')) == len(build_dataset(cfg, 'val')) == 6
+    assert list_contents(tmp_path / 'data') == before
 
 
 def test_of_several_files_the_user_chooses_one(tmp_path):
