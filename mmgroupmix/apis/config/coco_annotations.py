@@ -41,6 +41,11 @@ def load_coco(path: str) -> dict:
             f'{path}: byte {error.start} is not UTF-8; annotation files are JSON in UTF-8'
         ) from error
     except (ValueError, RecursionError) as error:
+        if 'BOM' in str(error):
+            raise UserError(
+                f'{path}: begins with a byte order mark, which pycocotools does not '
+                'read. Save it as UTF-8 without one.'
+            ) from error
         raise UserError(
             f'{path}: is not a complete JSON file: {error}. Export or copy it again.'
         ) from error

@@ -240,7 +240,8 @@ def _collect_items(data: CocoData, file: CocoFile) -> list[CocoItem]:
             f'{file.name}: {num_unknown} annotations have a category_id that it does not '
             'list; they are left out'
         )
-    known = {make_key(entry.get('id')) for entry in file.content['images']}
+    listed = [x for x in file.content['images'] if isinstance(x, Mapping)]
+    known = {make_key(entry.get('id')) for entry in listed}
     orphans = [
         a for a in iter_annotations(file) if make_key(a.get('image_id')) not in known
     ]
@@ -264,8 +265,15 @@ def _find_reason_to_rewrite(
         return 'its categories are not those of training, once each and in their order'
     if [ids[name] for name in data.classes] != data.category_ids:
         return 'its categories have other ids than for training'
-    if any(c.get('name') != category_name(c) for c in file.content['categories']):
+    if any(
+        c.get('name') != category_name(c)
+        for c in file.content['categories']
+        if isinstance(c, Mapping)
+    ):
         return 'names of categories have blanks at their ends'
+    parts = ('images', 'annotations', 'categories')
+    if any(not isinstance(x, Mapping) for part in parts for x in file.content[part]):
+        return 'entries are no objects'
     if file.missing:
         return 'images are missing'
     if find_common_folder(file) is None:

@@ -86,6 +86,8 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
         # An export of the whole beside its splits.
         del splits['all']
     for split, same in splits.items():
+        # Datumaro writes labels_train.json, without an object, beside instances_*.json.
+        same[:] = [file for file in same if _has_objects(file)] or same
         if len(same) > 1:
             what = 'without the name of a split' if split == 'all' else f'for {split}'
             raise UserError(
@@ -95,6 +97,14 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
             )
     order = ('train', 'val', 'test', 'all')
     return {split: splits[split][0] for split in order if split in splits}
+
+
+def _has_objects(file: CocoFile) -> bool:
+    """Whether any annotation of a file has a box or an outline."""
+    return any(
+        isinstance(entry, Mapping) and (entry.get('bbox') or entry.get('segmentation'))
+        for entry in file.content['annotations']
+    )
 
 
 def find_images(listing: Listing, file: CocoFile, split: str) -> None:

@@ -152,6 +152,7 @@ def find_split(path: str) -> str | None:
     """
     for part in reversed(PurePosixPath(path).parts):
         words = re.split(r'[^a-z]+', PurePosixPath(part).stem.lower())
+        words = [re.sub(r'(?<=.)(set|data|images|imgs)$', '', word) for word in words]
         found = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
         if len(found) == 1:
             return found.pop()

@@ -101,6 +101,16 @@ def write_via(root):
     write_json(root / 'via_project_coco.json', content)
 
 
+def write_datumaro(root):
+    """Labels of whole images beside the objects, and an entry that is null."""
+    for seed, split in enumerate(('train', 'val')):
+        file = root / 'annotations' / f'instances_{split}.json'
+        content = write_coco(root / 'images' / split, file, seed=seed)
+        write_json(file, dict(content, images=[*content['images'], None]))
+        content['annotations'] = [dict(id=1, image_id=1, category_id=1)]
+        write_json(root / 'annotations' / f'labels_{split}.json', content)
+
+
 def write_bare(root):
     """Outlines alone: no boxes, areas or sizes."""
     content = write_coco(root / 'photos', root / 'labels.json')
@@ -131,6 +141,7 @@ def write_equal_names(root):
         write_labelme,
         write_other_order,
         write_via,
+        write_datumaro,
         write_bare,
         write_equal_names,
     ],
@@ -234,7 +245,9 @@ def test_what_cannot_be_meant_is_refused_by_name(config, change, named, tmp_path
     assert not (tmp_path / 'run').exists()
 
 
-@pytest.mark.parametrize('text', ['{"images": [', 'Grüße'.encode('latin-1')])
+@pytest.mark.parametrize(
+    'text', ['{"images": [', 'Grüße'.encode('latin-1'), '\ufeff{"images": []}']
+)
 def test_a_file_that_cannot_be_read_is_not_passed_over(text, tmp_path):
     write_coco(tmp_path / 'train', tmp_path / 'train.json')
     path = tmp_path / 'val.json'
