@@ -43,8 +43,8 @@ def load_coco(path: str) -> dict:
     except (ValueError, RecursionError) as error:
         if 'BOM' in str(error):
             raise UserError(
-                f'{path}: begins with a byte order mark, which pycocotools does not '
-                'read. Save it as UTF-8 without one.'
+                f'{path}: begins with a byte order mark (BOM), which pycocotools '
+                'does not read. Save it as UTF-8 without one.'
             ) from error
         raise UserError(
             f'{path}: is not a complete JSON file: {error}. Export or copy it again.'

@@ -289,6 +289,8 @@ def _find_reason_to_rewrite(
                 return 'ids of images are texts'
             if any(key not in entry for key in ('id', 'area', 'iscrowd', 'bbox')):
                 return 'annotations lack an id, a box, an area or iscrowd'
+            if entry['id'] == 0:
+                return 'pycocotools cannot match an annotation with the id 0'
             numbers.add(make_key(entry['id']))
     if len(numbers) < sum(len(item.annotations) for item in items):
         return 'ids of annotations are not unique'

@@ -74,6 +74,11 @@ def test_a_label_without_a_class_is_named_with_its_file(tmp_path):
     (error,) = report.errors
     assert 'label 7 in' in error and 'labels/1.png' in error
     assert '--skip-check label-range' in error
+    # mmseg's metric counts on.
+    (tmp_path / 'good').mkdir()
+    good = label_maps(tmp_path / 'good', grid(0, 1))
+    _, report = scan(SEGMENTATION, good, data, model=head())
+    assert not report.errors and 'label 7 in' in report.warnings[0]
 
 
 def test_objects_marked_by_255_are_noticed(tmp_path):

@@ -178,6 +178,14 @@ def test_the_evaluator_reads_the_file_of_its_split(tmp_path):
     for split, folder in (('val', 'valid'), ('test', 'test')):
         path = tmp_path / 'data' / folder / '_annotations.coco.json'
         assert cfg[f'{split}_evaluator'].ann_file == str(path)
+    content = json.loads(path.read_text())
+    content['annotations'][0]['id'] = 0  # which pycocotools cannot match
+    write_json(path, content)
+    cfg, _ = prepare(DETECTOR, tmp_path / 'data', tmp_path / 'again')
+    path = tmp_path / cfg.test_evaluator.ann_file
+    written = json.loads(path.read_text())['annotations']
+    assert [entry['id'] for entry in written] == list(range(1, len(written) + 1))
+    assert [x['bbox'] for x in written] == [x['bbox'] for x in content['annotations']]
 
 
 def test_outlines_become_label_maps_for_a_segmentor(tmp_path):
