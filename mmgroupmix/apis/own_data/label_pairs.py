@@ -27,7 +27,7 @@ NOT_FOR_TRAINING = re.compile(
     r'segmentationobject(png)?|.*visuali[sz]ation.*|overlays?|previews?|.*instanceids.*'
 )
 #: Suffixes of files that keep every value.
-LOSSLESS = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+LOSSLESS = ('.png', '.bmp', '.tif', '.tiff', '.gif', '.ppm', '.pgm')
 #: Folders of which one is preferred if an image has a label map in both.
 PREFERRED = re.compile(
     r'segmentationclass(png|raw)|label_?ids|labelmaps?|masks_machine', re.IGNORECASE

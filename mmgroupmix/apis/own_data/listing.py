@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif')
+IMAGE_SUFFIXES = (
+    '.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.ppm', '.pgm',
+)  # fmt: skip
 TEXT_SUFFIXES = ('.txt', '.csv', '.yaml', '.yml', '.names')
 #: Folders that hold no data: of archivers, file servers and earlier runs.
 SKIPPED_FOLDERS = ('__MACOSX', '@eaDir', 'work_dirs', '__pycache__', 'node_modules')
