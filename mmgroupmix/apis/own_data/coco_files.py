@@ -52,10 +52,18 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
     """
     if only:
         return [CocoFile(only, load_coco(str(listing.root / only)))]
+    names = listing.json_files[:MAX_JSON_FILES]
+    others = [x for x in names if OTHER_COCO_FILES.match(PurePosixPath(x).name)]
+    instances = [name for name in names if name not in others]
+    # A tool may write boxes into person_keypoints_default.json alone.
+    return _read_coco(listing, instances) or [
+        file for file in _read_coco(listing, others) if _has_objects(file)
+    ]
+
+
+def _read_coco(listing: Listing, names: list[str]) -> list[CocoFile]:
     found = []
-    for name in listing.json_files[:MAX_JSON_FILES]:
-        if OTHER_COCO_FILES.match(PurePosixPath(name).name):
-            continue
+    for name in names:
         try:
             content = load_coco(str(listing.root / name))
         except UserError as error:
