@@ -14,6 +14,8 @@ NAME_PATTERN = re.compile(
     r'labels|codes|categories)(_map)?\.(txt|csv)',
     re.IGNORECASE,
 )
+#: label:colour:parts:actions, of which the first two are read here.
+CVAT_LINE = re.compile(r'([^:]+:\s*\d+\s*,\s*\d+\s*,\s*\d+\s*):')
 COLOUR = re.compile(r'\d+ +\d+ +\d+')
 #: LabelMe's name of what is not labelled at all, which it stores as 255.
 IGNORED_NAMES = ('__ignore__',)
@@ -111,6 +113,8 @@ def parse_class_list(file: str, text: str) -> ClassList:
 
 def _parse_line(line: str) -> tuple[str, list[int]]:
     """Name and numbers of a line."""
+    if match := CVAT_LINE.match(line):
+        line = match[1]
     fields = [part.strip() for part in re.split(r'[,;\t:]', line)]
     fields = [part for part in fields if part]
     if len(fields) == 1:

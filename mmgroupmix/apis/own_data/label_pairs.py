@@ -107,7 +107,7 @@ def _join(
     images: Files, maps: Files
 ) -> tuple[list[Pair], tuple[list[str], list[str]] | None]:
     """Pairs of the same key, and the files of the first key that has too many."""
-    pairs = []
+    pairs: list[Pair] = []
     for key, found in images.items():
         same = maps.get(key, [])
         if len(same) > 1:

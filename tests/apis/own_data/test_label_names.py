@@ -18,6 +18,7 @@ pytestmark = pytest.mark.smoke
     [
         ('traffic light', 'traffic light', {}),
         ('sky:70,130,180::', 'sky', {(70, 130, 180): 0}),
+        ('sky:70,130,180:sun,moon:rise', 'sky', {(70, 130, 180): 0}),
         ('sky,70,130,180', 'sky', {(70, 130, 180): 0}),
         ('70 130 180 open sky', 'open sky', {(70, 130, 180): 0}),
         ('70 130 180\tsky', 'sky', {(70, 130, 180): 0}),
