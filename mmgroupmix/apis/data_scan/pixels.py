@@ -90,9 +90,9 @@ def _judge_labels(
             + (f', or {labels.ignored}, which is ignored' if labels.ignored else '')
             + '. Check num_classes of the heads, metainfo.classes and reduce_zero_label.'
         )
-        if row.loader == 'train':
+        if labels.stops:
             row.refuse('label-range', text)
-        else:  # a loss needs the label, a metric takes what is predicted there as wrong
+        else:  # what is predicted there counts as wrong
             row.warn('label-range', text)
     if set(first_with) == {0, IGNORED_LABEL} and labels.ignored == IGNORED_LABEL:
         row.warn(

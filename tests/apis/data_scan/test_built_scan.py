@@ -174,6 +174,19 @@ def test_folders_that_would_get_other_numbers_are_refused(tmp_path):
     assert 'folders are numbered in alphabetical order' in report.errors[0]
 
 
+def test_a_further_folder_of_the_validation_data_counts_as_wrong(tmp_path):
+    train = folders(tmp_path / 'train', 'ant', 'bee')
+    val = folders(tmp_path / 'val', 'ant', 'bee', 'cat')
+    model = dict(head=dict(num_classes=2))
+    _, report = scan(CLASSIFICATION, train, val, model=model)
+    assert not report.errors
+    assert any('has folders that' in text and 'cat' in text for text in report.warnings)
+    assert any('has label 2' in text for text in report.warnings)
+    # In training, the loss would stop at such a label.
+    _, report = scan(CLASSIFICATION, val, model=model)
+    assert 'has label 2' in report.errors[0]
+
+
 XML = """<annotation><size><width>{size[0]}</width><height>{size[1]}</height></size>
 <object><name>{name}</name><difficult>0</difficult><bndbox><xmin>2</xmin><ymin>2</ymin>
 <xmax>{right}</xmax><ymax>20</ymax></bndbox></object></annotation>"""
