@@ -115,7 +115,7 @@ def _find_odd_folders(
     splits: dict[str, dict[str, list[str]]],
     named: dict[str, tuple[str, int]],
 ) -> list[str]:
-    """Notes on folders that may be no classes, and on images of two classes."""
+    """Notes on folders that may not be classes, and on images of two classes."""
     notes = []
     inner = {
         folder: {

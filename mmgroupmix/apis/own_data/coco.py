@@ -242,7 +242,7 @@ def _find_reason_to_rewrite(
         return 'names of categories have blanks at their ends'
     parts = ('images', 'annotations', 'categories')
     if any(not isinstance(x, Mapping) for part in parts for x in file.content[part]):
-        return 'entries are no objects'
+        return 'entries are not objects'
     if file.missing:
         return 'images are missing'
     if find_common_folder(file) is None:

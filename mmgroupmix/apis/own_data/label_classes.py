@@ -102,7 +102,7 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
         if rare and {0, IGNORED} <= set(found):
             encoding.notes.append(
                 f'the grey levels {format_names(rare)} are rare: if they are blurred '
-                'outlines and no classes, save the label maps in black and white'
+                'outlines and not classes, save the label maps in black and white'
             )
     encoding.notes.append(
         'nothing names the classes: write classes.txt beside the folders, a name a line'

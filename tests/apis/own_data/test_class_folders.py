@@ -84,7 +84,7 @@ def test_images_that_are_in_both_splits_are_reported(tmp_path):
     assert '10 validation images are in the training split too' in report
 
 
-def test_folders_that_may_be_no_classes_are_reported(tmp_path):
+def test_folders_that_may_not_be_classes_are_reported(tmp_path):
     for fold in ('fold0', 'fold1'):
         write_class_folders(tmp_path / 'data' / fold, ('cat', 'dog'))
     _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')

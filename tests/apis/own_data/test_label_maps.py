@@ -187,7 +187,7 @@ def test_white_is_a_class_and_not_ignored(mode, tmp_path):
     assert 'white (255) is taken as class 1, not as ignored' in report
 
 
-def test_grey_edges_of_black_and_white_label_maps_are_no_classes(tmp_path):
+def test_grey_edges_of_black_and_white_label_maps_are_not_classes(tmp_path):
     def save(labels, path):
         grey = (labels > 0).astype(np.uint8) * 255
         grey[0, :20] = np.arange(10, 210, 10)
