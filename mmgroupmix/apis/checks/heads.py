@@ -1,7 +1,7 @@
 """Checks of the numbers of classes: of heads, preprocessors, losses, metrics and data."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -42,8 +42,6 @@ def check_heads(
         return  # it predicts words, not classes
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
         heads = list(iter_head_classes(model, task))
-    metrics = [cfg.get(key) for key in ('val_evaluator', 'test_evaluator')]
-    is_scored = any(type_name(one).endswith('CocoMetric') for _, one in walk(metrics))
     places: dict[tuple, list[str]] = {}
     for place, names in classes.items():
         places.setdefault(names, []).append(place)
@@ -53,9 +51,17 @@ def check_heads(
             where = ' and '.join(datasets)
             # More outputs than classes train, but CocoMetric stops at a label without a
             # category.
-            fails = is_scored or any(number < len(names) for _, number in wrong)
+            fails = _are_scored_by_coco(cfg, datasets)
+            fails |= any(number < len(names) for _, number in wrong)
             fails &= not set(datasets).issubset(fitting)
             _report_heads(where, names, wrong, fails, bool(cfg.get('demo')), report)
+
+
+def _are_scored_by_coco(cfg: Config, places: Iterable[str]) -> bool:
+    """Whether a metric of COCO judges what the model predicts on any of the datasets."""
+    modes = {place.partition('_')[0] for place in places}
+    metrics = [cfg.get(f'{mode}_evaluator') for mode in modes]
+    return any(type_name(one).endswith('CocoMetric') for _, one in walk(metrics))
 
 
 def _report_heads(

@@ -14,7 +14,13 @@ from ..config.preflight import check_files, check_mixed_precision, check_sizes
 from ..data_scan import DataScan, format_scan, scan_data
 from ..tasks import CLASSIFICATION, Task
 from .heads import check_classifier, check_heads, check_panoptic
-from .loops import check_batch_norm, check_loaders, check_loggers, check_loops
+from .loops import (
+    check_batch_norm,
+    check_loaders,
+    check_loggers,
+    check_loops,
+    check_optimizer,
+)
 from .names import check_stated_names, get_class_names, iter_metainfo
 from .scores import check_score_names
 
@@ -75,6 +81,8 @@ def find_mistakes(
     if 'train' in modes:
         check_score_names(cfg, report)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
+        if 'train' in modes:
+            check_optimizer(cfg, report)
         stated = dict(iter_metainfo(cfg, loaders))
     wrong = check_stated_names(stated, report, may_be_none=task is CLASSIFICATION)
     present = [

@@ -48,8 +48,8 @@ def load_coco(path: str, accepts_mark: bool = False) -> dict:
     except (ValueError, RecursionError) as error:
         if 'UTF-8 BOM' in str(error):
             raise UserError(
-                f'{path}: begins with a byte order mark, at which mmdet stops. Save it '
-                'as UTF-8 without one ("UTF-8", not "UTF-8 with BOM").'
+                f'{path}: begins with a byte order mark (BOM), at which mmdet stops. '
+                'Save it as UTF-8 without one ("UTF-8", not "UTF-8 with BOM").'
             ) from error
         raise UserError(
             f'{path}: is not a complete JSON file: {error}. Export or copy it again.'

@@ -116,6 +116,7 @@ def _scan_labels(
     """Count the classes of images; an image may have several."""
     row.unit = 'images'
     classes = dataset.metainfo.get('classes')
+    beyond = ''
     counts: dict[int, int] = {}
     for i in range(len(dataset)):
         info = dataset.get_data_info(i)
@@ -123,12 +124,16 @@ def _scan_labels(
             label = int(label)
             counts[label] = counts.get(label, 0) + 1
             if not 0 <= label < (labels.number or label + 1):
-                row.refuse(
-                    'label-range',
+                text = (
                     f'{info.get("img_path")} has label {label}, and the model '
-                    f'{labels.number} outputs. Check num_classes of the head.',
+                    f'{labels.number} outputs. Check num_classes of the head.'
                 )
-                return
+                if labels.stops:
+                    row.refuse('label-range', text)
+                    return
+                beyond = beyond or text
+    if beyond:
+        row.warn('label-range', f'{beyond} Such images count as wrong.')
     row.scanned = len(dataset)
     number = max(counts, default=-1) + 1
     names = list(name_classes(classes, max(number, len(classes or ()))))
@@ -203,7 +208,14 @@ def compare_folders(datasets: Sequence[tuple[str, Any]], report: MistakeReport) 
             )
     for place, other in folders[1:]:
         first_place, first = folders[0]
-        wrong = [name for name, number in other.items() if first.get(name) != number]
+        wrong = [name for name, n in other.items() if first.get(name, n) != n]
+        new = [name for name in other if name not in first]
+        if new and not wrong:
+            report.add_warning(
+                'class-names',
+                f'{place} has folders that {first_place} lacks: {", ".join(new)}. They '
+                'are not learned',
+            )
         if wrong:
             report.add_error(
                 'class-names',

@@ -84,13 +84,16 @@ def _judge_labels(
         row.ignored = int(counts[labels.ignored]) / total
     beyond = [label for label in first_with if label >= number and not is_ignored[label]]
     if number and beyond:
-        row.refuse(
-            'label-range',
+        text = (
             f'label {beyond[0]} in {first_with[beyond[0]]}: the model and the dataset '
             f'have {number} classes, so labels must be 0 to {number - 1}'
             + (f', or {labels.ignored}, which is ignored' if labels.ignored else '')
-            + '. Check num_classes of the heads, metainfo.classes and reduce_zero_label.',
+            + '. Check num_classes of the heads, metainfo.classes and reduce_zero_label.'
         )
+        if labels.stops:
+            row.refuse('label-range', text)
+        else:  # what is predicted there counts as wrong
+            row.warn('label-range', text)
     if set(first_with) == {0, IGNORED_LABEL} and labels.ignored == IGNORED_LABEL:
         row.warn(
             'data-scan',

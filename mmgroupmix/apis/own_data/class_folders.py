@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -10,6 +10,7 @@ from ...errors import UserError
 from .label_pairs import is_role
 from .listing import SPLIT_WORDS, Listing, find_split, fold, format_names
 from .own_data import OwnData
+from .splits import find_contents
 from .written_files import fits_list, write_json, write_list
 
 
@@ -94,6 +95,7 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
             for split, found in splits.items()
         },
     )
+    data.notes += _find_odd_folders(listing, base, splits, named)
     if loose:
         data.notes.append(
             f'{len(loose)} images are in no class folder and are left out '
@@ -115,6 +117,46 @@ def name_class(folder: str) -> str:
     """The name of the class of a folder: one line of text, without blanks at its ends."""
     text = os.fsencode(folder).decode(errors='replace')
     return ' '.join(text.split())
+
+
+def _find_odd_folders(
+    listing: Listing,
+    base: PurePosixPath,
+    splits: dict[str, dict[str, list[str]]],
+    named: dict[str, tuple[str, int]],
+) -> list[str]:
+    """Notes on folders that may not be classes, and on images of two classes."""
+    notes = []
+    inner = {
+        folder: {
+            PurePosixPath(path).relative_to(base / folder).parts[0] for path in found
+        }
+        for folder, found in splits.get('all', {}).items()
+    }
+    same = set.union(*inner.values()) if inner and not named else set()
+    files = {PurePosixPath(image).name for image in listing.images}
+    if len(same) > 1 and not same & files and all(x == same for x in inner.values()):
+        notes.append(
+            f'every class folder holds the same folders ({format_names(sorted(same))}): '
+            'if those are the classes, give --data a folder that holds only them'
+        )
+    owners: dict[Hashable, tuple[str, str]] = {}
+    pairs = [
+        (n, path) for x in splits.values() for n, paths in x.items() for path in paths
+    ]
+    keys = find_contents([listing.root / path for _, path in pairs])
+    doubles = []
+    for key, (name, path) in zip(keys, pairs):
+        other, first = owners.setdefault(key, (name, path))
+        if other != name:
+            doubles.append(f'{first} and {path}')
+    if doubles:
+        more = f', and {len(doubles) - 1} more' * (len(doubles) > 1)
+        notes.append(
+            f'images of two classes have the same content ({doubles[0]}{more}): one of '
+            'their labels is wrong'
+        )
+    return notes
 
 
 def _find_base(images: Sequence[str]) -> PurePosixPath:

@@ -55,10 +55,18 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
     """
     if only:
         return [_read(listing, only)]
+    names = listing.json_files[:MAX_JSON_FILES]
+    others = [x for x in names if OTHER_COCO_FILES.match(PurePosixPath(x).name)]
+    instances = [name for name in names if name not in others]
+    # A tool may write boxes into person_keypoints_default.json alone.
+    return _read_coco(listing, instances) or [
+        file for file in _read_coco(listing, others) if _has_objects(file)
+    ]
+
+
+def _read_coco(listing: Listing, names: list[str]) -> list[CocoFile]:
     found = []
-    for name in listing.json_files[:MAX_JSON_FILES]:
-        if OTHER_COCO_FILES.match(PurePosixPath(name).name):
-            continue
+    for name in names:
         try:
             file = _read(listing, name)
         except UserError as error:
@@ -96,6 +104,8 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
         # An export of the whole beside its splits.
         del splits['all']
     for split, same in splits.items():
+        # Datumaro writes labels_train.json, without an object, beside instances_*.json.
+        same[:] = [file for file in same if _has_objects(file)] or same
         if len(same) > 1:
             what = 'without the name of a split' if split == 'all' else f'for {split}'
             raise UserError(
@@ -105,6 +115,14 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
             )
     order = ('train', 'val', 'test', 'all')
     return {split: splits[split][0] for split in order if split in splits}
+
+
+def _has_objects(file: CocoFile) -> bool:
+    """Whether any annotation of a file has a box or an outline."""
+    return any(
+        isinstance(entry, Mapping) and (entry.get('bbox') or entry.get('segmentation'))
+        for entry in file.content['annotations']
+    )
 
 
 def find_images(listing: Listing, file: CocoFile, split: str) -> None:

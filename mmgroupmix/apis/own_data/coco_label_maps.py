@@ -11,7 +11,8 @@ from PIL import Image
 from ...checkpoints.atomic_files import replace_atomically
 from ...errors import UserError
 from ..config.mask_annotations import find_mask_error
-from .coco import CocoData, CocoItem, is_size
+from .coco import CocoData, CocoItem
+from .coco_completion import complete, is_size
 from .own_data import OwnData, read_size
 from .written_files import write_list
 
@@ -103,7 +104,7 @@ def draw_label_map(item: CocoItem) -> np.ndarray:
         width, height = read_size(item.path) or (0, 0)
     drawn = []
     for entry, label in zip(item.annotations, item.labels):
-        outline = entry.get('segmentation')
+        outline = complete(dict(entry)).get('segmentation')
         if label < 0 or not outline:
             continue
         if reason := find_mask_error(outline, (height, width)):

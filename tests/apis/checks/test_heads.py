@@ -22,6 +22,7 @@ from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION, SEGMENTATION
 pytestmark = pytest.mark.smoke
 
 PLACE = 'train_dataloader.dataset'
+VALIDATION = 'val_dataloader.dataset'
 CASCADE = dict(
     rpn_head=dict(type='RPNHead', num_classes=1),
     roi_head=dict(
@@ -36,24 +37,28 @@ CASCADE = dict(
 )
 
 
-def compare(task, model, number, **cfg):
+def compare(task, model, number, *, places=(PLACE,), **cfg):
     report = MistakeReport()
     cfg = Config(dict(default_scope=task.toolbox, model=model, **cfg))
     names = tuple(f'name {i}' for i in range(number))
-    check_heads(cfg, task, {PLACE: names}, report)
+    check_heads(cfg, task, dict.fromkeys(places, names), report)
     return report
 
 
 def test_every_head_of_a_cascade_is_compared_also_by_its_default():
     metric = dict(val_evaluator=[dict(type='CocoMetric')])
-    (error,) = compare(DETECTION, CASCADE, 3, **metric).errors
+    places = (PLACE, VALIDATION)
+    (error,) = compare(DETECTION, CASCADE, 3, places=places, **metric).errors
     assert 'model.roi_head.bbox_head[1].num_classes is 80' in error
     assert 'model.roi_head.mask_head.num_classes is 80' in error
     assert 'bbox_head[0]' not in error and 'rpn' not in error and 'semantic' not in error
-    assert f'{PLACE}: 3 classes' in error and '--skip-check num-classes' in error
-    # Without this metric nothing stops.
-    report = compare(DETECTION, CASCADE, 3)
-    assert not report.errors and 'bbox_head[1]' in report.warnings[0]
+    assert f'{VALIDATION}: 3 classes' in error and '--skip-check num-classes' in error
+    # Without this metric nothing stops, nor if it is that of a loop that will not run.
+    for report in (
+        compare(DETECTION, CASCADE, 3, places=places),
+        compare(DETECTION, CASCADE, 3, **metric),
+    ):
+        assert not report.errors and 'bbox_head[1]' in report.warnings[0]
 
 
 @pytest.mark.parametrize('number, refused', [(2, False), (3, False), (4, True)])

@@ -74,6 +74,11 @@ def test_a_label_without_a_class_is_named_with_its_file(tmp_path):
     (error,) = report.errors
     assert 'label 7 in' in error and 'labels/1.png' in error
     assert '--skip-check label-range' in error
+    # mmseg's metric counts on.
+    (tmp_path / 'good').mkdir()
+    good = label_maps(tmp_path / 'good', grid(0, 1))
+    _, report = scan(SEGMENTATION, good, data, model=head())
+    assert not report.errors and 'label 7 in' in report.warnings[0]
 
 
 def test_objects_marked_by_255_are_noticed(tmp_path):
@@ -167,6 +172,19 @@ def test_folders_that_would_get_other_numbers_are_refused(tmp_path):
     train['metainfo'] = dict(classes=('bee', 'ant', 'cat'))
     _, report = scan(CLASSIFICATION, train)
     assert 'folders are numbered in alphabetical order' in report.errors[0]
+
+
+def test_a_further_folder_of_the_validation_data_counts_as_wrong(tmp_path):
+    train = folders(tmp_path / 'train', 'ant', 'bee')
+    val = folders(tmp_path / 'val', 'ant', 'bee', 'cat')
+    model = dict(head=dict(num_classes=2))
+    _, report = scan(CLASSIFICATION, train, val, model=model)
+    assert not report.errors
+    assert any('has folders that' in text and 'cat' in text for text in report.warnings)
+    assert any('has label 2' in text for text in report.warnings)
+    # In training, the loss would stop at such a label.
+    _, report = scan(CLASSIFICATION, val, model=model)
+    assert 'has label 2' in report.errors[0]
 
 
 XML = """<annotation><size><width>{size[0]}</width><height>{size[1]}</height></size>

@@ -54,6 +54,7 @@ def test_a_split_of_the_user_stays(tmp_path):
     [
         ('seg_train/seg_train', 'seg_dev/seg_dev'),
         ('training_set', 'validation_set'),
+        ('trainset', 'ValData'),
         ('train/images', 'val/images'),
     ],
 )
@@ -82,6 +83,25 @@ def test_images_that_are_in_both_splits_are_reported(tmp_path):
         write_class_folders(tmp_path / 'data' / split, ('cat', 'dog'))
     _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
     assert '10 validation images are in the training split too' in report
+
+
+def test_folders_that_may_not_be_classes_are_reported(tmp_path):
+    for fold in ('fold0', 'fold1'):
+        write_class_folders(tmp_path / 'data' / fold, ('cat', 'dog'))
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert 'every class folder holds the same folders (cat, dog)' in report
+    write_class_folders(tmp_path / 'data' / 'fold2', ('cat', 'fox'))
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'again')
+    assert 'holds the same folders' not in report
+
+
+def test_an_image_of_two_classes_is_reported(tmp_path):
+    write_class_folders(tmp_path / 'data', ('cat', 'dog'))
+    image = (tmp_path / 'data' / 'cat' / '3.jpg').read_bytes()
+    (tmp_path / 'data' / 'dog' / 'copy.jpg').write_bytes(image)
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    report = ' '.join(report.split())
+    assert 'the same content (cat/3.jpg and dog/copy.jpg): one of' in report
 
 
 @pytest.mark.parametrize(
