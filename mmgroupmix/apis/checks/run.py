@@ -103,8 +103,12 @@ def find_mistakes(
     for row in rows:  # of class folders, or of a file whose names are the classes
         if row.unit != 'pixels' and row.classes and row.place not in wrong:
             classes.setdefault(row.place, tuple(row.classes))
-    fitting = [r.place for r in rows if r.unit == 'images' and r.scanned and not r.errors]
-    check_heads(cfg, task, classes, report, fitting)
+    largest = {
+        row.place: row.largest
+        for row in rows
+        if row.largest is not None and row.scanned == row.images and not row.errors
+    }
+    check_heads(cfg, task, classes, report, largest)
     check_panoptic(cfg, stated, report)
     if 'train' in modes:
         check_batch_norm(cfg, rows, report)

@@ -16,7 +16,7 @@ from .build_errors import describe_build_error
 from .images import SizeComparison, count_suffixes, iter_sample
 from .labels import AllowedLabels
 from .pixels import scan_label_maps
-from .rows import DataScan, name_classes
+from .rows import DataScan, find_largest, name_classes
 
 
 def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
@@ -98,7 +98,12 @@ def scan_built(
     if 'seg_map_path' in info and 'instances' not in info:
         if not dataset.pipeline.transforms:
             return None  # its pipeline loads no label maps
-        scan_label_maps(dataset, row, labels, turns, everything)
+        steps = list(leaf.get('pipeline') or [])
+        loaders = [
+            i for i, step in enumerate(steps) if type_name(step) == 'LoadAnnotations'
+        ]
+        later = steps[loaders[0] + 1 :] if loaders else []
+        scan_label_maps(dataset, row, labels, later, turns, everything)
     elif 'gt_label' in info:
         _scan_labels(dataset, row, labels, everything)
     elif 'instances' in info:
@@ -135,7 +140,8 @@ def _scan_labels(
     if beyond:
         row.warn('label-range', f'{beyond} Such images count as wrong.')
     row.scanned = len(dataset)
-    number = max(counts, default=-1) + 1
+    row.largest = max(counts, default=-1)
+    number = row.largest + 1
     names = list(name_classes(classes, max(number, len(classes or ()))))
     row.classes = {name: counts.get(label, 0) for label, name in enumerate(names)}
 
@@ -164,6 +170,7 @@ def _scan_boxes(dataset: Any, row: DataScan, turns: bool, everything: bool) -> N
             objects = ElementTree.parse(info['xml_path']).getroot().findall('object')
             found |= {one.findtext('name') or '' for one in objects}
     row.classes = dict(zip(map(str, classes), counts))
+    row.largest = find_largest(counts)
     row.ignored = ignored / (sum(counts) + ignored) if ignored else 0.0
     if found:
         categories = [(name, name) for name in sorted(found)]

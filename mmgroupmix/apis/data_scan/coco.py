@@ -21,7 +21,7 @@ from ..config.coco_entries import CocoUse
 from ..config.mistakes import MistakeReport
 from .dataset_files import describe_missing_files
 from .images import SizeComparison, iter_sample
-from .rows import DataScan
+from .rows import DataScan, find_largest
 
 
 @dataclass
@@ -185,6 +185,7 @@ def scan_coco(
             crowds += 1
         else:
             row.classes[str(name)] += 1
+    row.largest = find_largest(row.classes.values())
     total = sum(row.classes.values())
     row.ignored = crowds / (crowds + total) if crowds else 0.0
     if left_out:
@@ -236,11 +237,15 @@ def _compare_sizes(
         listed = entry['height'], entry['width']
         sizes.compare(paths[i], listed, corners.get(entry['id'], (0, 0)))
     if sizes.misplaced:
+        remedy = (
+            'Turn the images themselves (such as by "exiftran -ai" or '
+            'PIL.ImageOps.exif_transpose), or export the annotations for the turned ones'
+            if 'EXIF' in sizes.misplaced[0]
+            else 'Give the images that size, or export the annotations for their own'
+        )
         row.refuse(
             'image-size',
-            f'{sizes.describe(sizes.misplaced)}: boxes are in the wrong place. Turn the '
-            'images themselves (such as by "exiftran -ai" or PIL.ImageOps.exif_transpose)'
-            ', or export the annotations for the turned images.',
+            f'{sizes.describe(sizes.misplaced)}: boxes are in the wrong place. {remedy}.',
         )
     if sizes.odd:
         row.warn(

@@ -246,11 +246,18 @@ def test_names_are_read_from_a_file_and_from_the_argument_of_mmpretrain(tmp_path
     assert set(get_class_names(stated).values()) == {('apple', 'pear')}
 
 
-def test_a_classifier_whose_labels_all_fit_may_have_fewer_outputs_than_names():
-    model = dict(type='ImageClassifier', head=dict(type='LinearClsHead', num_classes=4))
-    cfg = Config(dict(default_scope='mmpretrain', model=model))
-    names = {PLACE: tuple('abcde')}
-    for fitting, refused in (([PLACE], False), ([], True)):
-        report = MistakeReport()
-        check_heads(cfg, CLASSIFICATION, names, report, fitting)
-        assert bool(report.errors) == refused and bool(report.warnings) != refused
+@pytest.mark.parametrize(
+    'task, model',
+    [
+        (CLASSIFICATION, dict(head=dict(type='LinearClsHead', num_classes=4))),
+        (DETECTION, dict(bbox_head=dict(type='RetinaHead', num_classes=4))),
+        (SEGMENTATION, dict(decode_head=dict(type='FCNHead', num_classes=4))),
+    ],
+)
+@pytest.mark.parametrize('largest, refused', [(3, False), (4, True), (None, True)])
+def test_classes_that_never_occur_need_no_output(task, model, largest, refused):
+    cfg = Config(dict(default_scope=task.toolbox, model=model))
+    report = MistakeReport()
+    known = {} if largest is None else {PLACE: largest}
+    check_heads(cfg, task, {PLACE: tuple('abcde')}, report, known)
+    assert bool(report.errors) == refused and bool(report.warnings) != refused

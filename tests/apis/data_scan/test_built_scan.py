@@ -119,6 +119,37 @@ def test_label_maps_of_another_size_or_of_colours_are_refused_once(tmp_path):
     assert '8 x 6 pixels, and the image' in report.errors[0]
 
 
+@pytest.mark.parametrize(
+    'steps, size, refused',
+    [
+        (['RandomResize', 'RandomCrop'], (8, 6), False),
+        (['RandomResize'], (8, 12), True),
+        (['RandomCrop', 'Resize'], (8, 6), True),
+        ([], (8, 6), True),
+    ],
+)
+def test_a_label_map_may_be_smaller_if_it_is_resized_with_its_image(
+    steps, size, refused, tmp_path
+):
+    """As mmseg does: it resizes both to one size, and crops both at one place."""
+    data = label_maps(tmp_path, grid(0, 1), size=(2 * size[0], 2 * size[1]))
+    scale, crop = dict(scale=(16, 12), keep_ratio=True), dict(crop_size=(6, 6))
+    data['pipeline'] += [
+        dict(type=step, **(crop if 'Crop' in step else scale)) for step in steps
+    ]
+    (row,), report = scan(SEGMENTATION, data, model=head())
+    assert bool(report.errors) == refused, report.errors
+    assert row.scanned == 1 and ('soil' in row.classes)
+
+
+def test_the_largest_label_that_occurs_is_known(tmp_path):
+    data = label_maps(tmp_path, grid(0, 255))
+    assert scan(SEGMENTATION, data, model=head())[0][0].largest == 0
+    data = folders(tmp_path / 'folders', 'ash', 'elm')
+    assert scan(CLASSIFICATION, data)[0][0].largest == 1
+    assert scan(DETECTION, xml(tmp_path, 'cat', 'dog'))[0][0].largest == 1
+
+
 def test_images_of_another_suffix_are_named(tmp_path):
     data = label_maps(tmp_path, grid(0, 1), suffix='.tif')
     _, report = scan(SEGMENTATION, data, model=head())

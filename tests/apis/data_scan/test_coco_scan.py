@@ -172,6 +172,7 @@ def test_other_sizes_are_an_error_if_boxes_do_not_fit_and_else_a_word(tmp_path):
         '0.jpg has 64 x 48 pixels, and its annotations are for 640 x 480'
         in (report.errors[0])
     )
+    assert 'EXIF' not in report.errors[0] and 'exif' not in report.errors[0]
 
 
 def test_a_missing_image_is_named_before_the_run(tmp_path):
