@@ -1,5 +1,6 @@
 """The figures of a benchmark as a chart."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,11 +8,14 @@ from typing import TYPE_CHECKING
 from .condition import Row
 from .results import Results, describe_condition
 from .summary import find_quartiles
+from .table import format_milliseconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SUFFIXES = ('.png', '.svg', '.pdf')
+#: Characters of a reason that fit beside the names.
+MAX_REASON = 70
 BAR_COLOUR, REFERENCE_COLOUR = '#3b75af', '#8c8c8c'
 
 
@@ -42,7 +46,7 @@ def draw_chart(results: Results, machine: Mapping[str, str], path: str | Path) -
         _draw_bars(axes, results, rows)
     for axes, (title, lines) in zip(panels[len(measured) :], growth.items()):
         _draw_growth(axes, title, lines, results.batch)
-    device = machine.get('GPU') or machine['processor'].partition(',')[0]
+    device = machine.get('GPU') or machine['processor'].partition(' (')[0]
     figure.suptitle(f'{device}, threads: {machine["threads"]}\n{machine["versions"]}')
     figure.savefig(path, dpi=120)
     return True
@@ -53,7 +57,8 @@ def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
     reference = results.find_reference(rows)
     for position, row in enumerate(rows):
         if not row.seconds:
-            axes.text(0, position, f' {row.failure[:80]}', va='center', fontsize='small')
+            reason = textwrap.shorten(row.failure, MAX_REASON, placeholder='...')
+            axes.text(0, position, f' {reason}', va='center', fontsize='small')
             continue
         time = find_quartiles(row.seconds)
         lower, upper = time.median - time.lower, time.upper - time.median
@@ -65,9 +70,9 @@ def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
             capsize=3,
         )
         ratios = results.find_ratios(row, rows)
-        text = f'{time.median * 1e3:.4g} ms'
+        text = format_milliseconds(time).partition(' ')[0] + ' ms'
         if ratios and row is not reference:
-            text += f' = {ratios.median:.2f} x'
+            text += f', ratio {ratios.median:.2f}'
         axes.annotate(
             text,
             (time.upper * 1e3, position),
@@ -78,8 +83,8 @@ def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
         )
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.3)
+    longest = max(find_quartiles(row.seconds).upper for row in rows if row.seconds)
+    axes.set_xlim(0, 1.3 * longest * 1e3)  # with space for what is written at a bar
     axes.set_title(
         describe_condition(rows[0].condition, results.batch), fontsize='medium'
     )

@@ -37,11 +37,11 @@ def describe_machine(device: torch.device) -> dict[str, str]:
     return machine
 
 
-def describe_processor(path: str = '/proc/cpuinfo') -> str:
+def describe_processor(path: str | Path = '/proc/cpuinfo') -> str:
     """Name the processor, with what virtual machines leave of it, and its instructions.
 
     Args:
-        path (str): Linux's description. Defaults to '/proc/cpuinfo'.
+        path (str | Path): Linux's description. Defaults to '/proc/cpuinfo'.
 
     Returns:
         str: Such as 'AMD EPYC 9654 (family 25, model 17), AVX512, avx512_bf16'.

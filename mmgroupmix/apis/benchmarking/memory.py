@@ -74,7 +74,8 @@ def record_saved_tensors() -> Iterator['weakref.WeakSet[_Saved]']:
     saved: weakref.WeakSet[_Saved] = weakref.WeakSet()
 
     def pack(tensor: Tensor) -> _Saved:
-        packed = _Saved(tensor)
+        # An output refers to the graph, which would keep itself alive through it.
+        packed = _Saved(tensor.detach())
         saved.add(packed)
         return packed
 

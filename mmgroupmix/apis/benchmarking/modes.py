@@ -4,12 +4,18 @@ A further mode is one more function in ``MODES``.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from ...arguments import suggest
 from ...errors import UserError
+
+
+def keep(model: nn.Module) -> nn.Module:
+    """Leave a model as it is built."""
+    return model
 
 
 def fuse(model: nn.Module) -> nn.Module:
@@ -24,7 +30,12 @@ def fuse(model: nn.Module) -> nn.Module:
     return model
 
 
-def find_foldable(model: nn.Module) -> nn.Module | None:
+def compile_model(model: nn.Module) -> nn.Module:
+    """Compile a model with ``torch.compile``; its first step takes minutes."""
+    return torch.compile(model)
+
+
+def find_foldable(model: nn.Module) -> Any:
     """The model, or the backbone in it, if it has a method ``fuse``."""
     parts = (model, getattr(model, 'backbone', None))
     return next((part for part in parts if hasattr(part, 'fuse')), None)
@@ -33,9 +44,9 @@ def find_foldable(model: nn.Module) -> nn.Module | None:
 #: Modes by name: functions that take a model in train or eval mode, on its device and in
 #: its type, and return what is called instead.
 MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
-    'eager': lambda model: model,
+    'eager': keep,
     'fused': fuse,
-    'compiled': torch.compile,
+    'compiled': compile_model,
 }
 #: Modes after which a model cannot be trained.
 INFERENCE_ONLY = frozenset({'fused'})

@@ -22,7 +22,7 @@ class Step:
 
     A step of a training is the forward pass, a loss (the sum over all outputs of their
     mean square, in float32), the backward pass, and the update of the weights if there is
-    an optimizer. Gradients are released before the forward pass.
+    an optimizer. Then gradients are released.
 
     Args:
         model (nn.Module): The model, in train or eval mode.
@@ -48,10 +48,10 @@ class Step:
 
     def __call__(self) -> None:
         if self.training:
-            self.model.zero_grad(set_to_none=True)
             compute_loss(self.forward()).backward()
             if self.optimizer:
                 self.optimizer.step()
+            self.model.zero_grad(set_to_none=True)
         else:
             with torch.inference_mode():
                 self.forward()

@@ -48,13 +48,15 @@ class Progress:
 
     def show_rounds(self, done: int, total: int) -> None:
         """Report the rounds so far, and the time that the others of a condition take."""
+        if done == total:
+            return  # its table follows
         text = f'{self.title}: round {done} of {total}'
         if self.start is not None:
             left = (self.clock() - self.start) / done * (total - done)
             text += f', {format_duration(left)} left'
             if self.number < self.total:
                 text += f', then {self.total - self.number} more'
-        self._write(text, last=done == total)
+        self._write(text)
 
     def clear(self) -> None:
         """Leave the line to other output."""
@@ -63,12 +65,12 @@ class Progress:
             self.stream.flush()
             self.width = 0
 
-    def _write(self, text: str, last: bool = False) -> None:
+    def _write(self, text: str) -> None:
         now = self.clock()
         if self.stream.isatty():
             self.stream.write('\r' + text.ljust(self.width))
             self.width = len(text)
-        elif last or now - self.last >= INTERVAL:
+        elif now - self.last >= INTERVAL:
             self.stream.write(f'{text}\n')
             self.last = now
         else:

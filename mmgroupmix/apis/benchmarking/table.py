@@ -44,7 +44,7 @@ def _format_figures(results: Results, row: Row, rows: Sequence[Row]) -> tuple[st
     else:
         ratio = _format_quartiles(ratios, '.3f') if ratios else NO_FIGURE
     return (
-        _format_milliseconds(time),
+        format_milliseconds(time),
         f'{results.batch / time.median:.1f}',
         ratio,
         _in_mb(row.peak),
@@ -108,7 +108,8 @@ def align(table: Sequence[Sequence[str]], gap: str = '   ') -> list[str]:
     ]
 
 
-def _format_milliseconds(time: Quartiles) -> str:
+def format_milliseconds(time: Quartiles) -> str:
+    """Milliseconds of a time in seconds, such as '58.8 (57.1-60.2)'."""
     spec = '.2f' if time.median < 0.1 else '.1f'
     scaled = Quartiles(*(1e3 * t for t in (time.lower, time.median, time.upper)))
     return _format_quartiles(scaled, spec)
