@@ -84,7 +84,7 @@ def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     longest = max(find_quartiles(row.seconds).upper for row in rows if row.seconds)
-    axes.set_xlim(0, 1.3 * longest * 1e3)  # with space for what is written at a bar
+    axes.set_xlim(0, 1.35 * longest * 1e3)  # with space for what is written at a bar
     axes.set_title(
         describe_condition(rows[0].condition, results.batch), fontsize='medium'
     )
@@ -117,6 +117,11 @@ def _draw_growth(axes: 'Axes', title: str, lines: Mapping[str, Line], batch: int
         )
     axes.set_xscale('log')
     axes.set_yscale('log')
+    sizes = sorted({pixels for points, _ in lines.values() for pixels, _ in points})
+    axes.set_xticks(sizes, [f'{pixels:,}' for pixels in sizes])
+    axes.set_xticks([], minor=True)
+    axes.yaxis.set_major_formatter('{x:g}')
+    axes.yaxis.set_minor_formatter('{x:g}')
     axes.set_title(title, fontsize='medium')
     axes.set_xlabel('pixels of an image')
     axes.set_ylabel('milliseconds per image')

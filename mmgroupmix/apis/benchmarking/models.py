@@ -134,9 +134,13 @@ def _find_timm_model(name: str) -> ModelSource:
         ) from error
     model = name.removeprefix(TIMM_PREFIX)
     if not timm.is_model(model):
+        # Names are long: whoever gives the beginning of one looks for these.
+        longer = timm.list_models(f'{model}*')[:3]
+        near = f' (it has {", ".join(longer)})' if longer else ''
+        near = near or suggest(model, timm.list_models())
         raise UserError(
-            f'{name}: timm {timm.__version__} has no model {model!r}'
-            f'{suggest(model, timm.list_models())}. timm.list_models() lists them.'
+            f'{name}: timm {timm.__version__} has no model {model!r}{near}. '
+            'timm.list_models() lists them.'
         )
 
     def build(size: Size) -> nn.Module:

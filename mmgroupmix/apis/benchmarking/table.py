@@ -8,8 +8,8 @@ from .results import Results, describe_condition
 from .summary import Quartiles, find_quartiles
 
 NO_FIGURE = '-'
-HEADER = ('model', 'ms (quartiles)', 'images/s', 'ratio (quartiles)', 'peak MB')
-SAVED = 'saved MB/image'
+HEADER = ('model', 'ms (quartiles)', 'images/s', 'ratio (quartiles)', 'peak MiB')
+SAVED = 'saved MiB/image'
 
 
 def format_rows(results: Results, rows: Sequence[Row]) -> str:
@@ -29,7 +29,7 @@ def format_rows(results: Results, rows: Sequence[Row]) -> str:
     for row in rows:
         if row.seconds:
             cells = (row.label, *_format_figures(results, row, rows))
-            table.append((*cells, _in_mb(row.saved)) if condition.training else cells)
+            table.append((*cells, _in_mib(row.saved)) if condition.training else cells)
     failures = [f'  {row.label}: {row.failure}' for row in rows if row.failure]
     lines = align(table) if len(table) > 1 else []
     title = describe_condition(condition, results.batch)
@@ -47,7 +47,7 @@ def _format_figures(results: Results, row: Row, rows: Sequence[Row]) -> tuple[st
         format_milliseconds(time),
         f'{results.batch / time.median:.1f}',
         ratio,
-        _in_mb(row.peak),
+        _in_mib(row.peak),
     )
 
 
@@ -119,5 +119,5 @@ def _format_quartiles(values: Quartiles, spec: str) -> str:
     return f'{values.median:{spec}} ({values.lower:{spec}}-{values.upper:{spec}})'
 
 
-def _in_mb(number: float | None) -> str:
-    return NO_FIGURE if number is None else f'{number / 1e6:.1f}'
+def _in_mib(number: float | None) -> str:
+    return NO_FIGURE if number is None else f'{number / 2**20:.1f}'

@@ -65,6 +65,7 @@ def test_names_of_the_model_index_stand_for_their_configs():
         ('poolformer_s120', "did you mean 'poolformer_s12'?"),
         ('upernet_gmf_b_ade20', "did you mean 'upernet_gmf_b_ade20k'?"),
         ('no.py', 'config file not found: no.py'),
+        ('timm:swin_tiny', 'it has swin_tiny_patch4_window7_224'),
         ('timm:resnet81', "did you mean 'resnet18'?"),
     ],
 )

@@ -93,7 +93,7 @@ def test_a_log_gets_a_line_at_most_every_interval():
 def make_results(*seconds):
     condition = Condition('train', torch.float32, (64, 96))
     rows = [
-        Row(f'model {i}', condition, 'all', 10**6, list(times), 5 * 10**6, 2.5e6)
+        Row(f'model {i}', condition, 'all', 10**6, list(times), 5 * 2**20, 2.5 * 2**20)
         for i, times in enumerate(seconds)
     ]
     return Results(0, 4, [rows])
@@ -103,7 +103,7 @@ def test_the_table_states_the_figures_of_a_row():
     results = make_results([0.2, 0.2, 0.2], [0.1, 0.3, 0.2])
     title, header, first, second = format_rows(results, results.rows[0]).splitlines()
     assert title == 'training step, float32, 64x96, batch 4'
-    assert header.split('   ')[-1].strip() == 'saved MB/image'
+    assert header.split('   ')[-1].strip() == 'saved MiB/image'
     assert '200.0 (200.0-200.0)' in first and '1, the reference' in first
     # The ratios are 0.5, 1.5 and 1; 4 images in 0.2 s.
     assert '1.000 (0.750-1.250)' in second and ' 20.0 ' in second
