@@ -107,6 +107,8 @@ def _group_growth(results: Results) -> dict[str, dict[str, Line]]:
 
 def _draw_growth(axes: 'Axes', title: str, lines: Mapping[str, Line], batch: int) -> None:
     """Time per image over the number of pixels, both on logarithmic axes."""
+    from matplotlib.ticker import LogFormatter
+
     for label, (points, exponent) in lines.items():
         pixels, seconds = zip(*points)
         axes.plot(
@@ -120,8 +122,8 @@ def _draw_growth(axes: 'Axes', title: str, lines: Mapping[str, Line], batch: int
     sizes = sorted({pixels for points, _ in lines.values() for pixels, _ in points})
     axes.set_xticks(sizes, [f'{pixels:,}' for pixels in sizes])
     axes.set_xticks([], minor=True)
-    axes.yaxis.set_major_formatter('{x:g}')
-    axes.yaxis.set_minor_formatter('{x:g}')
+    axes.yaxis.set_major_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
     axes.set_title(title, fontsize='medium')
     axes.set_xlabel('pixels of an image')
     axes.set_ylabel('milliseconds per image')
