@@ -24,7 +24,7 @@ CHECKS = {
     'old-keys': "keys of the toolboxes' 2.x generation",
     'score-names': 'scores that hooks follow with those that the metrics compute',
     'top-k': 'the k best of a metric with the number of classes',
-    'validation': 'hooks that wait for a score with the validation',
+    'validation': 'hooks that need a score with the validation',
     'weights': 'the weights of a checkpoint with those that the model needs',
 }
 
@@ -57,7 +57,9 @@ def validate_names(names: Iterable[str]) -> set[str]:
             hint = (
                 f'Did you mean {close[0]}?' if close else f'One of {", ".join(CHECKS)}.'
             )
-            raise UserError(f'--skip-check {name}: there is no such check. {hint}')
+            raise UserError(
+                f'{name!r} is not the name of a check (--skip-check, skip_checks). {hint}'
+            )
     return set(names)
 
 

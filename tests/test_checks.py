@@ -15,7 +15,7 @@ def test_a_config_leaves_out_the_checks_that_it_names():
 
 
 def test_a_misspelt_name_is_refused_with_the_closest_check():
-    with pytest.raises(UserError, match='label_range: .* Did you mean label-range'):
+    with pytest.raises(UserError, match="'label_range' is .* Did you mean label-range"):
         get_skipped_checks(dict(skip_checks=['label_range']))
 
 

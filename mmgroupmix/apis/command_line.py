@@ -62,6 +62,24 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Parse the height and width of images, as an option of a command.
+
+    Args:
+        text (str): Such as '800x1216', or the side of a square.
+
+    Returns:
+        tuple[int, int]: Height and width.
+
+    Raises:
+        argparse.ArgumentTypeError: If it is neither.
+    """
+    sides = [int(side) if side.isdigit() else 0 for side in text.split('x')]
+    if len(sides) > 2 or min(sides) < 1:
+        raise argparse.ArgumentTypeError(f'{text}: expected a side such as 224, or HxW')
+    return sides[0], sides[-1]
+
+
 def build_parser(description: str) -> argparse.ArgumentParser:
     """Build a parser with the options that training and testing share."""
     parser = argparse.ArgumentParser(description=description)

@@ -3,18 +3,15 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
 
 import torch
 from mmengine.analysis import get_model_complexity_info
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from torch import nn
 
 from ..errors import UserError
-from .recipes.describe import build_model
-from .tasks import DETECTION, infer_task
+from .benchmarking.tensor_path import TensorPath
+from .tasks import infer_task
 
 
 def count(cfg: Config, size: tuple[int, int]) -> dict[str, float]:
@@ -44,16 +41,10 @@ def count(cfg: Config, size: tuple[int, int]) -> dict[str, float]:
         DefaultScope.overwrite_default_scope(task.toolbox),
     ):
         torch.manual_seed(0)
-        model = build_model(cfg, 'cpu').eval()
-        forward: Any = partial(model.forward, mode='tensor')
-        if task is DETECTION:
-            from mmdet.structures import DetDataSample
-
-            sample = DetDataSample(metainfo=dict(img_shape=size, pad_shape=size))
-            forward = partial(forward, data_samples=[sample])
+        model = TensorPath(cfg).eval()
         try:
             found = get_model_complexity_info(
-                _Traced(model, forward),
+                model,
                 inputs=torch.zeros(1, 3, *size),
                 show_table=False,
                 show_arch=False,
@@ -67,18 +58,6 @@ def count(cfg: Config, size: tuple[int, int]) -> dict[str, float]:
         'flops': found['flops'] / 1e9,
         'activations': found['activations'] / 1e6,
     }
-
-
-class _Traced(nn.Module):
-    """A model whose forward takes images only."""
-
-    def __init__(self, model: nn.Module, forward: Any):
-        super().__init__()
-        self.model = model
-        self.call = forward
-
-    def forward(self, images: torch.Tensor) -> Any:
-        return self.call(images)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def build_inferencer(
             f'{cfg.filename} has no test_dataloader, whose pipeline prepares the images'
         )
     device = device or get_device()
-    _check_device(device)
+    check_device(device)
     # The inferencers find no pipeline in a wrapper such as ConcatDataset.
     cfg.test_dataloader.dataset = next(
         leaf for _, leaf in leaf_datasets(cfg.test_dataloader.dataset)
@@ -92,7 +92,8 @@ def build_inferencer(
     return task, inferencer
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise a UserError unless this machine has a device."""
     try:
         torch.empty(1, device=torch.device(device))
     except Exception as error:

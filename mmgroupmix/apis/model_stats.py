@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..model_index import read_models
-from .command_line import run_command
+from .command_line import parse_size, run_command
 from .complexity import count
 from .config.read import read_config
 from .count_tables import update_pages
@@ -74,13 +74,6 @@ def write_model_stats(configs: Sequence[str]) -> None:
         print(f'wrote {path}')
 
 
-def _parse_size(text: str) -> tuple[int, int]:
-    sides = [int(side) if side.isdigit() else 0 for side in text.split('x')]
-    if len(sides) > 2 or min(sides) < 1:
-        raise argparse.ArgumentTypeError(f'{text}: expected a side such as 224, or HxW')
-    return sides[0], sides[-1]
-
-
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description='Count parameters, multiply-adds and activations of the models of '
@@ -89,7 +82,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument('configs', nargs='*', metavar='CONFIG', help='config files')
     parser.add_argument(
         '--size',
-        type=_parse_size,
+        type=parse_size,
         default=(224, 224),
         metavar='HxW',
         help='height and width of the image, or the side of a square; default: 224',

@@ -22,6 +22,7 @@ from ..checkpoints.finite_weights import check_finite_weights
 from ..checkpoints.reading import check_checkpoint
 from ..engine.hooks import LoadedWeightsHook
 from ..engine.hooks.curves import format_metrics
+from ..engine.query_selection import report_missing_positions
 from ..errors import UserError
 from .channel_checks import check_channels
 from .checks import check_run
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_command(lambda: test(args), args.trust_checkpoint)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        print('\ninterrupted: there is no result', file=sys.stderr)
+        print('\ninterrupted before the result', file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
 
 
@@ -114,7 +115,7 @@ def test(args: argparse.Namespace) -> None:
     task.bound_test_memory(cfg, model)  # not of a model for test-time augmentation
     files = WholeFilesHook()
     runner.register_hook(files, priority='LOWEST')
-    with remove_incomplete(args), files.stack:
+    with remove_incomplete(args), files.stack, report_missing_positions():
         metrics = runner.test()
     if is_main_rank():
         print(_summarize(metrics, args, rows, find_report(runner)), flush=True)

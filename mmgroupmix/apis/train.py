@@ -15,6 +15,7 @@ from ..checkpoints.atomic_files import FULL_DISK
 from ..checkpoints.file_checks import check_file
 from ..engine.hooks import PreemptionHook
 from ..engine.interruption import SignalWatch, TrainingInterrupted
+from ..engine.query_selection import report_missing_positions
 from ..engine.single_values import report_single_values
 from ..engine.worker_signals import WorkerProtection
 from ..errors import UserError
@@ -112,7 +113,7 @@ def train(args: argparse.Namespace) -> int | None:
             if not args.no_report:
                 runner.register_hook(ReportHook(task.collector, task.toolbox))
             stack.enter_context(WorkerProtection(runner))
-            with report_single_values():
+            with report_single_values(), report_missing_positions():
                 runner.train()
         if is_main_rank():
             print(summarize_training(runner, rows), flush=True)
@@ -148,10 +149,11 @@ def make_resumable(cfg: Config) -> None:
     cfg.custom_hooks = hooks
     checkpoint = dict(type='CheckpointHook', interval=1)
     cfg.default_hooks = dict(checkpoint=checkpoint) | dict(cfg.get('default_hooks') or {})
-    by_epoch = cfg.train_cfg.pop('by_epoch', None)
+    loop = cfg.get('train_cfg') or {}  # without one, the checks of the run stop
+    by_epoch = loop.pop('by_epoch', None)
     if by_epoch is not None:
-        cfg.train_cfg['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
-    for part in (*cfg.custom_hooks, cfg.default_hooks['checkpoint'], cfg.train_cfg):
+        loop['type'] = f'{"Epoch" if by_epoch else "Iter"}BasedTrainLoop'
+    for part in (*cfg.custom_hooks, cfg.default_hooks['checkpoint'], loop):
         if type_name(part) in REPLACED:
             part['type'] = f'mmgroupmix.{REPLACED[type_name(part)]}'
 

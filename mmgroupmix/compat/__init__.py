@@ -10,6 +10,7 @@ Each module states its reason and the condition under which it can be removed:
 - ``activation_checkpointing``: keeps the gradients of mmengine's setting of that name.
 - ``config_formatting``: formats the config of a run once instead of at every checkpoint.
 - ``coco_categories``: lets mmdet match classes and categories by their names.
+- ``config_packages``: lets configs inherit from those of onedl-mmsegmentation.
 - ``model_names``: adds the names of the model index to those that the toolboxes know.
 
 ``python -m mmgroupmix.compat SCRIPT [ARGUMENTS]`` runs a script of a toolbox with the
@@ -19,6 +20,7 @@ first two in place before its first import.
 from .checkpoint_loading import allow_mmengine_checkpoints
 from .coco_categories import match_categories_by_name
 from .config_formatting import format_once
+from .config_packages import find_config_packages
 from .distributed import prepare_distributed
 from .mmcv_ext import install_stand_in
 from .model_names import add_model_names
@@ -43,6 +45,7 @@ def apply() -> None:
     allow_mmengine_checkpoints()
     add_model_names()
     match_categories_by_name()
+    find_config_packages()
     try:
         from . import data_parallel  # noqa: F401  registers the model wrapper
     except ModuleNotFoundError as error:

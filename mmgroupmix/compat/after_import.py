@@ -2,7 +2,8 @@
 
 Reason: a toolbox takes seconds to import, and importing this package must not import one.
 
-Remove together with ``model_names`` and ``coco_categories``, which use it.
+Remove together with ``model_names``, ``coco_categories`` and ``config_packages``, which
+use it.
 """
 
 import importlib.util

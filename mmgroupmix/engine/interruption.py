@@ -37,6 +37,9 @@ class SignalWatch:
     it is only noted, for the hook that ends the training after the step. A second one
     ends the process at once, as if nobody handled it.
 
+    Processes that are forked meanwhile, such as those in which a metric computes, have no
+    part in this: a pool ends them by SIGTERM and waits until they are gone.
+
     Attributes:
         received (int | None): The signal, or None.
         is_training (bool): Whether a step must be finished first.
@@ -53,9 +56,11 @@ class SignalWatch:
             # `nohup` starts a process with SIGHUP ignored: that stays.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
+        _HANDLED.update(self._previous)
         return self
 
     def __exit__(self, *exception: object) -> None:
+        _HANDLED.difference_update(self._previous)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
@@ -69,3 +74,36 @@ class SignalWatch:
         elif now - self._received_at > REPEATED_WITHIN:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
+
+
+#: Signals that a watch handles in this process.
+_HANDLED: set[int] = set()
+
+
+def _block_signals() -> None:
+    """Hold signals back while a process is forked: Python would forget them there."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+
+
+def _unblock_signals() -> None:
+    """Deliver the signals that were held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+
+
+def _forget_watch() -> None:
+    """Let signals end a forked process.
+
+    A handler in Python would not do: it never runs if the signal comes just before the
+    process waits for a lock.
+    """
+    for number in _HANDLED:
+        signal.signal(number, signal.SIG_DFL)
+    _unblock_signals()
+    _HANDLED.clear()
+
+
+os.register_at_fork(
+    before=_block_signals,
+    after_in_parent=_unblock_signals,
+    after_in_child=_forget_watch,
+)

@@ -8,6 +8,7 @@ from mmgroupmix.apis.config.coco_annotations import load_coco
 from mmgroupmix.errors import UserError
 
 from .coco_files import (
+    EVALUATION,
     INF,
     NAN,
     SQUARE,
@@ -169,3 +170,12 @@ def test_further_broken_entries_are_counted(tmp_path):
     content['annotations'][2]['bbox'] = None
     with pytest.raises(UserError, match=r'annotations\[0\].*2 more entries are broken'):
         check(tmp_path, content)
+
+
+@pytest.mark.smoke
+def test_an_id_that_pycocotools_cannot_match_is_said(tmp_path):
+    content = valid_coco()
+    content['annotations'][0]['id'] = 0
+    assert check(tmp_path, content) == []
+    (warning,) = check(tmp_path, content, EVALUATION)
+    assert 'annotations[0] (id 0' in warning and 'Number annotations from 1' in warning

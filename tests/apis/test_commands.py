@@ -227,6 +227,7 @@ def test_a_missing_file_is_named_without_a_traceback(tool, arguments, expected, 
         ('draw_responses.py', ['no.py', 'no.pth', 'no.png'], 'image not found: no.png'),
         ('recipe.py', ['no.py'], 'config file not found: no.py'),
         ('model_stats.py', ['no.py'], 'config file not found: no.py'),
+        ('benchmark.py', ['no.py'], 'config file not found: no.py'),
     ],
 )
 def test_the_scripts_start_from_any_folder_without_the_installed_package(

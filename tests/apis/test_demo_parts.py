@@ -1,13 +1,18 @@
 """Parts of a demo and of a run: evaluators, short warm-ups, wrapped datasets."""
 
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import MMLogger
+from mmengine.registry import MODELS, DefaultScope
 
+from mmgroupmix.apis.demo.data import check_supported
 from mmgroupmix.apis.demo.schedule import shorten, shorten_training
+from mmgroupmix.apis.demo.sizes import supports_size
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION
 from mmgroupmix.apis.unreadable_files import report_unreadable_files
 from mmgroupmix.errors import UserError
@@ -85,6 +90,21 @@ def test_a_demo_of_a_training_without_data_is_refused():
         shorten_training(cfg, DETECTION, 10, {})
 
 
+def test_what_a_backbone_translates_is_logged_by_the_run_alone():
+    backbone = dict(type='mmgroupmix.PoolFormer', arch='s12', in_pad=2, out_indices=(6,))
+    cfg = Config(dict(model=dict(type='ImageClassifier', backbone=backbone)))
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = MMLogger.get_instance('demo-parts')
+    logger.addHandler(handler)
+    assert supports_size(cfg, CLASSIFICATION, 32, 64)
+    assert not any('in_pad=2' in line for line in lines)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        MODELS.build(cfg.model)
+    assert sum('in_pad=2' in line for line in lines) == 1
+
+
 class LoadBrokenImage:
     def __call__(self, data):
         raise OSError('broken')
@@ -93,8 +113,24 @@ class LoadBrokenImage:
 def test_datasets_inside_wrappers_report_the_file_that_they_cannot_read():
     leaf = SimpleNamespace(pipeline=Compose([LoadBrokenImage()]))
     wrapped = SimpleNamespace(dataset=SimpleNamespace(datasets=[leaf]))
-    runner = SimpleNamespace(build_dataloader=lambda: SimpleNamespace(dataset=wrapped))
+    runner = SimpleNamespace(build_dataloader=lambda _: SimpleNamespace(dataset=wrapped))
     report_unreadable_files(runner)
-    runner.build_dataloader()
+    runner.build_dataloader({})
     with pytest.raises(UserError, match='the image a.jpg .LoadBrokenImage: broken'):
         leaf.pipeline(dict(img_path='a.jpg'))
+
+
+@pytest.mark.parametrize(
+    'kind', ['ImageToImageRetriever', 'BlipCaption', 'mmpretrain.Flamingo']
+)
+def test_models_of_pairs_and_texts_have_no_mini_data(kind):
+    cfg = Config(dict(default_scope='mmpretrain', model=dict(type=kind)))
+    with pytest.raises(
+        UserError, match=r'--demo has no mini data for model \(\w+\).*ima'
+    ):
+        check_supported(cfg, '--demo')
+
+
+@pytest.mark.parametrize('kind', ['ImageClassifier', 'MAE', 'CLIPZeroShot', 'NotKnown'])
+def test_models_that_learn_from_single_images_have_mini_data(kind):
+    check_supported(Config(dict(default_scope='mmpretrain', model=dict(type=kind))), '-')

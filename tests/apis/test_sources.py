@@ -9,6 +9,7 @@ from PIL import Image
 
 from mmgroupmix.apis.inference.reading import read_frames
 from mmgroupmix.apis.inference.sources import find_sources
+from mmgroupmix.apis.own_data.listing import IMAGE_SUFFIXES, list_data
 from mmgroupmix.errors import UserError
 
 pytestmark = pytest.mark.smoke
@@ -31,6 +32,16 @@ def test_a_truncated_image_is_skipped_even_if_opencv_completes_it(
     assert [frame.name for frame in frames] == [f'a_whole.{suffix}']
     assert list(skipped) == [f'b_truncated.{suffix}']
     assert skipped[f'b_truncated.{suffix}'].startswith('cannot be read: ')
+
+
+@pytest.mark.parametrize('suffix', IMAGE_SUFFIXES)
+def test_images_of_every_kind_that_data_may_have_are_predicted(suffix, tmp_path):
+    mode = 'L' if suffix == '.pgm' else 'RGB'
+    Image.new(mode, (40, 32), 'white').save(tmp_path / f'one{suffix}')
+    assert list_data(tmp_path).images == [f'one{suffix}']
+    skipped = {}
+    (frame,) = read_frames(find_sources([str(tmp_path)]), skipped.__setitem__)
+    assert frame.image.shape == (32, 40, 3) and not skipped
 
 
 def test_an_empty_file_is_skipped_as_such(tmp_path):

@@ -47,9 +47,9 @@ def listed_dataset(samples, pipeline, ann_file='list.txt'):
 
 
 def wrap(dataset):
-    runner = SimpleNamespace(build_dataloader=lambda: SimpleNamespace(dataset=dataset))
+    runner = SimpleNamespace(build_dataloader=lambda _: SimpleNamespace(dataset=dataset))
     report_unreadable_files(runner)
-    return runner.build_dataloader().dataset
+    return runner.build_dataloader({}).dataset
 
 
 @pytest.fixture
@@ -212,23 +212,23 @@ def test_a_malformed_list_is_named_with_its_entry(text, words, tmp_path):
 
     (tmp_path / 'list.txt').write_text(text)
     runner = SimpleNamespace(
-        build_dataloader=lambda: CustomDataset(
+        build_dataloader=lambda _: CustomDataset(
             data_root=str(tmp_path), ann_file='list.txt'
         )
     )
     report_unreadable_files(runner)
     with pytest.raises(UserError) as raised:
-        runner.build_dataloader()
-    assert str(raised.value).startswith(f'{Path(tmp_path, "list.txt")}: ')
+        runner.build_dataloader({})
+    assert f' cannot be built: {Path(tmp_path, "list.txt")}: ' in str(raised.value)
     assert words in str(raised.value)
 
 
 @pytest.mark.smoke
 def test_a_defect_of_a_dataset_of_the_user_keeps_its_traceback():
-    def load_data_list():
+    def load_data_list(config):
         raise KeyError('mine')
 
     runner = SimpleNamespace(build_dataloader=load_data_list)
     report_unreadable_files(runner)
     with pytest.raises(KeyError, match='mine'):
-        runner.build_dataloader()
+        runner.build_dataloader({})

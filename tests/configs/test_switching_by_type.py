@@ -11,7 +11,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 
-from ..models.small_backbones import NANO
+from ..models.small_backbones import MMPRETRAIN_ARGUMENTS, NANO
 
 WIDTHS = list(NANO['embed_dims'])
 SIZES = dict(layers=NANO['depths'], embed_dims=NANO['embed_dims'], mlp_ratios=(2,) * 4)
@@ -91,16 +91,7 @@ def test_mmsegs_shipped_segmentor_trains_from_mmpretrains_file(tmp_path):
                 checkpoint=str(tmp_path / 'poolformer.pth'),
                 prefix='backbone.',
             ),
-            in_patch_size=7,
-            in_stride=4,
-            in_pad=2,
-            down_patch_size=3,
-            down_stride=2,
-            down_pad=1,
-            drop_rate=0.0,
-            drop_path_rate=0.0,
-            out_indices=(0, 2, 4, 6),
-            frozen_stages=0,
+            **MMPRETRAIN_ARGUMENTS,
         ),
         neck=dict(type='FPN', in_channels=WIDTHS, out_channels=16, num_outs=4),
         decode_head=dict(

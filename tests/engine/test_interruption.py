@@ -1,5 +1,6 @@
 """Signals end a training with a complete checkpoint."""
 
+import multiprocessing
 import os
 import signal
 import time
@@ -132,3 +133,19 @@ def test_a_step_whose_gradients_are_accumulated_is_not_the_last_one(tmp_path):
     cfg.optim_wrapper.accumulative_counts = 3
     end = interrupt(cfg, signal.SIGTERM, 'before_train_iter', 4)
     assert end.checkpoint == str(tmp_path / 'iter_6.pth')
+
+
+def test_pools_of_processes_end_while_a_training_runs():
+    with SignalWatch() as watch:
+        watch.is_training = True
+        processes = [
+            multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+            for _ in range(20)
+        ]
+        for process in processes:
+            process.start()
+            process.terminate()  # also before Python runs in it
+        for process in processes:
+            process.join(10)
+    assert {process.exitcode for process in processes} == {-signal.SIGTERM}
+    assert watch.received is None

@@ -1,7 +1,7 @@
 """Checks of the numbers of classes: of heads, preprocessors, losses, metrics and data."""
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
@@ -25,7 +25,7 @@ def check_heads(
     task: Task,
     classes: Mapping[str, tuple],
     report: MistakeReport,
-    fitting: Collection[str] = (),
+    largest: Mapping[str, int] | None = None,
 ) -> None:
     """Compare the classes of all heads with those of the data.
 
@@ -34,16 +34,14 @@ def check_heads(
         task (Task): Its task.
         classes (Mapping[str, tuple]): Names of the classes of each dataset, by its place.
         report (MistakeReport): Receives what differs.
-        fitting (Collection[str]): Places of datasets all of whose labels are outputs of
-            the model. Defaults to none.
+        largest (Mapping[str, int], optional): The largest label of each dataset, by its
+            place, where all of its labels are known. Defaults to None.
     """
     model = cfg.get('model') or {}
     if 'language_model' in model:
         return  # it predicts words, not classes
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
         heads = list(iter_head_classes(model, task))
-    metrics = [cfg.get(key) for key in ('val_evaluator', 'test_evaluator')]
-    is_scored = any(type_name(one).endswith('CocoMetric') for _, one in walk(metrics))
     places: dict[tuple, list[str]] = {}
     for place, names in classes.items():
         places.setdefault(names, []).append(place)
@@ -51,11 +49,22 @@ def check_heads(
         wrong = [(head, number) for head, number in heads if number != len(names)]
         if wrong:
             where = ' and '.join(datasets)
-            # More outputs than classes train, but CocoMetric stops at a label without a
-            # category.
-            fails = is_scored or any(number < len(names) for _, number in wrong)
-            fails &= not set(datasets).issubset(fitting)
+            # Outputs without a class train, but CocoMetric stops at a label without a
+            # category; classes without an output train if they do not occur.
+            label = max((largest or {}).get(one, len(names) - 1) for one in datasets)
+            is_scored = _are_scored_by_coco(cfg, datasets)
+            fails = any(
+                is_scored if number > len(names) else number <= label
+                for _, number in wrong
+            )
             _report_heads(where, names, wrong, fails, bool(cfg.get('demo')), report)
+
+
+def _are_scored_by_coco(cfg: Config, places: Iterable[str]) -> bool:
+    """Whether a metric of COCO judges what the model predicts on any of the datasets."""
+    modes = {place.partition('_')[0] for place in places}
+    metrics = [cfg.get(f'{mode}_evaluator') for mode in modes]
+    return any(type_name(one).endswith('CocoMetric') for _, one in walk(metrics))
 
 
 def _report_heads(

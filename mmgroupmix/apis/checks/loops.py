@@ -1,17 +1,22 @@
 """Checks of loaders, loops, batches and loggers of a config."""
 
 import importlib.util
+import inspect
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
+from mmengine.registry import OPTIMIZERS
 
 from ..config.mistakes import MistakeReport
+from ..config.preflight import find_worker_keys
 from ..config.tree import as_list, type_name, walk
 from ..data_scan import DataScan
 
+#: Constructors that hand all arguments to the optimizer; the first is the default.
+CONSTRUCTORS = ('DefaultOptimWrapperConstructor', 'GroupedOptimWrapperConstructor')
 #: The packages that mmengine's backends for logs import.
 LOGGER_PACKAGES = dict(
     TensorboardVisBackend=('tensorboard', 'tensorboardX'),
@@ -47,11 +52,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
     """
     for name in loaders:
         loader = cfg.get(name) or {}
-        if loader.get('num_workers', 0):
-            continue
-        keys = [key for key in ('persistent_workers', 'prefetch_factor', 'timeout')
-                if loader.get(key)]  # fmt: skip
-        for key in keys:
+        for key in find_worker_keys(loader):
             off = dict(persistent_workers='False', timeout='0').get(key, 'None')
             report.add_error(
                 '',
@@ -62,7 +63,7 @@ def check_loaders(cfg: Config, loaders: Iterable[str], report: MistakeReport) ->
 
 
 def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
-    """Check that loops have all their parts, and hooks the validation they wait for.
+    """Check that loops have all their parts, and hooks the validation that they need.
 
     mmengine's runner checks the loops that will not run as well.
 
@@ -97,12 +98,45 @@ def check_loops(cfg: Config, trains: bool, report: MistakeReport) -> None:
     ]
     for hook in filter(None, hooks):
         if hook.get('save_best') or 'EarlyStopping' in type_name(hook):
-            waits = 'save_best' if hook.get('save_best') else type_name(hook)
+            hook_name = 'save_best' if hook.get('save_best') else type_name(hook)
             report.add_warning(
                 'validation',
-                f'{waits} waits for a score, and there is no validation '
+                f'{hook_name} needs a score, but there is no validation '
                 '(val_dataloader): no best checkpoint is kept, and nothing stops early',
             )
+
+
+def check_optimizer(cfg: Config, report: MistakeReport) -> None:
+    """Check that the optimizer takes the arguments that the config gives to it.
+
+    Another type over a base config keeps the arguments of the old one, such as betas.
+
+    Args:
+        cfg (Config): The config.
+        report (MistakeReport): Receives the arguments that it does not have.
+    """
+    wrapper = cfg.get('optim_wrapper') or {}
+    constructor = type_name(dict(type=wrapper.get('constructor') or CONSTRUCTORS[0]))
+    if constructor not in CONSTRUCTORS:
+        return  # it may use some of them itself
+    optimizer = wrapper.get('optimizer') or {}
+    kind = optimizer.get('type')
+    if isinstance(kind, str):
+        with OPTIMIZERS.switch_scope_and_registry(None) as registry:
+            kind = registry.get(kind)
+    if not inspect.isclass(kind):
+        return
+    parameters = inspect.signature(kind).parameters
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    unknown = [key for key in optimizer if key not in (*parameters, 'type', '_scope_')]
+    if unknown and not takes_any:
+        report.add_error(
+            '',
+            f'optim_wrapper.optimizer: {kind.__name__} has no argument '
+            f'{", ".join(unknown)}; it has {", ".join(parameters)}. Arguments of a base '
+            'config stay unless the config says optimizer=dict(_delete_=True, '
+            f"type='{kind.__name__}', ...).",
+        )
 
 
 def check_loggers(cfg: Config, report: MistakeReport) -> None:

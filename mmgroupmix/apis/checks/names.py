@@ -40,13 +40,15 @@ def iter_metainfo(cfg: Config, loaders: Sequence[str]) -> Iterator[tuple[str, Ma
 
 
 def check_stated_names(
-    metainfo: Mapping[str, Mapping], report: MistakeReport
+    metainfo: Mapping[str, Mapping], report: MistakeReport, may_be_none: bool = False
 ) -> list[str]:
     """Check that the names of classes are a list, under the key that is read.
 
     Args:
         metainfo (Mapping[str, Mapping]): Metadata of each dataset, by its place.
         report (MistakeReport): Receives what is wrong.
+        may_be_none (bool): Whether the datasets take None for no names, as mmpretrain's
+            do. Defaults to False.
 
     Returns:
         list[str]: Places of datasets whose names cannot be used.
@@ -54,7 +56,15 @@ def check_stated_names(
     wrong = []
     for place, stated in metainfo.items():
         classes = read_class_names(stated.get('classes'))
-        if isinstance(classes, str):
+        if classes is None and 'classes' in stated and not may_be_none:
+            wrong.append(place)
+            report.add_error(
+                'class-names',
+                f'{place}.metainfo.classes is None, which leaves no class to learn: '
+                "expected a list or tuple of names, such as ('cat', 'dog'). Without the "
+                'key, the names of the type of dataset count.',
+            )
+        elif isinstance(classes, str):
             wrong.append(place)
             report.add_error(
                 'class-names',
@@ -76,6 +86,15 @@ def check_stated_names(
                 f'{place}.metainfo.CLASSES is not read: since mmdet 3, mmseg 1 and '
                 'mmpretrain 1 the key is metainfo.classes. Rename it.',
             )
+        if _is_list_of_names(classes):
+            blank = [i for i, name in enumerate(classes) if not str(name).strip()]
+            if blank:
+                report.add_warning(
+                    'class-names',
+                    f'{place}.metainfo.classes: name {blank[0]} of {len(classes)} is '
+                    'empty, and counts as a class. If the names are those of a file, a '
+                    'blank line is one of them: remove it.',
+                )
     return wrong
 
 

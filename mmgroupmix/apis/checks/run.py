@@ -12,9 +12,15 @@ from ..config.main_rank import on_main_rank
 from ..config.mistakes import MistakeReport
 from ..config.preflight import check_files, check_mixed_precision, check_sizes
 from ..data_scan import DataScan, format_scan, scan_data
-from ..tasks import Task
+from ..tasks import CLASSIFICATION, Task
 from .heads import check_classifier, check_heads, check_panoptic
-from .loops import check_batch_norm, check_loaders, check_loggers, check_loops
+from .loops import (
+    check_batch_norm,
+    check_loaders,
+    check_loggers,
+    check_loops,
+    check_optimizer,
+)
 from .names import check_stated_names, get_class_names, iter_metainfo
 from .scores import check_score_names
 
@@ -75,8 +81,10 @@ def find_mistakes(
     if 'train' in modes:
         check_score_names(cfg, report)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope') or task.toolbox):
+        if 'train' in modes:
+            check_optimizer(cfg, report)
         stated = dict(iter_metainfo(cfg, loaders))
-    wrong = check_stated_names(stated, report)
+    wrong = check_stated_names(stated, report, may_be_none=task is CLASSIFICATION)
     present = [
         loader
         for loader in loaders
@@ -95,8 +103,12 @@ def find_mistakes(
     for row in rows:  # of class folders, or of a file whose names are the classes
         if row.unit != 'pixels' and row.classes and row.place not in wrong:
             classes.setdefault(row.place, tuple(row.classes))
-    fitting = [r.place for r in rows if r.unit == 'images' and r.scanned and not r.errors]
-    check_heads(cfg, task, classes, report, fitting)
+    largest = {
+        row.place: row.largest
+        for row in rows
+        if row.largest is not None and row.scanned == row.images and not row.errors
+    }
+    check_heads(cfg, task, classes, report, largest)
     check_panoptic(cfg, stated, report)
     if 'train' in modes:
         check_batch_norm(cfg, rows, report)

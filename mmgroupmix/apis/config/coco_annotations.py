@@ -14,12 +14,17 @@ from .coco_entries import AnnotationChecker, CocoUse
 from .findings import Findings, find_missing_key, is_hashable
 from .mask_annotations import MAX_COORDINATE, format_value, is_number
 
+#: The beginning of a file in UTF-8 that some editors write.
+BYTE_ORDER_MARK = '\ufeff'
 
-def load_coco(path: str) -> dict:
+
+def load_coco(path: str, accepts_mark: bool = False) -> dict:
     """Read an annotation file as ``pycocotools`` does.
 
     Args:
         path (str): The file.
+        accepts_mark (bool): Whether it may begin with a byte order mark, at which
+            ``pycocotools`` stops. Defaults to False.
 
     Returns:
         dict: Its content; 'images' and 'categories' are lists, and so is 'annotations'
@@ -32,7 +37,7 @@ def load_coco(path: str) -> dict:
     collects = gc.isenabled()
     gc.disable()
     try:
-        with open(path, encoding='utf-8') as file:
+        with open(path, encoding='utf-8-sig' if accepts_mark else 'utf-8') as file:
             content = json.load(file)
     except OSError as error:
         raise UserError(f'{path}: cannot be read: {error.strerror}') from error
@@ -41,6 +46,11 @@ def load_coco(path: str) -> dict:
             f'{path}: byte {error.start} is not UTF-8; annotation files are JSON in UTF-8'
         ) from error
     except (ValueError, RecursionError) as error:
+        if 'UTF-8 BOM' in str(error):
+            raise UserError(
+                f'{path}: begins with a byte order mark (BOM), at which mmdet stops. '
+                'Save it as UTF-8 without one ("UTF-8", not "UTF-8 with BOM").'
+            ) from error
         raise UserError(
             f'{path}: is not a complete JSON file: {error}. Export or copy it again.'
         ) from error

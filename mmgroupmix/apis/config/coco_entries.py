@@ -21,6 +21,8 @@ BATCH_CHARACTERS = 1_000_000
 WARNINGS = dict(
     image_id='is not the id of an image; the annotation is left out',
     category_id='is not the id of a category; the annotation is left out',
+    id='is what pycocotools takes for "not matched": who finds the object scores less. '
+    'Number annotations from 1',
     segmentation='has a polygon with fewer than three points or an odd number of '
     'coordinates; mmdet leaves the polygon out',
 )
@@ -174,6 +176,8 @@ class AnnotationChecker:
         ):
             if not is_number(entry.get(key)):
                 return _describe_value(entry, key, expected)
+        if entry['id'] == 0:
+            self._warn(index, entry, 'id')
         if not 0 <= entry['iscrowd'] <= 255:  # the metric keeps it in a byte
             return _describe_value(entry, 'iscrowd', '0 or 1')
         return find_box_error(entry) or self._find_mask_error(index, entry, size)

@@ -72,6 +72,12 @@ def lacks_accelerator() -> bool:
     return get_device() in ('cpu', 'mps')
 
 
+def find_worker_keys(loader: Mapping) -> list[str]:
+    """The settings of a data loader that need worker processes, if it has none."""
+    keys = ('persistent_workers', 'prefetch_factor', 'timeout')
+    return [key for key in keys if loader.get(key) and not loader.get('num_workers', 0)]
+
+
 def check_sizes(cfg: Config, loaders: Sequence[str]) -> None:
     """Check that every size in use is larger than 0.
 

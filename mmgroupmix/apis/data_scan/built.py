@@ -12,14 +12,11 @@ from mmengine.registry import DATASETS
 from ..config.class_names import find_name_errors
 from ..config.mistakes import MistakeReport
 from ..config.tree import turns_images, type_name, walk
-from .dataset_files import (
-    describe_loading_error,
-    is_raised_by_toolbox,
-)
+from .build_errors import describe_build_error
 from .images import SizeComparison, count_suffixes, iter_sample
 from .labels import AllowedLabels
 from .pixels import scan_label_maps
-from .rows import DataScan, name_classes
+from .rows import DataScan, find_largest, name_classes
 
 
 def build_dataset(leaf: Mapping, report: MistakeReport, place: str) -> Any:
@@ -54,9 +51,7 @@ def _explain_failure(
     try:
         DATASETS.build(deepcopy(dict(leaf)))
     except Exception as error:
-        reason = describe_loading_error(error)
-        if reason is None and is_raised_by_toolbox(error):
-            reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        reason = describe_build_error(error)
         if reason:  # an error in a class of the user's own keeps its traceback
             hint = _find_other_suffix(config)
             report.add_error('', f'{place} cannot be read: {reason}{hint}')
@@ -103,7 +98,12 @@ def scan_built(
     if 'seg_map_path' in info and 'instances' not in info:
         if not dataset.pipeline.transforms:
             return None  # its pipeline loads no label maps
-        scan_label_maps(dataset, row, labels, turns, everything)
+        steps = list(leaf.get('pipeline') or [])
+        loaders = [
+            i for i, step in enumerate(steps) if type_name(step) == 'LoadAnnotations'
+        ]
+        later = steps[loaders[0] + 1 :] if loaders else []
+        scan_label_maps(dataset, row, labels, later, turns, everything)
     elif 'gt_label' in info:
         _scan_labels(dataset, row, labels, everything)
     elif 'instances' in info:
@@ -121,6 +121,7 @@ def _scan_labels(
     """Count the classes of images; an image may have several."""
     row.unit = 'images'
     classes = dataset.metainfo.get('classes')
+    beyond = ''
     counts: dict[int, int] = {}
     for i in range(len(dataset)):
         info = dataset.get_data_info(i)
@@ -128,14 +129,19 @@ def _scan_labels(
             label = int(label)
             counts[label] = counts.get(label, 0) + 1
             if not 0 <= label < (labels.number or label + 1):
-                row.refuse(
-                    'label-range',
+                text = (
                     f'{info.get("img_path")} has label {label}, and the model '
-                    f'{labels.number} outputs. Check num_classes of the head.',
+                    f'{labels.number} outputs. Check num_classes of the head.'
                 )
-                return
+                if labels.stops:
+                    row.refuse('label-range', text)
+                    return
+                beyond = beyond or text
+    if beyond:
+        row.warn('label-range', f'{beyond} Such images count as wrong.')
     row.scanned = len(dataset)
-    number = max(counts, default=-1) + 1
+    row.largest = max(counts, default=-1)
+    number = row.largest + 1
     names = list(name_classes(classes, max(number, len(classes or ()))))
     row.classes = {name: counts.get(label, 0) for label, name in enumerate(names)}
 
@@ -164,6 +170,7 @@ def _scan_boxes(dataset: Any, row: DataScan, turns: bool, everything: bool) -> N
             objects = ElementTree.parse(info['xml_path']).getroot().findall('object')
             found |= {one.findtext('name') or '' for one in objects}
     row.classes = dict(zip(map(str, classes), counts))
+    row.largest = find_largest(counts)
     row.ignored = ignored / (sum(counts) + ignored) if ignored else 0.0
     if found:
         categories = [(name, name) for name in sorted(found)]
@@ -208,7 +215,14 @@ def compare_folders(datasets: Sequence[tuple[str, Any]], report: MistakeReport) 
             )
     for place, other in folders[1:]:
         first_place, first = folders[0]
-        wrong = [name for name, number in other.items() if first.get(name) != number]
+        wrong = [name for name, n in other.items() if first.get(name, n) != n]
+        new = [name for name in other if name not in first]
+        if new and not wrong:
+            report.add_warning(
+                'class-names',
+                f'{place} has folders that {first_place} lacks: {", ".join(new)}. They '
+                'are not learned',
+            )
         if wrong:
             report.add_error(
                 'class-names',

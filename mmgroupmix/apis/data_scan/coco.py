@@ -1,6 +1,7 @@
 """What files in COCO's format hold, and whether their images are as they say."""
 
 import os
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from ..config.coco_entries import CocoUse
 from ..config.mistakes import MistakeReport
 from .dataset_files import describe_missing_files
 from .images import SizeComparison, iter_sample
-from .rows import DataScan
+from .rows import DataScan, find_largest
 
 
 @dataclass
@@ -156,7 +157,8 @@ def scan_coco(
     ids = order_category_ids(names, content['categories'], annotated.__contains__)
     labels = dict(zip(ids or [], names))
     row.classes = dict.fromkeys(map(str, names), 0)
-    crowds = left_out = 0
+    crowds = left_out = beyond = 0
+    are_corners = True
     corners: dict[Hashable, tuple[float, float]] = {}
     annotated_images = set()
     for entry in content.get('annotations', []):
@@ -176,10 +178,14 @@ def scan_coco(
             continue
         bottom, right = corners.get(image['id'], (0, 0))
         corners[image['id']] = max(bottom, y + height), max(right, x + width)
+        if x + width > image['width'] + 1 or y + height > image['height'] + 1:
+            beyond += 1
+        are_corners &= width > x and height > y
         if entry.get('iscrowd'):
             crowds += 1
         else:
             row.classes[str(name)] += 1
+    row.largest = find_largest(row.classes.values())
     total = sum(row.classes.values())
     row.ignored = crowds / (crowds + total) if crowds else 0.0
     if left_out:
@@ -187,6 +193,20 @@ def scan_coco(
             'data-scan',
             f'{left_out} of {left_out + crowds + total} boxes have no area or lie '
             'outside of their image; mmdet leaves them out',
+        )
+    if beyond and are_corners:
+        row.warn(
+            'data-scan',
+            f'{beyond} boxes reach beyond their image, and all would fit as x1, y1, x2, '
+            'y2. COCO has x, y, width, height: check bbox',
+        )
+    names_seen = Counter(str(image['file_name']) for image in images.values())
+    twice = [name for name, count in names_seen.items() if count > 1]
+    if twice:
+        row.warn(
+            'data-scan',
+            f'{len(twice)} images are listed more than once, such as {twice[0]}; each '
+            'entry has its own boxes only, and the others count as background',
         )
     row.judge_counts()
     read = [
@@ -217,11 +237,15 @@ def _compare_sizes(
         listed = entry['height'], entry['width']
         sizes.compare(paths[i], listed, corners.get(entry['id'], (0, 0)))
     if sizes.misplaced:
+        remedy = (
+            'Turn the images themselves (such as by "exiftran -ai" or '
+            'PIL.ImageOps.exif_transpose), or export the annotations for the turned ones'
+            if 'EXIF' in sizes.misplaced[0]
+            else 'Give the images that size, or export the annotations for their own'
+        )
         row.refuse(
             'image-size',
-            f'{sizes.describe(sizes.misplaced)}: boxes are in the wrong place. Turn the '
-            'images themselves (such as by "exiftran -ai" or PIL.ImageOps.exif_transpose)'
-            ', or export the annotations for the turned images.',
+            f'{sizes.describe(sizes.misplaced)}: boxes are in the wrong place. {remedy}.',
         )
     if sizes.odd:
         row.warn(

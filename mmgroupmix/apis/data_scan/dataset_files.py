@@ -6,22 +6,27 @@ from typing import Any
 
 from ...errors import UserError
 
-#: Functions of the toolboxes' datasets that read annotation files.
-LOADING_FUNCTIONS = ('load_data_list', '_serialize_data')
-#: Variables of theirs that hold the entry at hand.
-ENTRY_VARIABLES = ('sample', 'line', 'raw_img_info', 'img_id', 'ann')
-TOOLBOXES = ('mmdet', 'mmseg', 'mmpretrain', 'mmengine')
+#: mmengine's part of a dataset, for ``num_batch_per_epoch`` of a data loader.
+SLICE = '_SlicedDataset'
 
 
 def iter_datasets(dataset: Any) -> Iterator[Any]:
     """Yield the datasets on disk inside wrappers of any kind."""
-    inner = list(getattr(dataset, 'datasets', None) or [])
-    inner += [getattr(dataset, 'dataset', None)]
-    inner = [child for child in inner if child is not None]
+    if type(dataset).__name__ == SLICE:
+        # It lends the attributes of the dataset inside, but not what is set on it.
+        dataset = dataset._dataset
+    inner = list_wrapped(dataset)
     if dataset is not None and not inner:
         yield dataset
     for child in inner:
         yield from iter_datasets(child)
+
+
+def list_wrapped(dataset: Any) -> list:
+    """The datasets that a wrapper holds, none for a dataset on disk."""
+    inner = list(getattr(dataset, 'datasets', None) or [])
+    inner += [getattr(dataset, 'dataset', None)]
+    return [child for child in inner if child is not None]
 
 
 def iter_transforms(pipeline: Any) -> Iterator[Any]:
@@ -35,7 +40,9 @@ def iter_transforms(pipeline: Any) -> Iterator[Any]:
 def check_listed_files(dataset: Any) -> None:
     """Check that the images and label maps of a dataset exist.
 
-    Folders are listed, which is faster than to ask for every file.
+    Folders are listed, which is faster than to ask for every file. Of a dataset that
+    ``num_batch_per_epoch`` cuts, only the samples in use are checked, and none if it is a
+    wrapper.
 
     Args:
         dataset (Any): A dataset of a toolbox, or a wrapper of some.
@@ -43,6 +50,11 @@ def check_listed_files(dataset: Any) -> None:
     Raises:
         UserError: Naming the first file that is missing, and how many others are.
     """
+    length = None
+    if type(dataset).__name__ == SLICE:
+        length, dataset = len(dataset), dataset._dataset
+        if next(iter_datasets(dataset)) is not dataset and length < len(dataset):
+            return
     for leaf in iter_datasets(dataset):
         steps = list(iter_transforms(getattr(leaf, 'pipeline', None)))
         keys = [
@@ -58,7 +70,8 @@ def check_listed_files(dataset: Any) -> None:
             continue
         if not ann_file and 'seg_map_path' not in keys:
             continue  # its images were found by listing their folder
-        text = describe_missing_files(_iter_paths(leaf, keys), ann_file)
+        paths = _iter_paths(leaf, keys, range(len(leaf))[:length])
+        text = describe_missing_files(paths, ann_file)
         if text:
             raise UserError(text)
 
@@ -79,8 +92,10 @@ def describe_missing_files(
     return _describe_missing(missing, ann_file) if missing else None
 
 
-def _iter_paths(dataset: Any, keys: Iterable[str]) -> Iterator[tuple[int, str]]:
-    for i in range(len(dataset)):
+def _iter_paths(
+    dataset: Any, keys: Iterable[str], indices: Iterable[int]
+) -> Iterator[tuple[int, str]]:
+    for i in indices:
         info = dataset.get_data_info(i)
         for key in keys:
             path = info.get(key)
@@ -121,66 +136,4 @@ def _describe_missing(missing: list[tuple[int, str]], ann_file: str | None) -> s
         f'{shown}{source}: {state}.{more} Add the files, remove their '
         'entries (a blank line is an entry too), or correct data_prefix and suffixes in '
         "the dataset's config."
-    )
-
-
-def describe_loading_error(error: BaseException) -> str | None:
-    """Explain why a toolbox could not read the files of a dataset.
-
-    Args:
-        error (BaseException): What building the dataset raised.
-
-    Returns:
-        str | None: File, entry and reason; None if the error comes from elsewhere, such
-        as from a dataset class of the user's own.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        frame = _find_loading_frame(cause)
-        if frame is not None:
-            return _describe_frame(frame, cause)
-        cause = cause.__cause__ or cause.__context__
-    return None
-
-
-def is_raised_by_toolbox(error: BaseException) -> bool:
-    """Whether an error was raised by a toolbox's own code, and not below or above it."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    name = trace.tb_frame.f_globals.get('__name__', '') if trace else ''
-    return name.split('.')[0] in TOOLBOXES
-
-
-def _find_loading_frame(error: BaseException) -> Any:
-    trace, found = error.__traceback__, None
-    while trace is not None:
-        frame = trace.tb_frame
-        package = frame.f_globals.get('__name__', '').split('.')[0]
-        if frame.f_code.co_name in LOADING_FUNCTIONS and package in TOOLBOXES:
-            found = frame
-        trace = trace.tb_next
-    return found
-
-
-def _describe_frame(frame: Any, error: BaseException) -> str:
-    dataset = frame.f_locals.get('self')
-    prefix = getattr(dataset, 'data_prefix', None) or {}
-    folders = ', '.join(str(path) for path in prefix.values() if path)
-    source = getattr(dataset, 'ann_file', None) or folders or type(dataset).__name__
-    if frame.f_code.co_name == '_serialize_data':
-        return (
-            f'{source}: the dataset ({type(dataset).__name__}) has no samples. Check the '
-            "file or folder, and the suffixes in the dataset's config."
-        )
-    entries = [frame.f_locals[name] for name in ENTRY_VARIABLES if name in frame.f_locals]
-    number = len(frame.f_locals.get('data_list') or [])  # entries that were read
-    entry = f' entry {number} ({entries[0]!r})' if entries else ''
-    reason = ' '.join(str(error).split()) or 'no reason is given'
-    return (
-        f'{source}:{entry} cannot be read by {type(dataset).__name__} '
-        f'({type(error).__name__}: {reason}). Correct the file, or choose the dataset '
-        'that reads its format.'
     )

@@ -58,12 +58,14 @@ def find_odd_label(step: Any, data: Mapping) -> str | None:
     return None
 
 
-def find_misfit(step: Any, data: Mapping) -> str | None:
+def find_misfit(step: Any, data: Mapping, is_resized: bool = False) -> str | None:
     """Find what does not fit between an image and the label map that was loaded.
 
     Args:
         step (Any): The transform that loaded the label map.
         data (Mapping): The sample that it returned.
+        is_resized (bool): Whether a later step brings image and label map to one size.
+            Defaults to False.
 
     Returns:
         str | None: What is wrong with the label map, or None.
@@ -81,10 +83,17 @@ def find_misfit(step: Any, data: Mapping) -> str | None:
         )
     size = data.get('ori_shape')
     if size is not None and tuple(labels.shape) != tuple(size[:2]):
+        if is_resized and labels.shape[0] * size[1] == labels.shape[1] * size[0]:
+            return None
+        is_turned = tuple(labels.shape) == tuple(size[1::-1])
         return (
             f'it has {labels.shape[1]} x {labels.shape[0]} pixels, and the image '
-            f'{data.get("img_path")} has {size[1]} x {size[0]}. A photo may be turned by '
-            'its EXIF orientation, while its label map is not'
+            f'{data.get("img_path")} has {size[1]} x {size[0]}. '
+            + (
+                'A photo may be turned by its EXIF orientation, and its label map not'
+                if is_turned
+                else 'Both must have the same size'
+            )
         )
     return None
 

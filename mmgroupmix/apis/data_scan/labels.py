@@ -18,10 +18,13 @@ class AllowedLabels(NamedTuple):
     Attributes:
         number (int, optional): Labels are 0 to ``number - 1``; None if that is unknown.
         ignored (int, optional): The label that is ignored, if there is one.
+        stops (bool): Whether another label ends the run, and does not only count as
+            wrong. Defaults to True.
     """
 
     number: int | None = None
     ignored: int | None = None
+    stops: bool = True
 
 
 def find_allowed_labels(model: Mapping, task: Task) -> AllowedLabels:

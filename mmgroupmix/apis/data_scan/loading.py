@@ -7,13 +7,17 @@ foreign label map: 'cannot identify image file <_io.BytesIO ...>').
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from mmengine.dataset import Compose
 
 from ...checks import format_skip_hint
 from ...errors import UserError
+from ..config.tree import type_name
 from .label_maps import find_misfit, find_odd_label, find_unsafe_annotation
+
+#: Steps that resize a label map to the size that they give its image.
+RESIZING_STEPS = ('Resize', 'RandomResize', 'RandomChoiceResize')
 
 
 class FileReportingCompose(Compose):
@@ -37,10 +41,15 @@ class FileReportingCompose(Compose):
         Raises:
             UserError: If a loading step fails, with the name of its file.
         """
-        for transform in self.transforms:
+        for i, transform in enumerate(self.transforms):
             is_loading = type(transform).__name__.startswith('Load')
             result = (
-                load_and_check(transform, data, self.checks_labels)
+                load_and_check(
+                    transform,
+                    data,
+                    self.checks_labels,
+                    resizes_labels(self.transforms[i + 1 :]),
+                )
                 if is_loading
                 else transform(data)
             )
@@ -50,8 +59,25 @@ class FileReportingCompose(Compose):
         return data
 
 
+def resizes_labels(steps: Iterable) -> bool:
+    """Whether steps that follow a label map bring it to the size of its image.
+
+    Args:
+        steps (Iterable): Transforms, or configs of transforms. A crop before the resizing
+            would cut another part of the label map than of its image.
+    """
+    for step in steps:
+        name = type_name(step) if isinstance(step, Mapping) else type(step).__name__
+        if name in RESIZING_STEPS or 'Crop' in name:
+            return name in RESIZING_STEPS
+    return False
+
+
 def load_and_check(
-    transform: Callable, data: dict, checks_labels: bool = True
+    transform: Callable,
+    data: dict,
+    checks_labels: bool = True,
+    is_resized: bool = False,
 ) -> dict | None:
     """Apply a loading step, and check what it reads and returns.
 
@@ -59,6 +85,8 @@ def load_and_check(
         transform (Callable): The step.
         data (dict): The sample that it is given.
         checks_labels (bool): Whether label maps are checked. Defaults to True.
+        is_resized (bool): Whether a later step brings image and label map to one size.
+            Defaults to False.
 
     Returns:
         dict | None: What the step returns.
@@ -80,7 +108,7 @@ def load_and_check(
     except Exception as error:
         reason = _describe_error(error, paths['seg_map_path'], paths['img_path'])
         raise UserError(_format_message(name, paths, reason)) from error
-    reason = find_misfit(transform, result or {}) if checks_labels else None
+    reason = find_misfit(transform, result or {}, is_resized) if checks_labels else None
     if reason:
         raise UserError(_format_message(name, paths, reason) + hint)
     return result

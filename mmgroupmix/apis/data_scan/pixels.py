@@ -9,7 +9,7 @@ from ...errors import UserError
 from .dataset_files import describe_missing_files
 from .images import iter_sample, read_size
 from .labels import IGNORED_LABEL, AllowedLabels
-from .loading import load_and_check
+from .loading import load_and_check, resizes_labels
 from .rows import DataScan, name_classes
 
 #: Labels of a map are bytes.
@@ -17,7 +17,12 @@ NUM_LABELS = 256
 
 
 def scan_label_maps(
-    dataset: Any, row: DataScan, labels: AllowedLabels, turns: bool, everything: bool
+    dataset: Any,
+    row: DataScan,
+    labels: AllowedLabels,
+    later_steps: Sequence,
+    turns: bool,
+    everything: bool,
 ) -> None:
     """Count the pixels of each class, and find labels that cannot be meant.
 
@@ -25,6 +30,7 @@ def scan_label_maps(
         dataset (Any): A dataset of mmseg whose only transform loads label maps.
         row (DataScan): The row, changed in place.
         labels (AllowedLabels): What the model accepts.
+        later_steps (Sequence): Configs of the transforms after the one that loads.
         turns (bool): Whether images are turned by their EXIF orientation.
         everything (bool): Whether to look at every label map.
     """
@@ -47,7 +53,8 @@ def scan_label_maps(
             info['ori_shape'] = size[:2]
         row.scanned += 1
         try:
-            loaded = load_and_check(steps[0], info) or {}
+            is_resized = resizes_labels(later_steps)
+            loaded = load_and_check(steps[0], info, is_resized=is_resized) or {}
         except UserError as error:
             broken.append(str(error))
             continue
@@ -82,15 +89,19 @@ def _judge_labels(
     }
     if total and labels.ignored is not None:
         row.ignored = int(counts[labels.ignored]) / total
+    row.largest = max((n for n in first_with if not is_ignored[n]), default=-1)
     beyond = [label for label in first_with if label >= number and not is_ignored[label]]
     if number and beyond:
-        row.refuse(
-            'label-range',
+        text = (
             f'label {beyond[0]} in {first_with[beyond[0]]}: the model and the dataset '
             f'have {number} classes, so labels must be 0 to {number - 1}'
             + (f', or {labels.ignored}, which is ignored' if labels.ignored else '')
-            + '. Check num_classes of the heads, metainfo.classes and reduce_zero_label.',
+            + '. Check num_classes of the heads, metainfo.classes and reduce_zero_label.'
         )
+        if labels.stops:
+            row.refuse('label-range', text)
+        else:  # what is predicted there counts as wrong
+            row.warn('label-range', text)
     if set(first_with) == {0, IGNORED_LABEL} and labels.ignored == IGNORED_LABEL:
         row.warn(
             'data-scan',

@@ -2,11 +2,12 @@
 
 import json
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ...checkpoints.atomic_files import write_atomically
+from ..report.contents import format_share
 
 #: The file of the rows, below the work directory of a run.
 SCAN_FILE = 'data_scan.json'
@@ -32,6 +33,7 @@ class DataScan:
         scanned (int): Images whose labels were counted.
         classes (dict[str, int]): Boxes, pixels or images of each class.
         ignored (float): Share of the labels that training ignores.
+        largest (int, optional): The largest label that was counted; None if unknown.
         warnings (list[tuple[str, str]]): Name of the check and what is suspicious.
         errors (list[tuple[str, str]]): Name of the check and what cannot train, or would
             be wrong in silence.
@@ -46,6 +48,7 @@ class DataScan:
     scanned: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     ignored: float = 0.0
+    largest: int | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
 
@@ -150,8 +153,7 @@ def format_scan(rows: Sequence[DataScan]) -> str:
         return ''
     table = [('data', 'dataset', 'images', 'scanned', 'ignored')]
     for row in rows:
-        ignored = f'{100 * row.ignored:.3g} %' if row.ignored else '-'
-        numbers = str(row.images), str(row.scanned), ignored
+        numbers = str(row.images), str(row.scanned), format_share(row.ignored)
         table.append((row.loader, row.dataset, *numbers))
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     lines = [
@@ -181,6 +183,15 @@ def write_scan(rows: Sequence[DataScan], path: Path) -> None:
             entry[key] = [text for _, text in entry[key]]
         entries.append(entry)
     write_atomically(path, json.dumps(entries, indent=1).encode())
+
+
+def find_largest(counts: Iterable[int]) -> int:
+    """The largest label with a count, -1 without any.
+
+    Args:
+        counts (Iterable[int]): One for each label, from 0.
+    """
+    return max((label for label, count in enumerate(counts) if count), default=-1)
 
 
 def name_classes(names: Collection[str] | None, number: int) -> Iterator[str]:

@@ -10,11 +10,12 @@ from mmengine.registry import DefaultScope
 from ..config.annotation_files import group_coco_uses
 from ..config.mistakes import MistakeReport
 from ..config.preflight import DOWNLOADED_DATASETS
-from ..config.tree import is_remote, leaf_datasets, type_name
+from ..config.tree import as_list, is_remote, leaf_datasets, type_name
 from ..tasks import Task, infer_task
 from .built import build_dataset, compare_folders, scan_built
 from .coco import ScanOptions, scan_coco_files
 from .labels import find_allowed_labels
+from .panoptic import find_panoptic_mistakes
 from .rows import DataScan
 
 LOADERS = ('train_dataloader', 'val_dataloader')
@@ -63,6 +64,15 @@ def scan_data(
     return sorted(rows, key=lambda row: order.index(row.loader))
 
 
+def _needs_labels(cfg: Config, loader: str) -> bool:
+    """Whether a label that the model does not have ends a run: in a loss, or a metric."""
+    metrics = as_list(cfg.get(loader.replace('_dataloader', '_evaluator')))
+    # These compare labels only.
+    return loader == 'train_dataloader' or not all(
+        type_name(metric) in ('Accuracy', 'IoUMetric') for metric in metrics
+    )
+
+
 def _scan_others(
     cfg: Config,
     loaders: Sequence[str],
@@ -74,12 +84,15 @@ def _scan_others(
     rows, built = [], []
     files = group_coco_uses(cfg, loaders).values()
     known = {use.place for uses in files for use in uses}
-    labels = find_allowed_labels(cfg.get('model') or {}, task)
+    model_labels = find_allowed_labels(cfg.get('model') or {}, task)
     for loader in loaders:
+        labels = model_labels._replace(stops=_needs_labels(cfg, loader))
         dataset = (cfg.get(loader) or {}).get('dataset')
         for place, leaf in leaf_datasets(dataset, f'{loader}.dataset'):
             is_downloaded = type_name(leaf) in DOWNLOADED_DATASETS
             if place in known or is_downloaded or is_remote(leaf):
+                continue
+            if find_panoptic_mistakes(leaf, place, report):
                 continue
             instance = build_dataset(leaf, report, place)
             if instance is None:

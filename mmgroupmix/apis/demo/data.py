@@ -5,12 +5,13 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import barrier, get_rank
+from mmengine.registry import MODELS, DefaultScope
 
 from ...errors import UserError
 from ...mini_data import mini_metainfo
 from ...mini_data.scenes import SUFFIXES
 from ..config.tree import as_list, leaf_datasets, type_name, walk
-from ..tasks import TASKS, Task
+from ..tasks import DETECTION, TASKS, Task
 from .images import ImageKind, choose_images
 
 MINI_ROOT = Path('data/mini')
@@ -32,6 +33,15 @@ UNSUPPORTED_TRANSFORMS = (
     'LoadTrackAnnotations',
     'RandomSamplingNegPos',
 )  # as well as any with `with_seg`: label maps next to boxes
+
+#: Modules of models that learn from pairs of images or from texts ...
+OTHER_MODELS = (
+    'mmpretrain.models.retrievers',
+    'mmpretrain.models.multimodal',
+    'mmpretrain.utils.dependency',  # stands in for the latter without its packages
+)
+#: ... except for these, which classify images.
+ZERO_SHOT = ('CLIPZeroShot', 'ChineseCLIP')
 
 
 def use_mini_data(cfg: Config, task: Task) -> dict[str, str]:
@@ -173,12 +183,34 @@ def check_supported(cfg: Config, option: str) -> None:
     Raises:
         UserError: If the config needs data of another kind.
     """
-    for name in LOADERS:
-        for place, node in walk(cfg.get(name), name):
-            kind = type_name(node)
-            if kind in UNSUPPORTED_TRANSFORMS or node.get('with_seg'):
-                names = ', '.join(known.name for known in TASKS)
-                raise UserError(
-                    f'{option} has no mini data for {place} ({kind}). It supports '
-                    f'{names} (boxes and instance masks) from single images.'
-                )
+    found = [
+        (place, type_name(node))
+        for name in LOADERS
+        for place, node in walk(cfg.get(name), name)
+        if type_name(node) in UNSUPPORTED_TRANSFORMS or node.get('with_seg')
+    ]
+    if _needs_other_data(cfg):
+        found.insert(0, ('model', type_name(cfg.model)))
+    if found:
+        place, kind = found[0]
+        *names, last = (
+            known.name + ' (boxes and instance masks)' * (known is DETECTION)
+            for known in TASKS
+        )
+        raise UserError(
+            f'{option} has no mini data for {place} ({kind}). It supports '
+            f'{", ".join(names)} and {last}, from single images.'
+        )
+
+
+def _needs_other_data(cfg: Config) -> bool:
+    """Whether a model learns from pairs of images or from texts."""
+    kind = cfg.model.get('type')
+    if isinstance(kind, str):
+        with (
+            DefaultScope.overwrite_default_scope(cfg.get('default_scope')),
+            MODELS.switch_scope_and_registry(None) as registry,
+        ):
+            kind = registry.get(kind)
+    module = getattr(kind, '__module__', '')
+    return module.startswith(OTHER_MODELS) and type_name(cfg.model) not in ZERO_SHOT

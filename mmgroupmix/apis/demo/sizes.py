@@ -1,12 +1,15 @@
 """Image sizes of a demo: all of a config's sizes, scaled by one common factor."""
 
+import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, DefaultScope
 
@@ -165,9 +168,10 @@ def supports_size(cfg: Config, task: Task, small: int, original: int) -> bool:
         settings = deepcopy(cfg.model)
         if cfg.get('data_preprocessor') and not settings.get('data_preprocessor'):
             settings['data_preprocessor'] = cfg.data_preprocessor
-        # A model that cannot be built at all is reported by the run itself.
+        # The run itself logs what building a model does, and reports one that cannot be.
         try:
-            model = revert_sync_batchnorm(MODELS.build(settings))
+            with silenced_log():
+                model = revert_sync_batchnorm(MODELS.build(settings))
         except Exception:
             return True
     num_channels = get_in_channels(cfg, task.toolbox) or 3
@@ -179,6 +183,18 @@ def supports_size(cfg: Config, task: Task, small: int, original: int) -> bool:
         except Exception:
             continue  # it is bound to another size, or fails on images alone
     return True
+
+
+@contextmanager
+def silenced_log() -> Iterator[None]:
+    """Leave out what is logged that is not a warning."""
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _train_sizes(cfg: Config) -> list[str]:

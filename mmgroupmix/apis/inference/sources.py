@@ -15,7 +15,7 @@ from ...errors import UserError
 from ...visualization.rgb import to_rgb
 
 IMAGE_SUFFIXES = (
-    '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm',
+    '.jpg', '.jpeg', '.png', '.bmp', '.webp', '.tif', '.tiff', '.ppm', '.pgm', '.gif',
 )  # fmt: skip
 VIDEO_SUFFIXES = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 

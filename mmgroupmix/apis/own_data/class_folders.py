@@ -1,15 +1,17 @@
 """Images in folders named after their classes, with or without folders of splits."""
 
+import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ...checkpoints.atomic_files import write_atomically
 from ...errors import UserError
 from .label_pairs import is_role
 from .listing import SPLIT_WORDS, Listing, find_split, fold, format_names
 from .own_data import OwnData
+from .splits import find_contents
+from .written_files import fits_list, write_json, write_list
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class ClassFolderData(OwnData):
         """Write a list of each split: image and label."""
         configs = {}
         for split, items in self.splits.items():
-            text = ''.join(f'{item.image} {item.label}\n' for item in items)
-            write_atomically(folder / f'{split}.txt', text.encode())
+            if all(fits_list(item.image) for item in items):
+                kind, file = 'CustomDataset', folder / f'{split}.txt'
+                write_list(file, [f'{item.image} {item.label}' for item in items])
+            else:  # mmpretrain has another format, which holds every name
+                kind, file = 'BaseDataset', folder / f'{split}.json'
+                entries = [dict(img_path=i.image, gt_label=i.label) for i in items]
+                write_json(file, dict(metainfo={}, data_list=entries))
             configs[split] = dict(
-                type='mmpretrain.CustomDataset',
-                ann_file=str(folder / f'{split}.txt'),
-                data_prefix='',
+                type=f'mmpretrain.{kind}', ann_file=str(file), data_prefix=''
             )
         return configs
 
@@ -63,7 +68,7 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
         ClassFolderData | None: None if images are not in folders, or all in one.
 
     Raises:
-        UserError: If names of classes differ in case only.
+        UserError: If names of classes differ in case, accents or blanks only.
     """
     base = _find_base(listing.images)
     splits: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -84,12 +89,13 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
     data = ClassFolderData(
         listing.root,
         f'class folders in {base}/' if str(base) != '.' else 'class folders',
-        classes,
+        tuple(map(name_class, classes)),
         {
             split: [ClassItem(p, index[name]) for name in classes for p in found[name]]
             for split, found in splits.items()
         },
     )
+    data.notes += _find_odd_folders(listing, base, splits, named)
     if loose:
         data.notes.append(
             f'{len(loose)} images are in no class folder and are left out '
@@ -98,13 +104,59 @@ def recognize_class_folders(listing: Listing) -> ClassFolderData | None:
     if named:
         for split in set(splits) - {'train'}:
             new = [
-                name
+                name_class(name)
                 for name in classes
                 if splits[split][name] and not splits['train'][name]
             ]
             if new:
                 data.notes.append(f'{format_names(new)}: in {split}, and not in train')
     return data
+
+
+def name_class(folder: str) -> str:
+    """The name of the class of a folder: one line of text, without blanks at its ends."""
+    text = os.fsencode(folder).decode(errors='replace')
+    return ' '.join(text.split())
+
+
+def _find_odd_folders(
+    listing: Listing,
+    base: PurePosixPath,
+    splits: dict[str, dict[str, list[str]]],
+    named: dict[str, tuple[str, int]],
+) -> list[str]:
+    """Notes on folders that may not be classes, and on images of two classes."""
+    notes = []
+    inner = {
+        folder: {
+            PurePosixPath(path).relative_to(base / folder).parts[0] for path in found
+        }
+        for folder, found in splits.get('all', {}).items()
+    }
+    same = set.union(*inner.values()) if inner and not named else set()
+    files = {PurePosixPath(image).name for image in listing.images}
+    if len(same) > 1 and not same & files and all(x == same for x in inner.values()):
+        notes.append(
+            f'every class folder holds the same folders ({format_names(sorted(same))}): '
+            'if those are the classes, give --data a folder that holds only them'
+        )
+    owners: dict[Hashable, tuple[str, str]] = {}
+    pairs = [
+        (n, path) for x in splits.values() for n, paths in x.items() for path in paths
+    ]
+    keys = find_contents([listing.root / path for _, path in pairs])
+    doubles = []
+    for key, (name, path) in zip(keys, pairs):
+        other, first = owners.setdefault(key, (name, path))
+        if other != name:
+            doubles.append(f'{first} and {path}')
+    if doubles:
+        more = f', and {len(doubles) - 1} more' * (len(doubles) > 1)
+        notes.append(
+            f'images of two classes have the same content ({doubles[0]}{more}): one of '
+            'their labels is wrong'
+        )
+    return notes
 
 
 def _find_base(images: Sequence[str]) -> PurePosixPath:
@@ -160,10 +212,10 @@ def _collect_classes(splits: dict[str, dict[str, list[str]]]) -> tuple[str, ...]
     names = sorted({name for found in splits.values() for name in found})
     folded: dict[str, str] = {}
     for name in names:
-        other = folded.setdefault(fold(name), name)
+        other = folded.setdefault(fold(name_class(name)), name)
         if other != name:
             raise UserError(
-                f'--data: the class folders {other!r} and {name!r} differ in case or '
-                'accents only. Give them one name.'
+                f'--data: the class folders {other!r} and {name!r} differ in case, '
+                'accents or blanks only. Give them one name.'
             )
     return tuple(names)

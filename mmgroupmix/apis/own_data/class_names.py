@@ -10,10 +10,13 @@ from .listing import Listing, format_names
 
 #: Names of the files of CVAT, LabelMe, Roboflow, CamVid and others, the best first.
 NAME_PATTERN = re.compile(
-    r'(labelmap|label_map|class_?names|_?classes|class_?dict|label_?colou?rs|label_?names|'
+    r'(labelmap|label_map|class_?names|_?classes|class_?dict|class_?mapping|label_?colou?rs|label_?names|'
     r'labels|codes|categories)(_map)?\.(txt|csv)',
     re.IGNORECASE,
 )
+#: label:colour:parts:actions, of which the first two are read here.
+CVAT_LINE = re.compile(r'([^:]+:\s*\d+\s*,\s*\d+\s*,\s*\d+\s*):')
+COLOUR = re.compile(r'\d+ +\d+ +\d+')
 #: LabelMe's name of what is not labelled at all, which it stores as 255.
 IGNORED_NAMES = ('__ignore__',)
 
@@ -110,6 +113,8 @@ def parse_class_list(file: str, text: str) -> ClassList:
 
 def _parse_line(line: str) -> tuple[str, list[int]]:
     """Name and numbers of a line."""
+    if match := CVAT_LINE.match(line):
+        line = match[1]
     fields = [part.strip() for part in re.split(r'[,;\t:]', line)]
     fields = [part for part in fields if part]
     if len(fields) == 1:
@@ -118,8 +123,13 @@ def _parse_line(line: str) -> tuple[str, list[int]]:
             r'(.+?) +(\d+) +(\d+) +(\d+)', line
         )
         fields = list(match.groups()) if match else fields
-    elif len(fields) == 2 and (match := re.fullmatch(r'(\d+) +(\d+) +(\d+)', fields[0])):
-        fields = [*match.groups(), fields[1]]
+    elif len(fields) == 2:
+        # One of both may be three numbers: a colour.
+        fields = [
+            part
+            for field in fields
+            for part in (field.split() if COLOUR.fullmatch(field) else [field])
+        ]
     numbers = [int(part) for part in fields if part.isdigit() and int(part) < 256]
     names = [part for part in fields if not part.isdigit()]
     if len(names) == 1 and len(numbers) in (1, 3):

@@ -1,14 +1,11 @@
 """Objects in COCO JSON: categories, entries and the files that the config reads."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...checkpoints.atomic_files import write_atomically
-from ..config.mask_annotations import is_number
 from .coco_categories import (
     category_name,
     category_names,
@@ -17,6 +14,7 @@ from .coco_categories import (
     iter_categories,
     make_key,
 )
+from .coco_completion import complete, is_box, is_size
 from .coco_files import (
     CocoFile,
     describe_tool,
@@ -27,6 +25,7 @@ from .coco_files import (
 )
 from .listing import Listing, format_names
 from .own_data import OwnData, read_size
+from .written_files import write_json
 
 
 @dataclass
@@ -105,9 +104,7 @@ class CocoData(OwnData):
             ann_file = file
             if not file:
                 ann_file, prefix = str(folder / f'{split}.json'), ''
-                content = self.build_file(items)
-                text = json.dumps(content, ensure_ascii=False)
-                write_atomically(ann_file, text.encode())
+                write_json(Path(ann_file), self.build_file(items))
             configs[split] = dict(
                 type='mmdet.CocoDataset',
                 ann_file=ann_file,
@@ -189,37 +186,6 @@ def recognize_coco(listing: Listing, only: str | None = None) -> CocoData | None
     return data
 
 
-def is_box(value: Any) -> bool:
-    """Whether a value is a box with a positive area."""
-    is_list = isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
-    return is_list and value[2] > 0 and value[3] > 0
-
-
-def is_size(image: Mapping) -> bool:
-    """Whether the entry of an image has its width and height."""
-    return all(
-        is_number(image.get(key)) and image[key] > 0 for key in ('width', 'height')
-    )
-
-
-def complete(entry: dict) -> dict:
-    """Add what mmdet and pycocotools need and some exports leave out, in place."""
-    if not is_box(entry.get('bbox')) and isinstance(entry.get('segmentation'), list):
-        points = [
-            polygon
-            for polygon in entry['segmentation']
-            if isinstance(polygon, list) and polygon and all(map(is_number, polygon))
-        ]
-        if points:
-            xs = [x for polygon in points for x in polygon[::2]]
-            ys = [y for polygon in points for y in polygon[1::2]]
-            entry['bbox'] = [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
-    if is_box(entry.get('bbox')):
-        entry.setdefault('area', entry['bbox'][2] * entry['bbox'][3])
-    entry.setdefault('iscrowd', 0)
-    return entry
-
-
 def _collect_items(data: CocoData, file: CocoFile) -> list[CocoItem]:
     names = category_names(file)
     index = {name: i for i, name in enumerate(data.classes)}
@@ -240,7 +206,8 @@ def _collect_items(data: CocoData, file: CocoFile) -> list[CocoItem]:
             f'{file.name}: {num_unknown} annotations have a category_id that it does not '
             'list; they are left out'
         )
-    known = {make_key(entry.get('id')) for entry in file.content['images']}
+    listed = [x for x in file.content['images'] if isinstance(x, Mapping)]
+    known = {make_key(entry.get('id')) for entry in listed}
     orphans = [
         a for a in iter_annotations(file) if make_key(a.get('image_id')) not in known
     ]
@@ -256,6 +223,8 @@ def _find_reason_to_rewrite(
     data: CocoData, file: CocoFile, items: Sequence[CocoItem]
 ) -> str:
     """Why mmdet would not read a file as it is meant, '' if it would."""
+    if file.has_mark:
+        return 'it begins with a byte order mark, at which mmdet stops'
     listed = [
         (name, number) for name, number in iter_categories(file) if name in data.classes
     ]
@@ -264,8 +233,15 @@ def _find_reason_to_rewrite(
         return 'its categories are not those of training, once each and in their order'
     if [ids[name] for name in data.classes] != data.category_ids:
         return 'its categories have other ids than for training'
-    if any(c.get('name') != category_name(c) for c in file.content['categories']):
+    if any(
+        c.get('name') != category_name(c)
+        for c in file.content['categories']
+        if isinstance(c, Mapping)
+    ):
         return 'names of categories have blanks at their ends'
+    parts = ('images', 'annotations', 'categories')
+    if any(not isinstance(x, Mapping) for part in parts for x in file.content[part]):
+        return 'entries are not objects'
     if file.missing:
         return 'images are missing'
     if find_common_folder(file) is None:
@@ -279,8 +255,10 @@ def _find_reason_to_rewrite(
         for entry in item.annotations:
             if entry['image_id'] != item.image['id'] or isinstance(item.image['id'], str):
                 return 'ids of images are texts'
-            if any(key not in entry for key in ('id', 'area', 'iscrowd', 'bbox')):
+            if 'id' not in entry or complete(dict(entry)) != entry:
                 return 'annotations lack an id, a box, an area or iscrowd'
+            if entry['id'] == 0:
+                return 'pycocotools cannot match an annotation with the id 0'
             numbers.add(make_key(entry['id']))
     if len(numbers) < sum(len(item.annotations) for item in items):
         return 'ids of annotations are not unique'

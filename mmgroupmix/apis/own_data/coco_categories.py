@@ -95,7 +95,8 @@ def category_names(file: CocoFile) -> dict[Any, str]:
 
 
 def category_name(entry: Mapping) -> str:
-    return str(entry.get('name', '')).strip()
+    name = entry.get('name')
+    return '' if name is None else str(name).strip()
 
 
 def make_key(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Reading of COCO JSON as labelling tools export it: files, splits and images."""
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
@@ -28,12 +29,14 @@ class CocoFile:
         images (dict): The image of each entry of 'images', by the entry's position,
             relative to the folder of the data.
         missing (list[str]): Names of images that are not there.
+        has_mark (bool): Whether it begins with a byte order mark. Defaults to False.
     """
 
     name: str
     content: dict[str, Any]
     images: dict[int, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    has_mark: bool = False
 
 
 def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
@@ -51,20 +54,35 @@ def find_coco_files(listing: Listing, only: str | None) -> list[CocoFile]:
             COCO's format.
     """
     if only:
-        return [CocoFile(only, load_coco(str(listing.root / only)))]
+        return [_read(listing, only)]
+    names = listing.json_files[:MAX_JSON_FILES]
+    others = [x for x in names if OTHER_COCO_FILES.match(PurePosixPath(x).name)]
+    instances = [name for name in names if name not in others]
+    # A tool may write boxes into person_keypoints_default.json alone.
+    return _read_coco(listing, instances) or [
+        file for file in _read_coco(listing, others) if _has_objects(file)
+    ]
+
+
+def _read_coco(listing: Listing, names: list[str]) -> list[CocoFile]:
     found = []
-    for name in listing.json_files[:MAX_JSON_FILES]:
-        if OTHER_COCO_FILES.match(PurePosixPath(name).name):
-            continue
+    for name in names:
         try:
-            content = load_coco(str(listing.root / name))
+            file = _read(listing, name)
         except UserError as error:
             if error.__cause__ is not None:  # it cannot be read at all
                 raise
             continue  # JSON of another kind
-        if 'annotations' in content:
-            found.append(CocoFile(name, content))
+        if 'annotations' in file.content:
+            found.append(file)
     return found
+
+
+def _read(listing: Listing, name: str) -> CocoFile:
+    path = listing.root / name
+    content = load_coco(str(path), accepts_mark=True)
+    with path.open('rb') as file:
+        return CocoFile(name, content, has_mark=file.read(3) == codecs.BOM_UTF8)
 
 
 def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
@@ -86,6 +104,8 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
         # An export of the whole beside its splits.
         del splits['all']
     for split, same in splits.items():
+        # Datumaro writes labels_train.json, without an object, beside instances_*.json.
+        same[:] = [file for file in same if _has_objects(file)] or same
         if len(same) > 1:
             what = 'without the name of a split' if split == 'all' else f'for {split}'
             raise UserError(
@@ -95,6 +115,14 @@ def sort_into_splits(files: list[CocoFile]) -> dict[str, CocoFile]:
             )
     order = ('train', 'val', 'test', 'all')
     return {split: splits[split][0] for split in order if split in splits}
+
+
+def _has_objects(file: CocoFile) -> bool:
+    """Whether any annotation of a file has a box or an outline."""
+    return any(
+        isinstance(entry, Mapping) and (entry.get('bbox') or entry.get('segmentation'))
+        for entry in file.content['annotations']
+    )
 
 
 def find_images(listing: Listing, file: CocoFile, split: str) -> None:
@@ -172,7 +200,7 @@ def find_other_formats(listing: Listing) -> list[str]:
     found = []
     for name in listing.json_files[:3]:
         try:
-            with open(listing.root / name, encoding='utf-8') as file:
+            with open(listing.root / name, encoding='utf-8-sig') as file:
                 content = json.load(file)
         except (OSError, ValueError, RecursionError):
             continue

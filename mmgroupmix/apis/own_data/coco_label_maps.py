@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...checkpoints.atomic_files import replace_atomically, write_atomically
+from ...checkpoints.atomic_files import replace_atomically
 from ...errors import UserError
 from ..config.mask_annotations import find_mask_error
-from .coco import CocoData, CocoItem, is_size
+from .coco import CocoData, CocoItem
+from .coco_completion import complete, is_size
 from .own_data import OwnData, read_size
+from .written_files import write_list
 
 #: What no outline covers.
 BACKGROUND = 'background'
@@ -41,8 +43,7 @@ class OutlineData(CocoData):
                 path = folder / 'label_maps' / f'{item.name}.png'
                 with replace_atomically(path) as temporary:
                     Image.fromarray(draw_label_map(item)).save(temporary, format='PNG')
-            text = ''.join(f'{item.name}\n' for item in items)
-            write_atomically(folder / f'{split}.txt', text.encode())
+            write_list(folder / f'{split}.txt', [item.name for item in items])
             configs[split] = dict(
                 type='mmseg.BaseSegDataset',
                 ann_file=str(folder / f'{split}.txt'),
@@ -103,7 +104,7 @@ def draw_label_map(item: CocoItem) -> np.ndarray:
         width, height = read_size(item.path) or (0, 0)
     drawn = []
     for entry, label in zip(item.annotations, item.labels):
-        outline = entry.get('segmentation')
+        outline = complete(dict(entry)).get('segmentation')
         if label < 0 or not outline:
             continue
         if reason := find_mask_error(outline, (height, width)):

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from ...errors import UserError
 from .class_names import ClassList
-from .label_colours import encode_colours
+from .label_colours import MAX_BLURRED_SHARE, MIN_BLURRED, encode_colours
 from .label_encoding import IGNORED, MAX_VALUES, Encoding, add_background, check_number
 from .label_values import Colour, MapValues, recode, unpack
 from .listing import format_names
+
+#: Of black and white label maps, a grey level of fewer pixels may be a blurred outline.
+RARE_SHARE = 0.01
 
 
 def choose_encoding(maps: Sequence[MapValues], classes: ClassList | None) -> Encoding:
@@ -41,7 +44,9 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
     found: Counter = Counter()
     for one in maps:
         found += recode(one, by_colour=False)
-    values = sorted(found)
+    listed = len(classes.names) if classes else 2
+    between = _find_grey_edges(found) if listed <= 2 else Counter()
+    values = sorted(set(found) - set(between))
     names = list(classes.names) if classes else []
     palette = any(one.mode == 'P' for one in maps)
     description = 'indices with a palette' if palette else 'grey levels'
@@ -54,11 +59,17 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
                 f'--data: the label maps hold 0 and 255, two classes, and '
                 f'{classes.file if classes else ""} has {len(names)} names'
             )
-        table = {0: 0, IGNORED: 1}
+        table = {0: 0, IGNORED: 1} | {value: int(value > 127) for value in between}
         encoding = Encoding(
             names or ['background', 'foreground'], 'black and white', table=table
         )
         encoding.notes.append('white (255) is taken as class 1, not as ignored')
+        if between:
+            share = sum(between.values()) / sum(found.values())
+            encoding.notes.append(
+                f'{share:.2%} of the pixels have {len(between)} grey levels (blurred '
+                'outlines); they are taken as the nearer of black and white'
+            )
         return encoding
     used = [value for value in values if value != IGNORED]
     share = found[IGNORED] / sum(found.values())
@@ -87,10 +98,28 @@ def _encode_values(maps: Sequence[MapValues], classes: ClassList | None) -> Enco
         names = [f'value {value}' for value in values]
         table = {value: index for index, value in enumerate(values)}
         encoding = Encoding(names, 'grey levels', table=table)
+        rare = [v for v in values[1:-1] if found[v] < RARE_SHARE * sum(found.values())]
+        if rare and {0, IGNORED} <= set(found):
+            encoding.notes.append(
+                f'the grey levels {format_names(rare)} are rare: if they are blurred '
+                'outlines and not classes, save the label maps in black and white'
+            )
     encoding.notes.append(
         'nothing names the classes: write classes.txt beside the folders, a name a line'
     )
     return encoding
+
+
+def _find_grey_edges(found: Counter) -> Counter:
+    """The grey levels that blurred outlines of black and white label maps have."""
+    between = Counter({v: n for v, n in found.items() if v not in (0, IGNORED)})
+    is_blurred = (
+        {0, IGNORED} <= set(found)
+        and len(between) >= MIN_BLURRED
+        and MAX_VALUES < max(between) < IGNORED
+        and sum(between.values()) <= MAX_BLURRED_SHARE * sum(found.values())
+    )
+    return between if is_blurred else Counter()
 
 
 def _encode_by_names(
@@ -112,7 +141,8 @@ def _encode_by_names(
     elif used[-1] >= len(names):
         raise UserError(
             f'--data: the label maps hold {format_names(used, 8)}, and {file} has '
-            f'{len(names)} names, for labels 0 to {len(names) - 1}. Correct the list.'
+            f'{len(names)} names, for labels 0 to {len(names) - 1}. Correct the list, or '
+            f'write lines with value and name into it, such as "{used[-1]}, {names[-1]}".'
         )
     return encoding
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from ...checkpoints.atomic_files import replace_atomically, write_atomically
+from ...checkpoints.atomic_files import replace_atomically
 from .class_names import read_class_list
 from .label_classes import choose_encoding
 from .label_encoding import Encoding
@@ -16,6 +16,7 @@ from .label_pairs import Pair, find_pair_split, pair_label_maps
 from .label_values import MapValues, read_values
 from .listing import SPLIT_WORDS, Listing, fold
 from .own_data import OwnData
+from .written_files import write_list
 
 #: Label maps that are read to find the classes; of more, a sample.
 MAX_READ = 2000
@@ -65,8 +66,7 @@ class LabelMapData(OwnData):
                     self._write_map(item, maps / f'{item.image}.png')
                 names = [item.image for item in items]
                 layout = Layout('', str(maps), '', '.png', names)
-            text = ''.join(f'{name}\n' for name in layout.names)
-            write_atomically(folder / f'{split}.txt', text.encode())
+            write_list(folder / f'{split}.txt', layout.names)
             configs[split] = dict(
                 type='mmseg.BaseSegDataset',
                 ann_file=str(folder / f'{split}.txt'),
@@ -198,10 +198,11 @@ def _read_lists(listing: Listing) -> dict[str, list[str]]:
         split = SPLIT_WORDS.get(path.stem.lower())
         if path.suffix != '.txt' or split is None or path.stem.lower() == 'trainval':
             continue
-        lines = (listing.root / name).read_text('utf-8', errors='replace').splitlines()
+        text = (listing.root / name).read_text('utf-8-sig', errors='replace')
         # A line may name the label map too: 'images/a.jpg labels/a.png'.
         first = (
-            re.split(r'(?<=\.\w{3})\s|(?<=\.\w{4})\s', line.strip())[0] for line in lines
+            re.split(r'(?<=\.\w{3})\s|(?<=\.\w{4})\s', line.strip())[0]
+            for line in text.splitlines()
         )
         lists.setdefault(split, [_strip_path(line) for line in first if line])
     return lists

@@ -3,12 +3,15 @@
 import os
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ...errors import UserError
 from .listing import Listing, find_split, format_names
 
+#: Paths by a key that images and their label maps have in common.
+Files = dict[tuple, list[str]]
 #: Parts of a path that say that a file is a label map.
 LABEL_WORDS = re.compile(
     r'labelmaps?|label_maps?|labels?|masks?|annotations?|annots?|annot|ann_dir|anns?|'
@@ -24,9 +27,13 @@ NOT_FOR_TRAINING = re.compile(
     r'segmentationobject(png)?|.*visuali[sz]ation.*|overlays?|previews?|.*instanceids.*'
 )
 #: Suffixes of files that keep every value.
-LOSSLESS = ('.png', '.bmp', '.tif', '.tiff', '.gif')
+LOSSLESS = ('.png', '.bmp', '.tif', '.tiff', '.gif', '.ppm', '.pgm')
 #: Folders of which one is preferred if an image has a label map in both.
-PREFERRED = re.compile(r'segmentationclass(png|raw)|label_?ids|labelmaps?', re.IGNORECASE)
+PREFERRED = re.compile(
+    r'segmentationclass(png|raw)|label_?ids|labelmaps?|masks_machine', re.IGNORECASE
+)
+#: The suffix of a photo inside of the name of its label map (x.jpg.png).
+INNER_SUFFIX = re.compile(r'\.(jpe?g|png|bmp|tiff?|webp)$')
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,8 @@ def pair_label_maps(listing: Listing) -> tuple[list[Pair], list[str]]:
 
     Folders may be named by role and split in any order (images/train, train/masks,
     trainannot); in one folder, label maps have a suffix (x_mask.png) or, beside
-    photographs, the same name as PNG.
+    photographs, the same name as PNG. If no pair is found so, words for the role count
+    nowhere in a name (image_1.png and mask_1.png).
 
     Args:
         listing (Listing): The folder.
@@ -53,41 +61,62 @@ def pair_label_maps(listing: Listing) -> tuple[list[Pair], list[str]]:
     Raises:
         UserError: If an image has several label maps, or label maps are JPEG files.
     """
-    images: dict[tuple, list[str]] = defaultdict(list)
-    maps: dict[tuple, list[str]] = defaultdict(list)
-    # What all files lie in, such as Kvasir-SEG/, says nothing about any of them.
-    outer = os.path.commonpath([PurePosixPath(path).parent for path in listing.images])
-    for path in listing.images:
-        role, key = classify(str(PurePosixPath(path).relative_to(outer)))
-        if role == 'image':
-            images[key].append(path)
-        elif role == 'label':
-            maps[key].append(path)
+    images, maps = _sort_by_role(listing, classify)
     if not maps:
         images, maps = _pair_in_one_folder(images)
-    maps = _match_by_name(images, maps)
-    pairs, lossy = [], []
-    for key, found in images.items():
-        same = maps.get(key, [])
-        if len(same) > 1:
-            same = [path for path in same if PREFERRED.search(path)] or same
-        if len(found) > 1 or len(same) > 1:
-            if not same:
-                continue
-            raise UserError(
-                f'--data: {format_names(found)} and {format_names(same)} belong together '
-                'by their names, and it is open which is the image and which its label '
-                'map. Keep one folder of images and one of label maps.'
-            )
-        if same:
-            pairs.append(Pair(found[0], same[0]))
-            lossy += [path for path in same if not path.lower().endswith(LOSSLESS)]
+    pairs, unclear = _join(images, maps)
+    if not pairs and not unclear:
+        images, maps = _sort_by_role(listing, classify_by_words)
+        pairs, unclear = _join(images, maps)
+        if unclear:
+            return [], []
+    if unclear:
+        found, same = unclear
+        raise UserError(
+            f'--data: {format_names(found)} and {format_names(same)} belong together by '
+            'their names, and it is open which is the image and which its label map. '
+            'Keep one folder of images and one of label maps.'
+        )
+    lossy = [p.label_map for p in pairs if not p.label_map.lower().endswith(LOSSLESS)]
     if lossy:
         raise UserError(
             f'--data: {len(lossy)} label maps are JPEG or WebP files ({lossy[0]}, ...), '
             'whose compression changes labels. Export them as PNG.'
         )
     return pairs, _describe_unpaired(images, maps, pairs)
+
+
+def _sort_by_role(
+    listing: Listing, find_role: Callable[[str], tuple[str, tuple]]
+) -> tuple[Files, Files]:
+    """Images and label maps, by the keys that both have in common."""
+    images: Files = defaultdict(list)
+    maps: Files = defaultdict(list)
+    # What all files lie in, such as Kvasir-SEG/, says nothing about any of them.
+    outer = os.path.commonpath([PurePosixPath(path).parent for path in listing.images])
+    for path in listing.images:
+        role, key = find_role(str(PurePosixPath(path).relative_to(outer)))
+        if role == 'image':
+            images[key].append(path)
+        elif role == 'label':
+            maps[key].append(path)
+    return images, _match_by_name(images, maps)
+
+
+def _join(
+    images: Files, maps: Files
+) -> tuple[list[Pair], tuple[list[str], list[str]] | None]:
+    """Pairs of the same key, and the files of the first key that has too many."""
+    pairs: list[Pair] = []
+    for key, found in images.items():
+        same = maps.get(key, [])
+        if len(same) > 1:
+            same = [path for path in same if PREFERRED.search(path)] or same
+        if same and (len(found) > 1 or len(same) > 1):
+            return pairs, (found, same)
+        if same:
+            pairs.append(Pair(found[0], same[0]))
+    return pairs, None
 
 
 def classify(path: str) -> tuple[str, tuple]:
@@ -114,6 +143,33 @@ def classify(path: str) -> tuple[str, tuple]:
     return role, (*key, rest)
 
 
+def classify_by_words(path: str) -> tuple[str, tuple]:
+    """The role and the key of a file, whose name may say its role anywhere.
+
+    Args:
+        path (str): As for :func:`classify`.
+
+    Returns:
+        tuple[str, tuple]: As for :func:`classify`; the folders count first.
+    """
+    *folders, name = PurePosixPath(path.lower()).parts
+    if any(NOT_FOR_TRAINING.fullmatch(folder) for folder in folders):
+        return '', ()
+    stripped = [_strip_role(folder) for folder in folders]
+    stem = INNER_SUFFIX.sub('', PurePosixPath(name).stem)
+    words = re.findall(r'[^\W\d_]+|\d+', stem)
+    is_label = any(label for _, label in stripped)
+    if not is_label and all(rest for rest, _ in stripped):
+        is_label = any(LABEL_WORDS.fullmatch(word) for word in words)
+    rest = [
+        word
+        for word in words
+        if not (LABEL_WORDS.fullmatch(word) or IMAGE_WORDS.fullmatch(word) or word == 'l')
+    ]
+    key = (*(folder for folder, _ in stripped if folder), '_'.join(rest))
+    return 'label' if is_label else 'image', key
+
+
 def find_pair_split(pair: Pair) -> str | None:
     """The split that the folders of an image name."""
     return find_split(str(PurePosixPath(pair.image).parent)) or find_split(
@@ -133,8 +189,10 @@ def _strip_role(folder: str) -> tuple[str, bool]:
         return '', True
     if IMAGE_WORDS.fullmatch(folder):
         return '', False
-    # CamVid's trainannot.
-    match = re.fullmatch(r'(train|val|test)(annot|labels?|masks?|images?)', folder)
+    # CamVid's trainannot; CVAT's defaultannot.
+    match = re.fullmatch(
+        r'(train|val|test|default)(annot|labels?|masks?|images?)', folder
+    )
     if match:
         return match[1], not IMAGE_WORDS.fullmatch(match[2])
     is_label = any(LABEL_WORDS.fullmatch(word) for word in words)
@@ -148,7 +206,7 @@ def _strip_role(folder: str) -> tuple[str, bool]:
 
 def _strip_suffix(stem: str) -> tuple[str, bool]:
     """A stem without ``_mask`` and the like, and whether it had that."""
-    rest, is_label = stem, False
+    rest, is_label = INNER_SUFFIX.sub('', stem), False
     while match := re.fullmatch(r'(.+)[ _\-.]+([a-z0-9]+)', rest):
         if LABEL_WORDS.fullmatch(match[2]):
             rest, is_label = match[1], True
@@ -160,11 +218,11 @@ def _strip_suffix(stem: str) -> tuple[str, bool]:
 
 
 def _pair_in_one_folder(
-    images: dict[tuple, list[str]],
-) -> tuple[dict[tuple, list[str]], dict[tuple, list[str]]]:
+    images: Files,
+) -> tuple[Files, Files]:
     """Take x.png beside x.jpg as its label map."""
-    photos: dict[tuple, list[str]] = {}
-    maps: dict[tuple, list[str]] = {}
+    photos: Files = {}
+    maps: Files = {}
     for key, found in images.items():
         lossless = [path for path in found if path.lower().endswith(LOSSLESS)]
         others = [path for path in found if path not in lossless]
@@ -173,23 +231,19 @@ def _pair_in_one_folder(
     return photos, maps
 
 
-def _match_by_name(
-    images: dict[tuple, list[str]], maps: dict[tuple, list[str]]
-) -> dict[tuple, list[str]]:
+def _match_by_name(images: Files, maps: Files) -> Files:
     """Give label maps in folders that mean nothing the key of the image of their name."""
     stems: dict[str, list[tuple]] = defaultdict(list)
     for key in images:
         stems[key[-1]].append(key)
-    matched: dict[tuple, list[str]] = defaultdict(list)
+    matched: Files = defaultdict(list)
     for key, found in maps.items():
         same = stems.get(key[-1], [])
         matched[same[0] if key not in images and len(same) == 1 else key] += found
     return matched
 
 
-def _describe_unpaired(
-    images: dict[tuple, list[str]], maps: dict[tuple, list[str]], pairs: list[Pair]
-) -> list[str]:
+def _describe_unpaired(images: Files, maps: Files, pairs: list[Pair]) -> list[str]:
     if not pairs:
         return []
     notes = []

@@ -12,7 +12,7 @@ from ...errors import UserError
 
 Colour = tuple[int, int, int]
 #: Pillow's modes of images whose values may be labels.
-ONE_CHANNEL = ('P', 'L', '1', 'I', 'I;16', 'I;16B')
+ONE_CHANNEL = ('P', 'L', '1', 'I', 'I;16', 'I;16B', 'F')
 
 
 @dataclass
@@ -63,6 +63,14 @@ def read_array(path: Path, by_colour: bool) -> tuple[np.ndarray, Image.Image]:
         raise UserError(
             f'--data: the label map {path} cannot be read: {error}'
         ) from error
+    if array.dtype.kind == 'f':
+        whole = np.nan_to_num(array, nan=-1).astype(np.int64)
+        if (whole != array).any():
+            raise UserError(
+                f'--data: the label map {path} holds fractions, such as '
+                f'{array[whole != array][0]:g}; expected whole numbers, one per class'
+            )
+        array = whole
     if array.ndim == 3:
         red, green, blue = (array[..., i].astype(np.int32) for i in range(3))
         array = (red << 16) | (green << 8) | blue

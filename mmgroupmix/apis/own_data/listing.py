@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from ...errors import UserError
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif')
+IMAGE_SUFFIXES = (
+    '.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.gif', '.ppm', '.pgm',
+)  # fmt: skip
 TEXT_SUFFIXES = ('.txt', '.csv', '.yaml', '.yml', '.names')
 #: Folders that hold no data: of archivers, file servers and earlier runs.
 SKIPPED_FOLDERS = ('__MACOSX', '@eaDir', 'work_dirs', '__pycache__', 'node_modules')
@@ -152,6 +154,7 @@ def find_split(path: str) -> str | None:
     """
     for part in reversed(PurePosixPath(path).parts):
         words = re.split(r'[^a-z]+', PurePosixPath(part).stem.lower())
+        words = [re.sub(r'(?<=.)(set|data|images|imgs)$', '', word) for word in words]
         found = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
         if len(found) == 1:
             return found.pop()

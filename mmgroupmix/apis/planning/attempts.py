@@ -9,7 +9,7 @@ from mmengine.dist import get_rank, get_world_size, is_distributed
 from mmengine.runner import Runner
 
 from ...errors import UserError
-from ..config.preflight import lacks_accelerator
+from ..config.preflight import find_worker_keys, lacks_accelerator
 from ..config.tree import type_name
 from ..tasks import Task
 from .device_memory import limit_host_memory
@@ -50,6 +50,8 @@ def measure_with_retries(
         cfg.optim_wrapper.type = 'OptimWrapper'
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             cfg.optim_wrapper.pop(key, None)
+    for key in find_worker_keys(cfg.train_dataloader):
+        cfg.train_dataloader.pop(key)  # another one
     report('generating images')
     try:
         needed = num_batches(cfg, get_world_size())

@@ -44,10 +44,21 @@ def reset_peak() -> None:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         return
+    reset_host_peak()
+
+
+def reset_host_peak() -> bool:
+    """Begin a new measurement of the host's peak.
+
+    Returns:
+        bool: Whether the system can: elsewhere the peak counts from the start of the
+        process.
+    """
     try:
         Path('/proc/self/clear_refs').write_text('5')
     except OSError:
-        return  # elsewhere the peak counts from the start of the process
+        return False
+    return True
 
 
 def read_peak() -> PeakMemory:
@@ -55,11 +66,17 @@ def read_peak() -> PeakMemory:
     if get_device() == 'cuda':
         properties = torch.cuda.get_device_properties(torch.cuda.current_device())
         return PeakMemory(torch.cuda.max_memory_reserved(), properties.total_memory)
+    total = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+    return PeakMemory(read_host_peak(), total)
+
+
+def read_host_peak() -> int:
+    """The most bytes of the host's memory that this process held since the last reset."""
     peak = _read_kib('/proc/self/status', 'VmHWM')
     if peak is None:
         unit = 1 if sys.platform == 'darwin' else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return PeakMemory(peak, os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES'))
+    return peak
 
 
 def synchronize() -> None:
@@ -69,14 +86,18 @@ def synchronize() -> None:
 
 
 @contextmanager
-def limit_host_memory() -> Iterator[None]:
+def limit_host_memory(device: str | None = None) -> Iterator[None]:
     """Let allocations beyond the free memory of the host fail, within the context.
 
     On a CPU a batch that is too large then raises an error, as on a GPU, where Linux
     would kill this process or another one.
+
+    Args:
+        device (str, optional): Kind of the device that is used. Defaults to None: a GPU
+            if there is one.
     """
     free, used = _free_memory(), _read_kib('/proc/self/status', 'VmData')
-    if get_device() != 'cpu' or free is None or used is None:
+    if (device or get_device()) != 'cpu' or free is None or used is None:
         yield
         return
     share = MAX_SHARE / int(os.environ.get('LOCAL_WORLD_SIZE', 1))

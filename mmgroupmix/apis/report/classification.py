@@ -86,8 +86,8 @@ class ClassificationCollector(Collector):
 
         if self.num_multi_label:
             evaluation.notes.append(
-                f'{self.num_multi_label} images have several labels, for which there is '
-                'neither a confusion matrix nor a ranking.'
+                f'{self.num_multi_label} images have several labels: they are not in the '
+                'confusion matrix and not ranked.'
             )
         if not self.truths:
             return
@@ -103,8 +103,8 @@ class ClassificationCollector(Collector):
         note = 'By the formulas of SingleLabelMetric.'
         if len(names) > MAX_CLASSES:
             evaluation.notes.append(
-                f'Of {len(names)} classes, the first {MAX_CLASSES} are listed, and there '
-                'is no confusion matrix.'
+                f'The first {MAX_CLASSES} of {len(names)} classes are listed, without a '
+                'confusion matrix.'
             )
         table = Table(CAPTION, header, rows[:MAX_CLASSES], note)
         evaluation.tables.append(table)

@@ -146,3 +146,8 @@ class Evaluation:
 def format_percent(value: float) -> str:
     """A fraction in per cent; a dash for NaN, which is the mean of nothing."""
     return '–' if np.isnan(value) else f'{100 * value:.1f}'  # noqa: RUF001
+
+
+def format_share(share: float) -> str:
+    """A share of the labels in per cent, such as '3.12 %' or '0 %'."""
+    return f'{100 * share:.3g} %'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .contents import Table, format_percent
+from .contents import Table, format_share
 
 #: Names of the facts of a dataset in the file, and of the columns of the table.
 FACTS = ('loader', 'dataset', 'source', 'images', 'scanned', 'ignored')
@@ -56,7 +56,7 @@ def read_data_tables(path: Path) -> DataTables | None:
 def _format_fact(entry: Mapping[str, Any], key: str) -> str:
     value = entry.get(key)
     if key == 'ignored' and isinstance(value, (int, float)):
-        return f'{format_percent(value)} %'
+        return format_share(value)
     return '' if value is None else str(value)
 
 

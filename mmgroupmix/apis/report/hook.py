@@ -73,15 +73,7 @@ class ReportHook(Hook):
         if self._recorder:
             self._recorder.add(outputs or ())
 
-    def after_test_iter(
-        self,
-        runner: Runner,
-        batch_idx: int,
-        data_batch: Any = None,
-        outputs: Sequence | None = None,
-    ) -> None:
-        if self._recorder:
-            self._recorder.add(outputs or ())
+    after_test_iter = after_val_iter
 
     def after_val_epoch(
         self, runner: Runner, metrics: Mapping[str, Any] | None = None

@@ -1,5 +1,7 @@
 """Numbers of classes in all heads, preprocessors, losses and metrics."""
 
+import json
+
 import pytest
 from mmengine.config import Config
 
@@ -20,6 +22,7 @@ from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION, SEGMENTATION
 pytestmark = pytest.mark.smoke
 
 PLACE = 'train_dataloader.dataset'
+VALIDATION = 'val_dataloader.dataset'
 CASCADE = dict(
     rpn_head=dict(type='RPNHead', num_classes=1),
     roi_head=dict(
@@ -34,24 +37,28 @@ CASCADE = dict(
 )
 
 
-def compare(task, model, number, **cfg):
+def compare(task, model, number, *, places=(PLACE,), **cfg):
     report = MistakeReport()
     cfg = Config(dict(default_scope=task.toolbox, model=model, **cfg))
     names = tuple(f'name {i}' for i in range(number))
-    check_heads(cfg, task, {PLACE: names}, report)
+    check_heads(cfg, task, dict.fromkeys(places, names), report)
     return report
 
 
 def test_every_head_of_a_cascade_is_compared_also_by_its_default():
     metric = dict(val_evaluator=[dict(type='CocoMetric')])
-    (error,) = compare(DETECTION, CASCADE, 3, **metric).errors
+    places = (PLACE, VALIDATION)
+    (error,) = compare(DETECTION, CASCADE, 3, places=places, **metric).errors
     assert 'model.roi_head.bbox_head[1].num_classes is 80' in error
     assert 'model.roi_head.mask_head.num_classes is 80' in error
     assert 'bbox_head[0]' not in error and 'rpn' not in error and 'semantic' not in error
-    assert f'{PLACE}: 3 classes' in error and '--skip-check num-classes' in error
-    # Without this metric nothing stops.
-    report = compare(DETECTION, CASCADE, 3)
-    assert not report.errors and 'bbox_head[1]' in report.warnings[0]
+    assert f'{VALIDATION}: 3 classes' in error and '--skip-check num-classes' in error
+    # Without this metric nothing stops, nor if it is that of a loop that will not run.
+    for report in (
+        compare(DETECTION, CASCADE, 3, places=places),
+        compare(DETECTION, CASCADE, 3, **metric),
+    ):
+        assert not report.errors and 'bbox_head[1]' in report.warnings[0]
 
 
 @pytest.mark.parametrize('number, refused', [(2, False), (3, False), (4, True)])
@@ -176,12 +183,44 @@ def test_a_bare_string_and_an_old_key_are_no_classes(tmp_path):
             file=dict(classes=str(names)),
             right=dict(classes=('apple',)),
             none=dict(classes=None),
+            absent={},
         ),
         report,
     )
-    assert wrong == ['bare', 'old']
+    assert wrong == ['bare', 'old', 'none']
     assert "classes=('apple', )" in report.errors[0]
     assert 'the key is metainfo.classes' in report.errors[1]
+    assert 'none.metainfo.classes is None' in report.errors[2]
+    assert not check_stated_names(dict(a=dict(classes=None)), report, may_be_none=True)
+
+
+def test_none_leaves_mmdet_without_a_label_and_stops_mmseg(tmp_path):
+    from mmdet.datasets import CocoDataset
+    from mmseg.datasets import BaseSegDataset
+
+    content = dict(
+        images=[dict(id=1, file_name='a.jpg', height=9, width=9)],
+        categories=[dict(id=1, name='cat')],
+        annotations=[dict(id=1, image_id=1, category_id=1, bbox=[0, 0, 5, 5], area=25)],
+    )
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(content))
+    (sample,) = CocoDataset(
+        ann_file=str(path), data_prefix=dict(img=''), metainfo=dict(classes=None)
+    )
+    assert not sample['instances']
+    with pytest.raises(TypeError):
+        BaseSegDataset(metainfo=dict(classes=None), lazy_init=True)
+
+
+def test_an_empty_name_is_worth_a_warning(tmp_path):
+    names = tmp_path / 'classes.txt'
+    names.write_text('apple\n\npear\n')
+    report = MistakeReport()
+    assert not check_stated_names(dict(place=dict(classes=str(names))), report)
+    (warning,) = report.warnings
+    assert 'place.metainfo.classes: name 1 of 3 is empty' in warning
+    assert not report.errors
 
 
 @pytest.mark.parametrize('classes', [{'cat', 'dog'}, dict(cat=0), (['cat', 'dog'],)])
@@ -207,11 +246,18 @@ def test_names_are_read_from_a_file_and_from_the_argument_of_mmpretrain(tmp_path
     assert set(get_class_names(stated).values()) == {('apple', 'pear')}
 
 
-def test_a_classifier_whose_labels_all_fit_may_have_fewer_outputs_than_names():
-    model = dict(type='ImageClassifier', head=dict(type='LinearClsHead', num_classes=4))
-    cfg = Config(dict(default_scope='mmpretrain', model=model))
-    names = {PLACE: tuple('abcde')}
-    for fitting, refused in (([PLACE], False), ([], True)):
-        report = MistakeReport()
-        check_heads(cfg, CLASSIFICATION, names, report, fitting)
-        assert bool(report.errors) == refused and bool(report.warnings) != refused
+@pytest.mark.parametrize(
+    'task, model',
+    [
+        (CLASSIFICATION, dict(head=dict(type='LinearClsHead', num_classes=4))),
+        (DETECTION, dict(bbox_head=dict(type='RetinaHead', num_classes=4))),
+        (SEGMENTATION, dict(decode_head=dict(type='FCNHead', num_classes=4))),
+    ],
+)
+@pytest.mark.parametrize('largest, refused', [(3, False), (4, True), (None, True)])
+def test_classes_that_never_occur_need_no_output(task, model, largest, refused):
+    cfg = Config(dict(default_scope=task.toolbox, model=model))
+    report = MistakeReport()
+    known = {} if largest is None else {PLACE: largest}
+    check_heads(cfg, task, {PLACE: tuple('abcde')}, report, known)
+    assert bool(report.errors) == refused and bool(report.warnings) != refused

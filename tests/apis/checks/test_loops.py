@@ -11,6 +11,7 @@ from mmgroupmix.apis.checks.loops import (
     check_loaders,
     check_loggers,
     check_loops,
+    check_optimizer,
 )
 from mmgroupmix.apis.config.generation import check_generation, list_ignored_keys
 from mmgroupmix.apis.config.mistakes import MistakeReport
@@ -38,6 +39,23 @@ def test_what_needs_workers_is_refused_without_any_as_pytorch_does(key):
     assert f'--cfg-options train_dataloader.{key}=' in error
     cfg['train_dataloader']['num_workers'] = 1
     assert not run(check_loaders, cfg, ['train_dataloader', 'val_dataloader']).errors
+
+
+@pytest.mark.parametrize(
+    'optimizer, refused',
+    [
+        (dict(type='AdamW', lr=1e-3, betas=(0.9, 0.99)), False),
+        (dict(type='SGD', lr=1e-3, betas=(0.9, 0.99)), True),
+        (dict(type='SGD', lr=1e-3, momentum=0.9), False),
+        (dict(type='Unknown', any=1), False),
+    ],
+)
+def test_arguments_that_an_optimizer_does_not_have_are_named(optimizer, refused):
+    report = run(check_optimizer, dict(optim_wrapper=dict(optimizer=optimizer)))
+    assert bool(report.errors) == refused
+    assert all('SGD has no argument betas' in error for error in report.errors)
+    wrapper = dict(optimizer=optimizer, constructor='my.Constructor')
+    assert not run(check_optimizer, dict(optim_wrapper=wrapper)).errors
 
 
 def test_a_loop_with_a_part_missing_is_refused():

@@ -74,6 +74,11 @@ def test_a_label_without_a_class_is_named_with_its_file(tmp_path):
     (error,) = report.errors
     assert 'label 7 in' in error and 'labels/1.png' in error
     assert '--skip-check label-range' in error
+    # mmseg's metric counts on.
+    (tmp_path / 'good').mkdir()
+    good = label_maps(tmp_path / 'good', grid(0, 1))
+    _, report = scan(SEGMENTATION, good, data, model=head())
+    assert not report.errors and 'label 7 in' in report.warnings[0]
 
 
 def test_objects_marked_by_255_are_noticed(tmp_path):
@@ -112,6 +117,37 @@ def test_label_maps_of_another_size_or_of_colours_are_refused_once(tmp_path):
     (tmp_path / 'images' / '2.jpg').unlink()
     _, report = scan(SEGMENTATION, data, model=head())
     assert '8 x 6 pixels, and the image' in report.errors[0]
+
+
+@pytest.mark.parametrize(
+    'steps, size, refused',
+    [
+        (['RandomResize', 'RandomCrop'], (8, 6), False),
+        (['RandomResize'], (8, 12), True),
+        (['RandomCrop', 'Resize'], (8, 6), True),
+        ([], (8, 6), True),
+    ],
+)
+def test_a_label_map_may_be_smaller_if_it_is_resized_with_its_image(
+    steps, size, refused, tmp_path
+):
+    """As mmseg does: it resizes both to one size, and crops both at one place."""
+    data = label_maps(tmp_path, grid(0, 1), size=(2 * size[0], 2 * size[1]))
+    scale, crop = dict(scale=(16, 12), keep_ratio=True), dict(crop_size=(6, 6))
+    data['pipeline'] += [
+        dict(type=step, **(crop if 'Crop' in step else scale)) for step in steps
+    ]
+    (row,), report = scan(SEGMENTATION, data, model=head())
+    assert bool(report.errors) == refused, report.errors
+    assert row.scanned == 1 and ('soil' in row.classes)
+
+
+def test_the_largest_label_that_occurs_is_known(tmp_path):
+    data = label_maps(tmp_path, grid(0, 255))
+    assert scan(SEGMENTATION, data, model=head())[0][0].largest == 0
+    data = folders(tmp_path / 'folders', 'ash', 'elm')
+    assert scan(CLASSIFICATION, data)[0][0].largest == 1
+    assert scan(DETECTION, xml(tmp_path, 'cat', 'dog'))[0][0].largest == 1
 
 
 def test_images_of_another_suffix_are_named(tmp_path):
@@ -167,6 +203,19 @@ def test_folders_that_would_get_other_numbers_are_refused(tmp_path):
     train['metainfo'] = dict(classes=('bee', 'ant', 'cat'))
     _, report = scan(CLASSIFICATION, train)
     assert 'folders are numbered in alphabetical order' in report.errors[0]
+
+
+def test_a_further_folder_of_the_validation_data_counts_as_wrong(tmp_path):
+    train = folders(tmp_path / 'train', 'ant', 'bee')
+    val = folders(tmp_path / 'val', 'ant', 'bee', 'cat')
+    model = dict(head=dict(num_classes=2))
+    _, report = scan(CLASSIFICATION, train, val, model=model)
+    assert not report.errors
+    assert any('has folders that' in text and 'cat' in text for text in report.warnings)
+    assert any('has label 2' in text for text in report.warnings)
+    # In training, the loss would stop at such a label.
+    _, report = scan(CLASSIFICATION, val, model=model)
+    assert 'has label 2' in report.errors[0]
 
 
 XML = """<annotation><size><width>{size[0]}</width><height>{size[1]}</height></size>

@@ -172,6 +172,7 @@ def test_other_sizes_are_an_error_if_boxes_do_not_fit_and_else_a_word(tmp_path):
         '0.jpg has 64 x 48 pixels, and its annotations are for 640 x 480'
         in (report.errors[0])
     )
+    assert 'EXIF' not in report.errors[0] and 'exif' not in report.errors[0]
 
 
 def test_a_missing_image_is_named_before_the_run(tmp_path):
@@ -179,6 +180,29 @@ def test_a_missing_image_is_named_before_the_run(tmp_path):
     (tmp_path / 'train' / '1.jpg').unlink()
     _, report = scan(tmp_path)
     assert 'train/1.jpg' in report.errors[0] and 'does not exist' in report.errors[0]
+
+
+def test_corners_in_place_of_sizes_are_noticed(tmp_path):
+    boxes = [[10, 5, 30, 20], [40, 10, 60, 40], [5, 5, 9, 9]]
+    content = coco()
+    for entry, box in zip(content['annotations'], 2 * boxes):
+        entry['bbox'] = box
+    write(tmp_path, 'train', content)
+    _, report = scan(tmp_path)
+    (warning,) = report.warnings
+    assert '2 boxes reach beyond their image' in warning and 'x1, y1, x2, y2' in warning
+    # One box that cannot have such corners, and they are sizes.
+    content['annotations'][0]['bbox'] = [20, 20, 10, 10]
+    write(tmp_path, 'train', content)
+    assert not scan(tmp_path)[1].warnings
+
+
+def test_an_image_that_is_listed_twice_is_noticed(tmp_path):
+    content = coco()
+    content['images'][1]['file_name'] = '0.jpg'
+    write(tmp_path, 'train', content)
+    (warning,) = scan(tmp_path)[1].warnings
+    assert '1 images are listed more than once, such as 0.jpg' in warning
 
 
 def test_the_file_of_a_metric_has_the_images_of_its_dataset(tmp_path):
@@ -194,7 +218,7 @@ def test_the_file_of_a_metric_has_the_images_of_its_dataset(tmp_path):
     (tmp_path / 'other.json').write_text(json.dumps(coco(num=3)))
     _, report = scan(tmp_path, evaluator='other.json')
     assert not report.errors
-    assert 'objects of the others count as missed' in report.warnings[0]
+    assert 'objects of the others count as missed' in report.warnings[-1]
     _, report = scan(tmp_path, evaluator='absent.json')
     assert 'val_evaluator.ann_file' in report.errors[0]
     assert 'absent.json: cannot be read' in report.errors[0]

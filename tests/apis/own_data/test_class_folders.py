@@ -1,5 +1,6 @@
 """Images in folders named after their classes."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def test_a_split_of_the_user_stays(tmp_path):
     [
         ('seg_train/seg_train', 'seg_dev/seg_dev'),
         ('training_set', 'validation_set'),
+        ('trainset', 'ValData'),
         ('train/images', 'val/images'),
     ],
 )
@@ -83,6 +85,25 @@ def test_images_that_are_in_both_splits_are_reported(tmp_path):
     assert '10 validation images are in the training split too' in report
 
 
+def test_folders_that_may_not_be_classes_are_reported(tmp_path):
+    for fold in ('fold0', 'fold1'):
+        write_class_folders(tmp_path / 'data' / fold, ('cat', 'dog'))
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    assert 'every class folder holds the same folders (cat, dog)' in report
+    write_class_folders(tmp_path / 'data' / 'fold2', ('cat', 'fox'))
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'again')
+    assert 'holds the same folders' not in report
+
+
+def test_an_image_of_two_classes_is_reported(tmp_path):
+    write_class_folders(tmp_path / 'data', ('cat', 'dog'))
+    image = (tmp_path / 'data' / 'cat' / '3.jpg').read_bytes()
+    (tmp_path / 'data' / 'dog' / 'copy.jpg').write_bytes(image)
+    _, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    report = ' '.join(report.split())
+    assert 'the same content (cat/3.jpg and dog/copy.jpg): one of' in report
+
+
 @pytest.mark.parametrize(
     'folders, named',
     [
@@ -96,3 +117,45 @@ def test_what_cannot_be_meant_is_refused_by_name(folders, named, tmp_path):
     with pytest.raises(UserError) as error:
         prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
     assert named in str(error.value)
+
+
+ODD_NAMES = (
+    ' blank',
+    'two\nlines',
+    'c\rr',
+    '\ttab',
+    'a  b ',
+    '50%#1',
+    '😀',
+    '\u2028',
+    os.fsdecode(b'lat\xe9in'),
+)
+
+
+@pytest.mark.parametrize('odd', ODD_NAMES)
+def test_images_are_read_whatever_their_names_are(odd, tmp_path):
+    write_class_folders(tmp_path / 'data', ('cat', 'dog'), name=f'{odd}{{}}.png')
+    before = list_contents(tmp_path / 'data')
+    cfg, _ = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    found = read(cfg, 'train') + read(cfg, 'val')
+    assert sorted(path for _, path in found) == sorted(
+        str(path) for path in (tmp_path / 'data').rglob('*.png')
+    )
+    assert all(Path(path).parent.name == name for name, path in found)
+    assert list_contents(tmp_path / 'data') == before
+
+
+@pytest.mark.parametrize('odd', ODD_NAMES)
+def test_the_name_of_a_class_is_one_line_of_text(odd, tmp_path):
+    write_class_folders(tmp_path / 'data', (odd, 'dog'))
+    cfg, report = prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')
+    for name, path in read(cfg, 'train'):
+        folder = Path(path).parent.name.encode(errors='replace').decode()
+        assert name == ' '.join(folder.replace('?', '\ufffd').split())
+    assert report.encode()  # it can be printed
+
+
+def test_class_folders_that_differ_in_blanks_only_are_refused(tmp_path):
+    write_class_folders(tmp_path / 'data', ('cat', ' cat', 'dog'))
+    with pytest.raises(UserError, match='differ in case, accents or blanks only'):
+        prepare(CLASSIFIER, tmp_path / 'data', tmp_path / 'run')

@@ -101,6 +101,16 @@ def write_via(root):
     write_json(root / 'via_project_coco.json', content)
 
 
+def write_datumaro(root):
+    """Labels of whole images beside the objects, and an entry that is null."""
+    for seed, split in enumerate(('train', 'val')):
+        file = root / 'annotations' / f'instances_{split}.json'
+        content = write_coco(root / 'images' / split, file, seed=seed)
+        write_json(file, dict(content, images=[*content['images'], None]))
+        content['annotations'] = [dict(id=1, image_id=1, category_id=1)]
+        write_json(root / 'annotations' / f'labels_{split}.json', content)
+
+
 def write_bare(root):
     """Outlines alone: no boxes, areas or sizes."""
     content = write_coco(root / 'photos', root / 'labels.json')
@@ -131,6 +141,7 @@ def write_equal_names(root):
         write_labelme,
         write_other_order,
         write_via,
+        write_datumaro,
         write_bare,
         write_equal_names,
     ],
@@ -167,6 +178,14 @@ def test_the_evaluator_reads_the_file_of_its_split(tmp_path):
     for split, folder in (('val', 'valid'), ('test', 'test')):
         path = tmp_path / 'data' / folder / '_annotations.coco.json'
         assert cfg[f'{split}_evaluator'].ann_file == str(path)
+    content = json.loads(path.read_text())
+    content['annotations'][0]['id'] = 0  # which pycocotools cannot match
+    write_json(path, content)
+    cfg, _ = prepare(DETECTOR, tmp_path / 'data', tmp_path / 'again')
+    path = tmp_path / cfg.test_evaluator.ann_file
+    written = json.loads(path.read_text())['annotations']
+    assert [entry['id'] for entry in written] == list(range(1, len(written) + 1))
+    assert [x['bbox'] for x in written] == [x['bbox'] for x in content['annotations']]
 
 
 def test_outlines_become_label_maps_for_a_segmentor(tmp_path):

@@ -187,12 +187,28 @@ def test_white_is_a_class_and_not_ignored(mode, tmp_path):
     assert 'white (255) is taken as class 1, not as ignored' in report
 
 
-@pytest.mark.parametrize('mode', ['L', 'RGB', 'I;16', '1'])
+def test_grey_edges_of_black_and_white_label_maps_are_not_classes(tmp_path):
+    def save(labels, path):
+        grey = (labels > 0).astype(np.uint8) * 255
+        grey[0, :20] = np.arange(10, 210, 10)
+        Image.fromarray(grey).save(path)
+
+    write_label_maps(tmp_path / 'images', tmp_path / 'masks', save=save)
+    cfg, report = prepare(SEGMENTOR, tmp_path, tmp_path / 'run')
+    assert cfg.model.decode_head.num_classes == 2
+    assert '20 grey levels (blurred outlines)' in ' '.join(report.split())
+    dataset = build_dataset(cfg, 'train')
+    labels = dataset.pipeline.transforms[1](dataset.get_data_info(0))['gt_seg_map']
+    assert labels[0, :20].tolist() == [0] * 12 + [1] * 8
+
+
+@pytest.mark.parametrize('mode', ['L', 'RGB', 'I;16', '1', 'F'])
 def test_numbers_in_any_kind_of_file_are_labels(mode, tmp_path):
     def save(labels, path):
         labels = (labels > 0).astype(np.uint8) if mode == '1' else labels
-        if mode == 'I;16':
-            Image.fromarray(labels.astype(np.uint16)).save(path)
+        if mode in ('I;16', 'F'):
+            kind = np.uint16 if mode == 'I;16' else np.float32
+            Image.fromarray(labels.astype(kind)).save(path, format='TIFF')
         elif mode == '1':
             Image.fromarray(labels > 0).save(path)
         else:

@@ -106,7 +106,9 @@ def test_the_size_of_a_photo_is_that_in_which_it_is_shown(tmp_path):
         ('annotations/instances_val2017.json', 'val'),
         ('train/test/a.jpg', 'test'),
         ('instances_Train.json', 'train'),
+        ('testset.json', 'test'),
         ('trains/validity.json', None),
+        ('data/dataset/set.json', None),
         ('train_val.json', None),
     ],
 )

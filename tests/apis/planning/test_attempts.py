@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from torch.utils.data import DataLoader
 
 from mmgroupmix.apis.planning import attempts, device_memory
 from mmgroupmix.apis.planning.failures import is_out_of_memory
@@ -22,10 +23,9 @@ def try_steps(monkeypatch):
     """Measure with a given function in place of real steps; return the problems."""
     monkeypatch.setattr(attempts, 'use_generated_images', lambda *_: (1, 2))
 
-    def run(measure, **model):
-        cfg = Config(
-            dict(model=model, optim_wrapper={}, train_dataloader=dict(batch_size=12))
-        )
+    def run(measure, loader=(), **model):
+        loader = dict(batch_size=12) | dict(loader)
+        cfg = Config(dict(model=model, optim_wrapper={}, train_dataloader=loader))
         monkeypatch.setattr(attempts, 'measure', measure)
         figures, _, problems = attempts.measure_with_retries(
             cfg, None, None, Path(), lambda text: None
@@ -70,6 +70,18 @@ def test_weights_are_not_blamed_for_another_failure(try_steps):
     figures, problems = try_steps(measure, init_cfg=weights)
     assert figures is None
     assert problems == ['a training step failed: 17 channels']
+
+
+def test_what_needs_workers_is_not_a_failed_step_too(try_steps):
+    def measure(cfg, *_):
+        DataLoader([1], **cfg.train_dataloader)
+        return Measurement()
+
+    loader = dict(num_workers=0, persistent_workers=True, prefetch_factor=2)
+    with pytest.raises(ValueError, match='num_workers'):
+        DataLoader([1], **loader)
+    figures, problems = try_steps(measure, loader)
+    assert figures is not None and not problems
 
 
 def test_host_memory_that_is_not_there_raises_instead_of_killing(monkeypatch):

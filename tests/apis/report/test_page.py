@@ -122,6 +122,16 @@ def test_the_cells_of_a_confusion_matrix_are_shares_of_the_true_class(document):
     assert [cell['title'] for cell in cells] == [f'{n} pixels' for n in (3, 1, 0, 4)]
 
 
+def test_a_long_name_of_a_class_is_cut_and_shown_as_a_whole_on_demand():
+    names = ['a' * 90, 'b']
+    confusion = ConfusionMatrix(np.eye(2, dtype=int), names, names, 'images', '')
+    html = render_page(make_page(Evaluation('', confusion=confusion))).decode()
+    shown = f'title="{names[0]}"><span>{names[0]}</span></th>'
+    assert html.count(shown) == 2  # a row and a column
+    rule = re.search(r'\.matrix th span {([^}]*)}', html)[1]
+    assert 'max-inline-size' in rule and 'overflow: hidden' in rule
+
+
 def test_a_large_confusion_matrix_is_a_picture_and_a_list():
     counts = 100 * np.eye(200, dtype=int)
     counts[7, 9], counts[3, 5] = 60, 20
@@ -144,13 +154,13 @@ def test_the_scan_of_the_data_is_shown(tmp_path):
             loader=loader,
             dataset='CocoDataset',
             images=40,
-            ignored=0.125,
+            ignored=ignored,
             unit='boxes',
             classes=classes,
             warnings=[f'{loader}: no owl'],
             errors=[],
         )
-        for loader, classes in zip(('train', 'val'), counts)
+        for loader, classes, ignored in zip(('train', 'val'), counts, (0.125, 0.0))
     ]
     scan.write_text(json.dumps(entries))
     document = Document(render_page(make_page(scan_file=scan)))
@@ -158,7 +168,8 @@ def test_the_scan_of_the_data_is_shown(tmp_path):
     assert {'train: boxes', 'val: boxes'} <= set(document.text['th'])
     cells = document.text['td']
     assert cells[-6:] == ['1,200', '7', '3', '0', '0', '0']
-    assert '12.5 %' in cells
+    # As in the terminal.
+    assert '12.5 %' in cells and '0 %' in cells
 
 
 @pytest.mark.parametrize('content', ['', '{', '{"a": 1}', '[1]', '[{"classes": 3}]'])

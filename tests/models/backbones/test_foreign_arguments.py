@@ -11,24 +11,11 @@ from mmgroupmix.models.backbones import foreign_arguments
 from mmgroupmix.models.backbones.foreign_arguments import translation
 from mmgroupmix.models.backbones.foreign_arguments.translation import Fixed, Ignored
 
-from ..small_backbones import NANO, NANO_EAMLP
+from ..small_backbones import MMPRETRAIN_ARGUMENTS, NANO, NANO_EAMLP
 
 pytestmark = pytest.mark.smoke
 
 SMALL = dict(layers=[1, 2, 1, 1], embed_dims=[8, 16, 24, 32], mlp_ratios=[2, 2, 2, 2])
-# As in the configs that mmsegmentation ships.
-SHIPPED = dict(
-    in_patch_size=7,
-    in_stride=4,
-    in_pad=2,
-    down_patch_size=3,
-    down_stride=2,
-    down_pad=1,
-    drop_rate=0.0,
-    drop_path_rate=0.0,
-    out_indices=(0, 2, 4, 6),
-    frozen_stages=0,
-)
 EVERY_BACKBONE = [
     (PoolFormer, NANO, foreign_arguments.POOLFORMER_RULES),
     (GroupMixFormer, NANO, foreign_arguments.GROUPMIXFORMER_RULES),
@@ -69,7 +56,7 @@ def build_both(**arguments):
 @pytest.mark.parametrize(
     'arguments',
     [
-        SHIPPED,
+        MMPRETRAIN_ARGUMENTS,
         dict(out_indices=-1),
         dict(out_indices=6),
         dict(out_indices=[6, 0]),
@@ -178,11 +165,11 @@ def test_ignored_arguments_change_nothing_and_are_named(backbone, arch, rules, l
 
 def test_one_line_says_what_was_translated_and_is_logged_once(lines):
     for _ in range(2):
-        PoolFormer(arch=NANO, **SHIPPED)
+        PoolFormer(arch=NANO, **MMPRETRAIN_ARGUMENTS)
     (line,) = lines
     assert "mmpretrain's PoolFormer" in line and '\n' not in line
     assert 'out_indices=(0, 2, 4, 6) of its seven sub-modules' in line
-    assert all(name in line for name in SHIPPED if name != 'drop_path_rate')
+    assert all(name in line for name in MMPRETRAIN_ARGUMENTS if name != 'drop_path_rate')
 
 
 def test_an_index_that_both_countings_have_is_said(lines):

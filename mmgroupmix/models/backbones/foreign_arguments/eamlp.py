@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .translation import (
+    KEEP_ADVICE,
     Converted,
     Fixed,
     Ignored,
@@ -14,8 +15,10 @@ from .translation import (
 )
 
 _ORIGIN = 'the published EAMLP (T2T_ViT)'
-_KEEP = 'Set it so, or keep the published class for this config.'
 _UNUSED = 'external attention has no q and k, so the published class does not use it'
+_NO_DROPOUT = (
+    f'blocks have no dropout; t2t_drop_rate and drop_path_rate exist. {KEEP_ADVICE}'
+)
 
 EAMLP_RULES: dict[str, Rule] = dict(
     in_chans=Renamed('in_channels'),
@@ -24,14 +27,12 @@ EAMLP_RULES: dict[str, Rule] = dict(
     depth=Converted(('arch',)),
     num_heads=Converted(('arch',)),
     mlp_ratio=Converted(('arch',)),
-    token_dim=Fixed(64, f'the tokens of the tokens-to-token module have 64. {_KEEP}'),
-    drop_rate=Fixed(
-        0, f'blocks have no dropout; t2t_drop_rate and drop_path_rate exist. {_KEEP}'
+    token_dim=Fixed(
+        64, f'the tokens of the tokens-to-token module have 64. {KEEP_ADVICE}'
     ),
-    attn_drop_rate=Fixed(
-        0, f'blocks have no dropout; t2t_drop_rate and drop_path_rate exist. {_KEEP}'
-    ),
-    norm_layer=Fixed('LayerNorm', f'mlp_norm_cfg sets that of the MLPs. {_KEEP}'),
+    drop_rate=Fixed(0, _NO_DROPOUT),
+    attn_drop_rate=Fixed(0, _NO_DROPOUT),
+    norm_layer=Fixed('LayerNorm', f'mlp_norm_cfg sets that of the MLPs. {KEEP_ADVICE}'),
     qkv_bias=Ignored(_UNUSED),
     qk_scale=Ignored(_UNUSED),
     pretrained=Fixed(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .translation import (
+    KEEP_ADVICE,
     Converted,
     Fixed,
     Ignored,
@@ -14,7 +15,6 @@ from .translation import (
 )
 
 _ORIGIN = 'the published GroupMixFormer'
-_KEEP = 'Set it so, or keep the published class for this config.'
 _UNUSED = 'the published class does not use it either'
 
 GROUPMIXFORMER_RULES: dict[str, Rule] = dict(
@@ -23,17 +23,19 @@ GROUPMIXFORMER_RULES: dict[str, Rule] = dict(
     serial_depths=Converted(('arch',)),
     mlp_ratios=Converted(('arch',)),
     return_interm_layers=Converted(('out_indices', 'final_norm')),
-    num_stages=Fixed(4, f'there are always four stages. {_KEEP}'),
-    num_heads=Fixed(8, f'Group-Mix Attention has eight heads, two per branch. {_KEEP}'),
-    qkv_bias=Fixed(True, f'the projection of q, k and v has a bias. {_KEEP}'),
-    qk_scale=Fixed(None, f'attention is scaled by (C/8)^-0.5. {_KEEP}'),
+    num_stages=Fixed(4, f'there are always four stages. {KEEP_ADVICE}'),
+    num_heads=Fixed(
+        8, f'Group-Mix Attention has eight heads, two per branch. {KEEP_ADVICE}'
+    ),
+    qkv_bias=Fixed(True, f'the projection of q, k and v has a bias. {KEEP_ADVICE}'),
+    qk_scale=Fixed(None, f'attention is scaled by (C/8)^-0.5. {KEEP_ADVICE}'),
     drop_rate=Fixed(
         0,
         'blocks have no dropout; drop_path_rate is stochastic depth, and is honoured. '
-        + _KEEP,
+        + KEEP_ADVICE,
     ),
     norm_layer=Fixed(
-        'LayerNorm(eps=1e-06)', f'blocks have a layer norm with eps=1e-6. {_KEEP}'
+        'LayerNorm(eps=1e-06)', f'blocks have a layer norm with eps=1e-6. {KEEP_ADVICE}'
     ),
     num_classes=Ignored('it belongs to the head'),
     attn_drop_rate=Ignored(_UNUSED),

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,6 +13,9 @@ from ....arguments import check_names
 from ....errors import UserError
 
 Class = TypeVar('Class', bound=type)
+
+#: What to do about a value that this package does not have.
+KEEP_ADVICE = 'Set it so, or keep the published class for this config.'
 
 #: Name of the log and text of the lines that were logged.
 _LOGGED: set[tuple[str, str]] = set()
@@ -173,7 +177,9 @@ def translate_arguments(
 def log_once(line: str) -> None:
     """Log a line on the main rank, once per log: a model may be built several times."""
     logger = MMLogger.get_current_instance() if line else None
-    if logger is not None and (logger.instance_name, line) not in _LOGGED:
+    if logger is None or not logger.isEnabledFor(logging.INFO):
+        return  # a model that is built to try something
+    if (logger.instance_name, line) not in _LOGGED:
         _LOGGED.add((logger.instance_name, line))
         print_log(line, logger=logger)
 

@@ -1,0 +1,1 @@
+"""Models side by side: their time, their memory and what they keep for backward."""

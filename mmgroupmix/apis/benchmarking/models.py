@@ -1,0 +1,153 @@
+"""The models that a name on the command line stands for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ...arguments import suggest
+from ...errors import UserError
+from ...model_index import find_index_folder, read_models
+from ...models import EAMLP, GroupMixFormer, PoolFormer
+from ...models.blocks.external_attention_block import ExternalAttentionBlock
+from ...models.blocks.self_attention_block import SelfAttentionBlock
+from ..config.generation import check_generation
+from ..config.read import read_config
+from .tensor_path import TensorPath
+
+Size = tuple[int, int]
+
+TIMM_PREFIX = 'timm:'
+TIMM_INSTALL = 'pip install timm'
+#: Where EANet has its block: a map of 512 channels at an eighth of the image.
+BLOCK_CHANNELS, BLOCK_STRIDE = 512, 8
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that can be built.
+
+    Attributes:
+        label (str): Its name in tables.
+        part (str): What of it is timed.
+        is_ours (bool): Whether it is of this package, or of a config.
+        build (Callable): Builds it with random weights for a (height, width).
+        channels (int): Channels of its input. Defaults to 3.
+        stride (int): Pixels of the image for one of its input. Defaults to 1.
+    """
+
+    label: str
+    part: str
+    is_ours: bool
+    build: Callable[[Size], nn.Module]
+    channels: int = 3
+    stride: int = 1
+
+    def input_shape(self, batch: int, size: Size) -> tuple[int, int, int, int]:
+        """The shape of the input for images of a (height, width)."""
+        height, width = (max(side // self.stride, 1) for side in size)
+        return batch, self.channels, height, width
+
+
+def find_model(name: str) -> ModelSource:
+    """Find what a name stands for.
+
+    Args:
+        name (str): ``timm:NAME``; a config file; an architecture or a block of
+            ``own_models``; or a name of the model index, such as ``gmf_s_in1k``.
+
+    Returns:
+        ModelSource: The model.
+
+    Raises:
+        UserError: If there is no such model, or timm is not installed.
+    """
+    if name.startswith(TIMM_PREFIX):
+        return _find_timm_model(name)
+    if name.endswith('.py'):
+        return _find_config(Path(name).stem, name)
+    ours = own_models()
+    if name in ours:
+        return ours[name]
+    indexed = {model['Name']: model['Config'] for model in read_models()}
+    folder = find_index_folder()
+    if name in indexed and folder is not None:
+        return _find_config(name, str(folder / indexed[name]))
+    raise UserError(
+        f'{name}: unknown model{suggest(name, [*ours, *indexed])}. Expected '
+        f'{", ".join(ours)}, timm:NAME, a config file or a name of the model index.'
+    )
+
+
+def own_models() -> dict[str, ModelSource]:
+    """The backbones and blocks of this package by name."""
+    builders: dict[str, Callable[[Size], nn.Module]] = {}
+    for arch in GroupMixFormer.arch_aliases:
+        builders[f'gmf_{arch}'] = partial(_build_backbone, GroupMixFormer, arch)
+    for arch in PoolFormer.arch_settings:
+        builders[f'poolformer_{arch}'] = partial(_build_backbone, PoolFormer, arch)
+    for arch in EAMLP.arch_settings:
+        builders[f'eamlp_{arch}'] = partial(_build_eamlp, arch)
+    models = {
+        name: ModelSource(name, 'backbone, all its maps', True, build)
+        for name, build in builders.items()
+    }
+    part = f'block on {BLOCK_CHANNELS} channels at 1/{BLOCK_STRIDE} of the size'
+    for name, block in (
+        ('ea_block', ExternalAttentionBlock),
+        ('self_attention_block', SelfAttentionBlock),
+    ):
+        build = partial(_build_block, block)
+        models[name] = ModelSource(name, part, True, build, BLOCK_CHANNELS, BLOCK_STRIDE)
+    return models
+
+
+def _build_backbone(kind: Callable[..., nn.Module], arch: str, size: Size) -> nn.Module:
+    return kind(arch)
+
+
+def _build_eamlp(arch: str, size: Size) -> nn.Module:
+    return EAMLP(arch, img_size=size)
+
+
+def _build_block(kind: Callable[..., nn.Module], size: Size) -> nn.Module:
+    return kind(BLOCK_CHANNELS)
+
+
+def _find_config(label: str, path: str) -> ModelSource:
+    cfg = read_config(path)
+    check_generation(cfg)
+    channels = cfg.model.get('backbone', {}).get('in_channels', 3)
+    part = 'backbone, neck and heads, without losses and postprocessing'
+    return ModelSource(label, part, True, lambda size: TensorPath(cfg), channels)
+
+
+def _find_timm_model(name: str) -> ModelSource:
+    try:
+        import timm
+    except ImportError as error:
+        raise UserError(
+            f'{name}: timm is not installed. Install it with: {TIMM_INSTALL}'
+        ) from error
+    model = name.removeprefix(TIMM_PREFIX)
+    if not timm.is_model(model):
+        # Names are long: whoever gives the beginning of one looks for these.
+        longer = timm.list_models(f'{model}*')[:3]
+        near = f' (it has {", ".join(longer)})' if longer else ''
+        near = near or suggest(model, timm.list_models())
+        raise UserError(
+            f'{name}: timm {timm.__version__} has no model {model!r}{near}. '
+            'timm.list_models() lists them.'
+        )
+
+    def build(size: Size) -> nn.Module:
+        pretrained = timm.get_pretrained_cfg(model)
+        # Only models that are bound to a size take one.
+        bound = pretrained is not None and pretrained.fixed_input_size
+        arguments: dict[str, Any] = dict(img_size=size) if bound else {}
+        return timm.create_model(model, **arguments)
+
+    return ModelSource(name, 'whole classifier, 1000 classes', False, build)
