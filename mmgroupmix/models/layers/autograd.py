@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
-from .packed import find_dtype, is_packable
+from .products import multiply, multiply_transposed
 
 #: Tensors to a tensor; without random numbers, and without other tensors that need
 #: gradients.
@@ -159,7 +159,7 @@ class RecomputedLinear(torch.autograd.Function):
         rows = grad.flatten(0, -2)
         grad_weight = grad_bias = None
         if needs_weight:
-            grad_weight = rows.mT @ x.flatten(0, -2).to(grad.dtype)
+            grad_weight = multiply_transposed(rows, x.flatten(0, -2).to(grad.dtype))
         if needs_bias:
             grad_bias = rows.sum(0)
         grad_inputs: Sequence[Tensor | None] = [None] * len(needs)
@@ -175,17 +175,6 @@ class RecomputedLinear(torch.autograd.Function):
 def evaluate(function: Function | None, tensors: Sequence[Tensor]) -> Tensor:
     """The result of the function; without one, the first tensor."""
     return function(*tensors) if function else tensors[0]
-
-
-def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Multiply (..., C) by (D, C) and add (D,), by the faster library."""
-    if not is_packable(x):
-        return F.linear(x, weight, bias)
-    dtype = find_dtype(x)
-    bias = None if bias is None else bias.to(dtype)
-    return torch.ops.mkldnn._linear_pointwise(
-        x.to(dtype), weight.to(dtype), bias, 'none', [], ''
-    )
 
 
 def keep_autocast(x: Tensor) -> Callable[[], AbstractContextManager]:

@@ -23,10 +23,10 @@ from .autograd import (
     evaluate,
     has_hooks,
     is_recorded,
-    multiply,
 )
 from .layout import to_map, to_tokens
 from .norm import apply_norm
+from .products import multiply
 
 
 class Linear(nn.Linear):
