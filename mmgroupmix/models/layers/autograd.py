@@ -102,6 +102,7 @@ class RecomputedBatchNorm(torch.autograd.Function):
             y = F.batch_norm(to_map(x), mean, variance, weight, bias, False, 0.0, ctx.eps)
         inputs = prepare_inputs([to_tokens(y), *tensors], needs)
         output = reevaluate(ctx, inputs)
+        grad_y: Any
         grad_y, *grad_tensors = differentiate(output, inputs, needs, grads[0])
         if torch.is_grad_enabled():
             wanted = [x, weight, bias]
@@ -187,7 +188,7 @@ def keep_autocast(x: Tensor) -> Callable[[], AbstractContextManager]:
 
 
 def prepare_inputs(tensors: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
-    """Leaves of a graph of their own, or the tensors if a graph of the gradient is made."""
+    """Leaves of a graph of their own; the tensors if gradients get a graph, too."""
     if torch.is_grad_enabled():
         return list(tensors)
     return [x.detach().requires_grad_(need) for x, need in zip(tensors, needs)]
