@@ -1,12 +1,15 @@
 """Matrix products by the faster of the two libraries that PyTorch has on a CPU."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
 
 from .packed import find_dtype, is_packable
 
@@ -63,3 +66,21 @@ def measure(function: Callable[[], object]) -> float:
         function()
         times.append(time.process_time() - start)
     return min(times)
+
+
+def count_product(x: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:
+    """Operations of a product of shapes (..., C) and (D, C), two per multiply-add."""
+    return 2 * math.prod(x) * weight[0]
+
+
+def count_convolution(
+    x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any
+) -> int:
+    """Operations of a convolution, two per multiply-add."""
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
+# PyTorch's counter of operations does not know oneDNN's own functions.
+if hasattr(torch.ops.mkldnn, '_linear_pointwise'):
+    register_flop_formula(torch.ops.mkldnn._linear_pointwise)(count_product)
+    register_flop_formula(torch.ops.mkldnn._convolution_pointwise)(count_convolution)
