@@ -31,7 +31,7 @@ from ...registry import TOKEN_MIXERS
 from ..layers.depthwise import convolve_depthwise
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
-from ..layers.layout import to_map, to_tokens
+from ..layers.layout import make_dense, to_map, to_tokens
 from ..layers.norm import apply_norm, has_statistics
 from ..layers.packed import PackedLinear, pack_pointwise
 from ..layers.position import HeadwiseConv2d
@@ -142,7 +142,8 @@ class GroupMixAttention(nn.Module):
             segments = self.qkv.compute_parts(x)
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
-            segments = qkv.split(3 * self.segment, dim=-1)
+            parts = qkv.split(3 * self.segment, dim=-1)
+            segments = [make_dense(part) for part in parts]
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
@@ -256,6 +257,7 @@ class PreAttentionBranch(GroupProxies):
     ) -> Tensor:
         """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
         q, k, v = proxies.unbind(2)  # (B, HW, c) each
+        v = make_dense(v)
         image = to_map(v.unflatten(1, size))
         encoded = self.position(image) if encode is None else encode(image)
         position = to_tokens(encoded).flatten(1, 2)
