@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from mmgroupmix.models.layers import depthwise
+from mmgroupmix.models.layers import depthwise, packed
+from mmgroupmix.models.token_mixers import group_mix_attention
 
 #: Without a GPU, PyTorch's autograd cannot run on fake tensors of 'cuda'. Those of 'cpu'
 #: take the same way through this package: its layers for CPUs want real tensors.
@@ -35,7 +36,10 @@ def fake_gpu(dtype: torch.dtype | None = None) -> Iterator[None]:
         # It would refuse mixed precision on a GPU that is not there.
         patch('torch.cuda.amp.common.amp_definitely_not_available', return_value=False),
         patch('torch.cuda.is_bf16_supported', return_value=True),
-        patch.object(depthwise, 'NARROW', 99),  # the way of a CPU alone
+        # What only a CPU, and only a GPU, does.
+        patch.object(depthwise, 'NARROW', 99),
+        patch.object(packed, 'make_dense', Tensor.contiguous),
+        patch.object(group_mix_attention, 'make_dense', Tensor.contiguous),
         torch.autocast(kinds[0], dtype, enabled=enabled),
         torch.autocast(kinds[1], dtype, enabled=enabled),
     ):
