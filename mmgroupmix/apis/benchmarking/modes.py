@@ -12,6 +12,7 @@ from torch import nn
 from ...arguments import suggest
 from ...errors import UserError
 from ...models.layers.layout import use_channels_last
+from ...models.layers.packed import pack_layers
 
 
 def keep(model: nn.Module) -> nn.Module:
@@ -40,6 +41,12 @@ def compile_with_autotuning(model: nn.Module) -> nn.Module:
     return compiled
 
 
+def pack(model: nn.Module) -> nn.Module:
+    """Give the linear layers and convolutions of any model oneDNN's layout, in place."""
+    pack_layers(model)
+    return model
+
+
 def compile_model(model: nn.Module) -> nn.Module:
     """Compile a model with ``torch.compile``; its first step takes minutes."""
     compiled: Any = torch.compile(model)  # a module, as a module is given
@@ -58,11 +65,12 @@ MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
     'eager': keep,
     'fused': fuse,
     'channels_last': use_channels_last,
+    'packed': pack,
     'compiled': compile_model,
     'autotuned': compile_with_autotuning,
 }
 #: Modes after which a model cannot be trained.
-INFERENCE_ONLY = frozenset({'fused'})
+INFERENCE_ONLY = frozenset({'fused', 'packed'})
 
 
 def apply_mode(model: nn.Module, mode: str, training: bool) -> nn.Module:
