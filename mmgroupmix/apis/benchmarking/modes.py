@@ -11,6 +11,7 @@ from torch import nn
 
 from ...arguments import suggest
 from ...errors import UserError
+from ...models.layers.layout import use_channels_last
 from ...models.layers.packed import pack_layers
 
 
@@ -29,6 +30,15 @@ def fuse(model: nn.Module) -> nn.Module:
         )
     part.fuse()
     return model
+
+
+def compile_with_autotuning(model: nn.Module) -> nn.Module:
+    """Compile a model so that every kernel is the fastest of several that are tried.
+
+    The first step takes many minutes; on a GPU, steps are replayed as CUDA graphs.
+    """
+    compiled: Any = torch.compile(model, mode='max-autotune')
+    return compiled
 
 
 def pack(model: nn.Module) -> nn.Module:
@@ -54,8 +64,10 @@ def find_foldable(model: nn.Module) -> Any:
 MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
     'eager': keep,
     'fused': fuse,
+    'channels_last': use_channels_last,
     'packed': pack,
     'compiled': compile_model,
+    'autotuned': compile_with_autotuning,
 }
 #: Modes after which a model cannot be trained.
 INFERENCE_ONLY = frozenset({'fused', 'packed'})

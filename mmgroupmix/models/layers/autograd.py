@@ -124,6 +124,16 @@ class RecomputedBatchNorm(torch.autograd.Function):
         return None, None, *grad_norm, *grad_tensors
 
 
+def keep_gradient_dense(tokens: Tensor) -> None:
+    """Let the gradient of (B, H, W, C) tokens be dense, whatever it comes from.
+
+    A map with channels first has such a gradient. All layers before it, along the
+    residuals, would copy it for their products.
+    """
+    if is_recorded([tokens]):
+        tokens.register_hook(Tensor.contiguous)
+
+
 def count_batch(norm: nn.BatchNorm2d) -> float:
     """Count a batch of a batch norm; the momentum of its running statistics."""
     if norm.num_batches_tracked is not None:

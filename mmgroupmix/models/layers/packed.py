@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .layout import make_dense
+
 #: Activations that oneDNN applies to a product, with its algorithm, and in plain PyTorch.
 ACTIVATIONS: dict[str, tuple[str, str, Callable[[Tensor], Tensor]]] = {
     'none': ('none', '', lambda x: x),
@@ -91,7 +93,8 @@ class PackedLinear(PackedLayer, nn.Linear):
         """(..., C) to one dense (..., D / n) for each of the n activations."""
         if not is_packable(x):
             parts = super().forward(x).chunk(len(self.activations), dim=-1)
-            return [ACTIVATIONS[a][2](p) for a, p in zip(self.activations, parts)]
+            activated = (ACTIVATIONS[a][2](p) for a, p in zip(self.activations, parts))
+            return [make_dense(part) for part in activated]
         x = x.to(find_dtype(x))
         return [
             torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], algorithm)

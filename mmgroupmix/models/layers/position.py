@@ -128,10 +128,15 @@ class SinusoidPosition(nn.Module):
         num_positions, dim = x.shape[1:]
         if num_positions <= len(self.table):
             return x + self.table[:num_positions]
-        return x + build_sinusoid_table(num_positions, dim).to(self.table)
+        # On a GPU the host would wait for a transfer; Apple's have no float64.
+        device = x.device if x.is_cuda else torch.device('cpu')
+        table = build_sinusoid_table(num_positions, dim, device)
+        return x + table.to(self.table)
 
 
-def build_sinusoid_table(num_positions: int, dim: int) -> Tensor:
+def build_sinusoid_table(
+    num_positions: int, dim: int, device: torch.device | None = None
+) -> Tensor:
     """Build a table of sines on even channels and cosines on odd ones.
 
     Source: "Attention Is All You Need" (arXiv 1706.03762), Section 3.5.
@@ -139,12 +144,15 @@ def build_sinusoid_table(num_positions: int, dim: int) -> Tensor:
     Args:
         num_positions (int): Positions p, from 0.
         dim (int): Channels C; channel j has the angle p / 10000^(2 * (j // 2) / C).
+        device (torch.device, optional): Where to compute it; it needs float64.
+            Defaults to None: PyTorch's default.
 
     Returns:
         Tensor: (num_positions, C), float32.
     """
     # In float64, as published: float32 is off by 1e-5 at a few hundred positions.
-    positions = torch.arange(num_positions, dtype=torch.float64)[:, None]
-    channels = torch.arange(dim, dtype=torch.float64)
+    options: dict = dict(dtype=torch.float64, device=device)
+    positions = torch.arange(num_positions, **options)[:, None]
+    channels = torch.arange(dim, **options)
     angles = positions / 10000 ** (2 * (channels // 2) / dim)
     return torch.where(channels % 2 == 0, angles.sin(), angles.cos()).float()

@@ -28,6 +28,7 @@ from ...arguments import (
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
+from ..layers.layout import make_dense
 from ..layers.norm import apply_norm, has_statistics
 from ..layers.packed import PackedLinear
 from ..layers.recomputation import (
@@ -134,7 +135,8 @@ class GroupMixAttention(nn.Module):
             segments = self.qkv.compute_parts(x)
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
-            segments = qkv.split(3 * self.segment, dim=-1)
+            parts = qkv.split(3 * self.segment, dim=-1)
+            segments = [make_dense(part) for part in parts]
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))

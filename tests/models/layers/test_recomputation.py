@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mmgroupmix.models.layers.autograd import keep_gradient_dense
 from mmgroupmix.models.layers.depthwise import convolve_depthwise
 from mmgroupmix.models.layers.recomputation import (
     Linear,
@@ -215,3 +216,13 @@ def test_the_backward_pass_uses_the_autocast_of_the_forward_pass():
     for given, exact, tensor in zip(grads, wanted, tensors, strict=True):
         assert given.dtype == tensor.dtype
         assert (given - exact).norm() <= 2e-2 * exact.norm()
+
+
+def test_gradient_of_tokens_is_dense():
+    tokens = torch.randn(2, 3, 5, 4, requires_grad=True) * 1
+    tokens.retain_grad()
+    keep_gradient_dense(tokens)
+    gradient = torch.randn(2, 4, 3, 5)
+    tokens.permute(0, 3, 1, 2).contiguous().backward(gradient)
+    assert tokens.grad.is_contiguous()
+    torch.testing.assert_close(tokens.grad, gradient.permute(0, 2, 3, 1), rtol=0, atol=0)
