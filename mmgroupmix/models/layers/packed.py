@@ -177,9 +177,10 @@ def is_packable(x: Tensor) -> bool:
 
 def find_dtype(x: Tensor) -> torch.dtype:
     """The dtype in which a product of x is computed, autocast considered."""
-    if torch.is_autocast_enabled('cpu') and x.dtype != torch.float64:
-        return torch.get_autocast_dtype('cpu')
-    return x.dtype
+    kind = x.device.type
+    if x.is_meta or x.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
+        return x.dtype
+    return torch.get_autocast_dtype(kind)
 
 
 def get_version(weight: Tensor) -> int:

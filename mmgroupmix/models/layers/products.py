@@ -22,14 +22,15 @@ NUM_MAPS = 16
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Multiply (..., C) by (D, C) and add (D,): (..., D)."""
+    # Autocast would keep the converted weight, which has no gradient where none is
+    # recorded, for later products too.
+    dtype = find_dtype(x)
+    x, weight = x.to(dtype), weight.to(dtype)
+    bias = None if bias is None else bias.to(dtype)
     if not is_packable(x):
         return F.linear(x, weight, bias)
-    dtype = find_dtype(x)
-    bias = None if bias is None else bias.to(dtype)
     # oneDNN's product was the faster one on every processor, if only by a little.
-    return torch.ops.mkldnn._linear_pointwise(
-        x.to(dtype), weight.to(dtype), bias, 'none', [], ''
-    )
+    return torch.ops.mkldnn._linear_pointwise(x, weight, bias, 'none', [], '')
 
 
 def multiply_transposed(x: Tensor, y: Tensor) -> Tensor:
