@@ -1,8 +1,8 @@
 """The option ``--compile``: ``torch.compile`` of the parts that take most of the time.
 
-mmengine's ``compile`` compiles whole training steps, with data, losses and optimizer, into
-many small graphs, and no test. Here backbone and neck are compiled, each into one graph;
-what surrounds them runs as usual.
+mmengine's ``compile`` compiles whole training steps, with data, losses and optimizer,
+into many small graphs, and no test. Here backbone and neck are compiled, each into one
+graph; what surrounds them runs as usual.
 """
 
 import argparse
@@ -189,8 +189,9 @@ def check_compiler(device: torch.device, options: Mapping[str, Any]) -> None:
         torch.compile(add, **options)(torch.zeros(2, device=device))
     except Exception as error:  # of any compiler, or a backend of the user's
         raise UserError(
-            f'--compile: torch.compile does not work here: {find_reason(error)}. The backend inductor needs a C++ compiler and the headers of '
-            'Python (Debian, Ubuntu: apt install g++ python3-dev), on a GPU also Triton. '
+            f'--compile: torch.compile does not work here: {find_reason(error)}. The '
+            'backend inductor needs a C++ compiler and the headers of Python (Debian, '
+            'Ubuntu: apt install g++ python3-dev), on a GPU also Triton. '
             'Install what is missing, or leave out --compile.'
         ) from error
 
@@ -199,8 +200,7 @@ def find_reason(error: Exception) -> str:
     """The line of a failed compilation that says why, of many."""
     cause = getattr(error, 'inner_exception', error)
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    from_compiler = [
-        line for line in lines if 'error: ' in line
-    ]  # such as a missing file
-    reason = next(iter(from_compiler or lines), '')
+    # After the command, C++ compilers say what is missing.
+    errors = [line for line in lines if 'error: ' in line]
+    reason = next(iter(errors or lines), '')
     return f'{type(cause).__name__}: {reason}'.rstrip('.: ')
