@@ -121,8 +121,9 @@ class FoldingHook(Hook):
     def before_test_epoch(self, runner: Runner) -> None:
         """Fold, after EMAHook."""
         for backbone in self.backbones:
+            folded: Any = deepcopy(backbone)
             # Not the whole call: hooks run on the backbone itself.
-            vars(backbone)['forward'] = deepcopy(backbone).fuse().forward
+            vars(backbone)['forward'] = folded.fuse().forward
 
     def after_test_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
         """Compute as before."""
