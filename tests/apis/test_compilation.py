@@ -105,6 +105,21 @@ def test_a_test_on_a_cpu_folds_and_leaves_the_model_as_it_was(make_runner):
     assert called
 
 
+def test_with_arguments_in_the_config_the_folded_backbone_is_compiled(make_runner):
+    backbone = randomize_batch_norms(PoolFormer(NANO, out_indices=(0,)))
+    runner = make_runner(Model(backbone))
+    images = torch.randn(2, 3, 64, 48)
+    compilation.compile_test(runner, dict(backend='eager', fullgraph=True))
+    (line,), (hook,) = runner.lines, runner.hooks
+    assert 'folded (fuse()) and compiled, backend eager' in line
+    with torch.no_grad():
+        expected = backbone(images)
+        hook.before_test_epoch(runner)
+        counters.clear()
+        torch.testing.assert_close(backbone(images), expected, rtol=1e-4, atol=1e-4)
+    assert counters['stats']['unique_graphs'] == 1
+
+
 def test_a_test_compiles_what_cannot_be_folded(make_runner):
     runner = make_runner(Model(nn.Linear(2, 2)))
     compilation.compile_test(runner, dict(backend='eager'))
