@@ -55,7 +55,7 @@ def take_compile_options(cfg: Config, args: argparse.Namespace) -> dict | None:
     """Take over the ``compile`` of a config, so that nothing is compiled twice.
 
     Args:
-        cfg (Config): The config, whose ``compile`` is turned off in place.
+        cfg (Config): The config, whose ``compile`` is removed in place.
         args (argparse.Namespace): Parsed options.
 
     Returns:
@@ -63,7 +63,7 @@ def take_compile_options(cfg: Config, args: argparse.Namespace) -> dict | None:
     """
     if not args.compile:
         return None
-    options, cfg.compile = cfg.get('compile'), False
+    options = cfg.pop('compile', None)
     return dict(options) if isinstance(options, Mapping) else {}
 
 
