@@ -30,7 +30,7 @@ def add_compile_option(parser: argparse.ArgumentParser) -> None:
         '--compile',
         action='store_true',
         help='compile backbone and neck by torch.compile, which takes minutes at first; '
-        'in a test on a CPU, fold the backbone instead, which is faster',
+        'in a test on a CPU, fold the backbone instead',
     )
 
 
@@ -105,7 +105,7 @@ def compile_test(runner: Runner, options: Mapping | None) -> None:
         line = f'folded (fuse()) and compiled, backend {backend}; the first images of a '
         line += 'size take minutes'
     else:
-        line = 'folded (fuse()) instead, since compiled it is slower on some processors. '
+        line = 'folded (fuse()) instead: compiled, it is about as fast or slower. '
         line += "To compile the folded one: --cfg-options compile.backend='inductor'"
     runner.register_hook(FoldingHook(foldable.values(), options), priority='LOWEST')
     runner.logger.info(f'--compile: on a CPU, {names} is {line}')
