@@ -11,6 +11,7 @@ from torch import nn
 
 from ...arguments import suggest
 from ...errors import UserError
+from ...models.layers.packed import pack_layers
 
 
 def keep(model: nn.Module) -> nn.Module:
@@ -27,6 +28,12 @@ def fuse(model: nn.Module) -> nn.Module:
             'package have; time it as @eager or @compiled'
         )
     part.fuse()
+    return model
+
+
+def pack(model: nn.Module) -> nn.Module:
+    """Give the linear layers and convolutions of any model oneDNN's layout, in place."""
+    pack_layers(model)
     return model
 
 
@@ -47,10 +54,11 @@ def find_foldable(model: nn.Module) -> Any:
 MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
     'eager': keep,
     'fused': fuse,
+    'packed': pack,
     'compiled': compile_model,
 }
 #: Modes after which a model cannot be trained.
-INFERENCE_ONLY = frozenset({'fused'})
+INFERENCE_ONLY = frozenset({'fused', 'packed'})
 
 
 def apply_mode(model: nn.Module, mode: str, training: bool) -> nn.Module:

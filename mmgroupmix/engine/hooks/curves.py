@@ -135,6 +135,20 @@ def format_metrics(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def is_undefined(key: str, value: Any) -> bool:
+    """Whether a metric says that there was nothing to compare with.
+
+    Args:
+        key (str): Its name in the log.
+        value (Any): Its value: IoUMetric has NaN, and COCO's average precision and recall
+            -1, for data without a single labelled object (of a size).
+    """
+    is_average = 'AP' in key or 'AR' in key
+    return isinstance(value, (int, float)) and (
+        value != value or (is_average and value == -1)
+    )
+
+
 def _format_metric(metric: Metric, value: float) -> str:
     if value >= 0:
         return f'{metric.label} {value * metric.factor:.2f} %'

@@ -18,6 +18,7 @@ from ..loops import ResumableLoop
 from ..misfits import report_misfits
 from ..random_states import get_random_states
 from ..resuming import LAST_CHECKPOINT, LAST_VALIDATION, find_newest
+from .curves import is_undefined
 from .finite_training import check_finite
 
 #: The message hub's name of the checkpoint of an interruption.
@@ -33,6 +34,7 @@ class DurableCheckpointHook(CheckpointHook):
     - ``last_checkpoint`` is written last, and names the file relative to the work
       directory, so that this may be moved or copied.
     - Weights that are NaN or infinite are not saved: the run stops.
+    - A model whose score is undefined, such as COCO's -1, is not the best one.
 
     Args:
         *args: As for ``CheckpointHook``.
@@ -237,8 +239,16 @@ class DurableCheckpointHook(CheckpointHook):
         write_atomically(os.path.join(runner.work_dir, name), text.encode())
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        # mmengine would take COCO's -1 for a score, and the first model for the best.
+        undefined = [key for key, value in metrics.items() if is_undefined(key, value)]
         with self._removals_postponed():
-            super()._save_best_checkpoint(runner, metrics)
+            super()._save_best_checkpoint(runner, metrics | dict.fromkeys(undefined))
+        for key in undefined:
+            if self.save_best and key in self.key_indicators:
+                runner.logger.warning(
+                    f'{key} is undefined: no labelled objects to compare with. No '
+                    'checkpoint is saved as the best one.'
+                )
 
     @contextmanager
     def _removals_postponed(self) -> Iterator[None]:

@@ -84,6 +84,17 @@ class MetaFormerBlock(nn.Module):
             x = self.add_branch(x, mapped, self.layer_scale2)
         return x
 
+    def fuse(self) -> None:
+        """Fold layer scale into the layers before it; the outputs stay the same."""
+        weight = getattr(self.norm1, 'weight', None)
+        keeps_factors = getattr(self.token_mixer, 'keeps_factors', False)
+        if self.layer_scale1 is not None and keeps_factors and weight is not None:
+            weight.data *= self.layer_scale1.data
+            self.layer_scale1 = None
+        if self.mlp and self.layer_scale2 is not None:
+            scale_outputs(self.mlp.fc2, self.layer_scale2)
+            self.layer_scale2 = None
+
     def add_branch(self, x: Tensor, branch: Tensor, scale: Tensor | None) -> Tensor:
         """Compute x + scale * branch, as far as this block has them."""
         if not self.residual:
@@ -120,6 +131,12 @@ def build_mlp(dim: int, mlp_ratio: float, act_cfg: Mapping) -> Mlp:
     hidden_dim = int(dim * mlp_ratio)
     check_int(f'dim={dim}, mlp_ratio={mlp_ratio}: hidden channels', hidden_dim, 1)
     return Mlp(dim, hidden_dim, act_cfg)
+
+
+def scale_outputs(linear: nn.Linear, factors: Tensor) -> None:
+    """Multiply the outputs of a linear layer by (D,) factors, in its parameters."""
+    linear.weight.data *= factors.data[:, None]
+    linear.bias.data *= factors.data
 
 
 def build_layer_scale(value: float, dim: int) -> nn.Parameter | None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
-from .packed import find_dtype, is_packable
+from .products import multiply, multiply_transposed
 
 #: Tensors to a tensor; without random numbers, and without other tensors that need
 #: gradients.
@@ -102,6 +102,7 @@ class RecomputedBatchNorm(torch.autograd.Function):
             y = F.batch_norm(to_map(x), mean, variance, weight, bias, False, 0.0, ctx.eps)
         inputs = prepare_inputs([to_tokens(y), *tensors], needs)
         output = reevaluate(ctx, inputs)
+        grad_y: Any
         grad_y, *grad_tensors = differentiate(output, inputs, needs, grads[0])
         if torch.is_grad_enabled():
             wanted = [x, weight, bias]
@@ -159,7 +160,7 @@ class RecomputedLinear(torch.autograd.Function):
         rows = grad.flatten(0, -2)
         grad_weight = grad_bias = None
         if needs_weight:
-            grad_weight = rows.mT @ x.flatten(0, -2).to(grad.dtype)
+            grad_weight = multiply_transposed(rows, x.flatten(0, -2).to(grad.dtype))
         if needs_bias:
             grad_bias = rows.sum(0)
         grad_inputs: Sequence[Tensor | None] = [None] * len(needs)
@@ -177,17 +178,6 @@ def evaluate(function: Function | None, tensors: Sequence[Tensor]) -> Tensor:
     return function(*tensors) if function else tensors[0]
 
 
-def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Multiply (..., C) by (D, C) and add (D,), by the faster library."""
-    if not is_packable(x):
-        return F.linear(x, weight, bias)
-    dtype = find_dtype(x)
-    bias = None if bias is None else bias.to(dtype)
-    return torch.ops.mkldnn._linear_pointwise(
-        x.to(dtype), weight.to(dtype), bias, 'none', [], ''
-    )
-
-
 def keep_autocast(x: Tensor) -> Callable[[], AbstractContextManager]:
     """The present autocast of x's device, to be entered again."""
     if x.is_meta:  # PyTorch has no autocast for these tensors
@@ -198,7 +188,7 @@ def keep_autocast(x: Tensor) -> Callable[[], AbstractContextManager]:
 
 
 def prepare_inputs(tensors: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
-    """Leaves of a graph of their own, or the tensors if a graph of the gradient is made."""
+    """Leaves of a graph of their own; the tensors if gradients get a graph, too."""
     if torch.is_grad_enabled():
         return list(tensors)
     return [x.detach().requires_grad_(need) for x, need in zip(tensors, needs)]

@@ -1,6 +1,7 @@
 """Convolution, batch norm, Hardswish: the stem and the embeddings of GroupMixFormer."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -34,11 +35,12 @@ class ConvNormAct(nn.Module):
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""
         if isinstance(self.conv, SeparableConv2d):
-            conv, self.norm = fold_batch_norm(self.conv.pointwise, self.norm)
-            self.conv.pointwise = conv
+            conv: Any = self.conv.pointwise
+            conv, self.norm = fold_batch_norm(conv, self.norm)
             if isinstance(self.norm, nn.Identity):
-                self.conv.pointwise = pack_pointwise(conv, 'hardswish')
+                conv = pack_pointwise(conv, 'hardswish')
                 self.activation = nn.Identity()
+            self.conv.pointwise = conv
         else:
             self.conv, self.norm = fold_batch_norm(self.conv, self.norm)
             if isinstance(self.norm, nn.Identity):

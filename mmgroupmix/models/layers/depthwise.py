@@ -1,8 +1,9 @@
 """Depthwise convolutions of any odd size with a fast gradient of the kernel.
 
 oneDNN computes this gradient for kernels of up to three columns by a routine of its own,
-and for wider ones by a general one that takes ten times as long as the convolution itself,
-in bfloat16 thirty times. A wide kernel is a few narrow ones side by side, on shifted maps.
+and for wider ones by a general one that takes ten times as long as the convolution
+itself, in bfloat16 thirty times. A wide kernel is a few narrow ones side by side, on
+shifted maps.
 """
 
 from collections.abc import Iterable
@@ -97,7 +98,7 @@ def differentiate(
 
 
 def iter_columns(grad: Tensor, x: Tensor, weight: Tensor) -> Iterable[Tensor]:
-    """The gradient of the kernels, (C, 1, K, L), a few columns at a time from the left."""
+    """The gradient of the kernels, (C, 1, K, L), a few columns at a time."""
     row_padding, margin = get_padding(weight)
     for first in range(-margin, margin + 1, NARROW):
         last = min(first + NARROW - 1, margin)

@@ -5,6 +5,7 @@ Section 3.2. The kinds of aggregators are those of its ablation studies.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -97,8 +98,9 @@ class GroupProxies(nn.Module):
         """Fold the batch norm into the convolution, if the aggregator is one."""
         if isinstance(self.aggregator, SharedSeparableConv2d):
             self.aggregator.fuse(num_maps)
-            conv, self.norm = fold_batch_norm(self.aggregator.pointwise, self.norm)
-            self.aggregator.pointwise = conv
+            conv: Any = self.aggregator.pointwise
+            conv, self.norm = fold_batch_norm(conv, self.norm)
             if isinstance(self.norm, nn.Identity):
-                self.aggregator.pointwise = pack_pointwise(conv, 'hardswish')
+                conv = pack_pointwise(conv, 'hardswish')
                 self.activation = nn.Identity()
+            self.aggregator.pointwise = conv

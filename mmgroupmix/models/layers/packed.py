@@ -31,8 +31,8 @@ class PackedLayer(nn.Module):
     a model is traced or compiled, layers compute the same with PyTorch's usual functions.
     """
 
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Any
+    bias: Any
 
     def set_parameters(self, weight: Tensor, bias: Tensor | None) -> None:
         """Take over a weight and a bias."""
@@ -43,7 +43,8 @@ class PackedLayer(nn.Module):
 
     def get_packed(self, dtype: torch.dtype) -> Any:
         """What :meth:`pack` makes of the present weight and bias."""
-        state = [(p.data_ptr(), get_version(p)) for p in self.parameters()]
+        tensors = [self.weight] if self.bias is None else [self.weight, self.bias]
+        state = [(tensor.data_ptr(), get_version(tensor)) for tensor in tensors]
         cached = self.packed.get(dtype)
         if cached is None or cached[0] != state:
             bias = None if self.bias is None else self.bias.to(dtype)
@@ -158,7 +159,7 @@ class PackedConv2d(PackedLayer, nn.Conv2d):
 
 def is_packable(x: Tensor) -> bool:
     """Whether a layer can take the tensor x with its weight in oneDNN's own layout."""
-    return (
+    return bool(
         x.device.type == 'cpu'
         and type(x) is Tensor
         and x.numel() > 0

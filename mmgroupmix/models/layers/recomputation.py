@@ -23,10 +23,10 @@ from .autograd import (
     evaluate,
     has_hooks,
     is_recorded,
-    multiply,
 )
 from .layout import to_map, to_tokens
 from .norm import apply_norm
+from .products import multiply
 
 
 class Linear(nn.Linear):
@@ -88,15 +88,25 @@ def apply_linear_to_activation(linear: nn.Linear, act: nn.Module, x: Tensor) -> 
 
 
 def normalize_channels(
-    shape: Sequence[int], eps: float, x: Tensor, *affine: Tensor
+    shape: Sequence[int],
+    eps: float,
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
 ) -> Tensor:
-    """Layer norm of tokens with the parameters in ``affine``."""
-    return F.layer_norm(x, shape, *affine, eps=eps)
+    """Layer norm of tokens."""
+    return F.layer_norm(x, list(shape), weight, bias, eps)
 
 
-def normalize_groups(groups: int, eps: float, x: Tensor, *affine: Tensor) -> Tensor:
-    """Group norm of tokens with the parameters in ``affine``."""
-    return to_tokens(F.group_norm(to_map(x), groups, *affine, eps=eps))
+def normalize_groups(
+    groups: int,
+    eps: float,
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Group norm of tokens."""
+    return to_tokens(F.group_norm(to_map(x), groups, weight, bias, eps))
 
 
 def recompute(function: Function, *tensors: Tensor) -> Tensor:
@@ -121,10 +131,9 @@ def apply_to_batch_norm(
         Tensor: What the function returns.
     """
     # PyTorch refuses to train on a single value per channel, which the norm itself says.
-    plain = type(norm) is nn.BatchNorm2d and norm.training and norm.affine
-    plain = plain and x.numel() > x.shape[-1]
-    if plain and not has_hooks(norm) and is_recorded((x, norm.weight, *tensors)):
-        return RecomputedBatchNorm.apply(
-            function, norm, x, norm.weight, norm.bias, *tensors
-        )
+    if type(norm) is nn.BatchNorm2d:
+        plain = norm.training and norm.affine and x.numel() > x.shape[-1]
+        if plain and not has_hooks(norm) and is_recorded((x, norm.weight, *tensors)):
+            affine = (norm.weight, norm.bias)
+            return RecomputedBatchNorm.apply(function, norm, x, *affine, *tensors)
     return recompute(function, apply_norm(norm, x), *tensors)

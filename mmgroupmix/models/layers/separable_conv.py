@@ -107,7 +107,8 @@ def apply_separable(
             return pointwise(maps)
         flat = pointwise(to_map(maps.flatten(1, 2)))
         return to_tokens(flat).unflatten(1, maps.shape[1:3])
-    function = partial(convolve_tokens, depthwise.stride, dim)
+    stride = (depthwise.stride[0], depthwise.stride[1])
+    function = partial(convolve_tokens, stride, dim)
     weight = pointwise.weight.flatten(1)
     return apply_linear(weight, pointwise.bias, (x, depthwise.weight), function)
 
@@ -115,7 +116,7 @@ def apply_separable(
 def convolve_tokens(
     stride: tuple[int, int], dim: int, x: Tensor, weight: Tensor
 ) -> Tensor:
-    """Depthwise convolution of (B, H, W, n c) by kernels that repeat: (B, H', W', n, c)."""
+    """Depthwise convolution of (B, H, W, n c) to (B, H', W', n, c); kernels repeat."""
     kernels = weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
     maps = convolve_depthwise(to_map(x), kernels, stride=stride)
     return to_tokens(maps).unflatten(-1, (-1, dim))

@@ -166,20 +166,20 @@ def test_a_single_value_per_channel_is_refused_as_by_pytorch():
 
 @pytest.mark.smoke
 @pytest.mark.parametrize('sides', [(3, 3), (5, 5), (7, 7), (3, 9), (1, 11), (5, 1)])
+@pytest.mark.parametrize('size', [(9, 8), (6, 6), (2, 3), (1, 1)])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_depthwise_convolutions_of_any_size(sides, dtype):
+def test_depthwise_convolutions_of_any_size(sides, size, dtype):
     weight = torch.randn(4, 1, *sides, dtype=dtype, requires_grad=True)
     bias = torch.randn(4, dtype=dtype, requires_grad=True)
-    for size in ((9, 8), (6, 6), (2, 3), (1, 1)):
-        x = torch.randn(2, 4, *size, dtype=dtype, requires_grad=True)
-        padding = tuple(side // 2 for side in sides)
-        assert_equal_gradients(
-            lambda: convolve_depthwise(x, weight, bias),
-            lambda: F.conv2d(x, weight, bias, padding=padding, groups=4),
-            x,
-            weight,
-            bias,
-        )
+    x = torch.randn(2, 4, *size, dtype=dtype, requires_grad=True)
+    padding = tuple(side // 2 for side in sides)
+    assert_equal_gradients(
+        lambda: convolve_depthwise(x, weight, bias),
+        lambda: F.conv2d(x, weight, bias, padding=padding, groups=4),
+        x,
+        weight,
+        bias,
+    )
 
 
 @pytest.mark.smoke
