@@ -47,7 +47,7 @@ class RecomputedFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, function: Function, *tensors: Tensor) -> Tensor:
         """Compute the function."""
-        ctx.function, ctx.autocast = function, keep_autocast(tensors[0])
+        ctx.function, ctx.autocast = function, get_autocast(tensors[0])
         ctx.save_for_backward(*tensors)
         return function(*tensors)
 
@@ -74,7 +74,7 @@ class RecomputedBatchNorm(torch.autograd.Function):
         *tensors: Tensor,
     ) -> Tensor:
         """Compute norm and function, and update the running statistics."""
-        ctx.function, ctx.autocast, ctx.eps = function, keep_autocast(x), norm.eps
+        ctx.function, ctx.autocast, ctx.eps = function, get_autocast(x), norm.eps
         momentum = count_batch(norm)
         y, mean, inverse = torch.native_batch_norm(
             to_map(x),
@@ -155,7 +155,7 @@ class RecomputedLinear(torch.autograd.Function):
         *tensors: Tensor,
     ) -> Tensor:
         """Compute the function and the product."""
-        ctx.function, ctx.autocast = function, keep_autocast(tensors[0])
+        ctx.function, ctx.autocast = function, get_autocast(tensors[0])
         ctx.save_for_backward(weight, *tensors)
         return multiply(evaluate(function, tensors), weight, bias)
 
@@ -188,13 +188,22 @@ def evaluate(function: Function | None, tensors: Sequence[Tensor]) -> Tensor:
     return function(*tensors) if function else tensors[0]
 
 
-def keep_autocast(x: Tensor) -> Callable[[], AbstractContextManager]:
-    """The present autocast of x's device, to be entered again."""
-    if x.is_meta:  # PyTorch has no autocast for these tensors
-        return nullcontext
+def get_autocast(x: Tensor) -> tuple[str, bool, torch.dtype] | None:
+    """The present autocast of x's device; None for tensors for which there is none."""
+    if x.is_meta:
+        return None
     kind = x.device.type
-    dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
-    return lambda: torch.autocast(kind, dtype, enabled)
+    return kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind)
+
+
+def restore_autocast(
+    given: tuple[str, bool, torch.dtype] | None, x: Tensor
+) -> AbstractContextManager:
+    """Context manager: the autocast that was present in the forward pass."""
+    if given is None or given == get_autocast(x):
+        return nullcontext()
+    kind, enabled, dtype = given
+    return torch.autocast(kind, dtype, enabled)
 
 
 def prepare_inputs(tensors: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
@@ -206,7 +215,7 @@ def prepare_inputs(tensors: Sequence[Tensor], needs: Sequence[bool]) -> list[Ten
 
 def reevaluate(ctx: Any, inputs: Sequence[Tensor]) -> Tensor:
     """Compute the function again, as in the forward pass."""
-    with torch.enable_grad(), ctx.autocast():
+    with torch.enable_grad(), restore_autocast(ctx.autocast, inputs[0]):
         return evaluate(ctx.function, inputs)
 
 

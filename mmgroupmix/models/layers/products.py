@@ -27,15 +27,14 @@ def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     dtype = find_dtype(x)
     x, weight = x.to(dtype), weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
-    if not is_packable(x):
+    if not avoids_blas(x) or not is_packable(x):
         return F.linear(x, weight, bias)
-    # oneDNN's product was the faster one on every processor, if only by a little.
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, 'none', [], '')
 
 
 def multiply_transposed(x: Tensor, y: Tensor) -> Tensor:
     """Multiply (N, D), transposed, by (N, C): (D, C), the gradient of a weight."""
-    if x.dtype != torch.float32 or not is_packable(x) or not is_blas_slow():
+    if not avoids_blas(x) or not is_packable(x):
         return x.mT @ y
     # To oneDNN, it is the gradient of a 1x1 convolution.
     count = NUM_MAPS if len(x) % NUM_MAPS == 0 else 1
@@ -48,24 +47,36 @@ def multiply_transposed(x: Tensor, y: Tensor) -> Tensor:
     return gradients[1].flatten(1)
 
 
+def avoids_blas(x: Tensor) -> bool:
+    """Whether products of x are better computed by oneDNN."""
+    return x.device.type == 'cpu' and find_dtype(x) == torch.float32 and is_blas_slow()
+
+
 @cache
 def is_blas_slow() -> bool:
     """Whether float32 products of PyTorch's BLAS take far longer than those of oneDNN.
 
-    It is measured once, in the processor's time, which other processes hardly change.
+    It is measured once, on one thread, in the time that the processor spends on it: other
+    processes hardly change that.
     """
-    x, weight = torch.ones(4096, 320), torch.ones(320, 320)
-    blas = measure(lambda: F.linear(x, weight))
-    return blas > SLOW * measure(lambda: multiply(x, weight))
+    x, weight = torch.ones(2048, 320), torch.ones(320, 320)
+    product = torch.ops.mkldnn._linear_pointwise
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        blas = measure(lambda: F.linear(x, weight))
+        return blas > SLOW * measure(lambda: product(x, weight, None, 'none', [], ''))
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def measure(function: Callable[[], object]) -> float:
-    """The shortest of a few times in seconds."""
+    """The shortest of a few times in seconds that this thread computes."""
     times = []
     for _ in range(5):
-        start = time.process_time()
+        start = time.thread_time()
         function()
-        times.append(time.process_time() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 

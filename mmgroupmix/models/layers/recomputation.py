@@ -26,7 +26,7 @@ from .autograd import (
 )
 from .layout import to_map, to_tokens
 from .norm import apply_norm
-from .products import multiply
+from .products import avoids_blas, multiply
 
 
 class Linear(nn.Linear):
@@ -59,7 +59,9 @@ def apply_linear(
     function: Function | None = None,
 ) -> Tensor:
     """Multiply the result of a function as :class:`Linear` does."""
-    if is_recorded((weight, *tensors)):
+    # Without a function, only the choice of the library is to be gained.
+    gains = function is not None or avoids_blas(tensors[0])
+    if gains and is_recorded((weight, *tensors)):
         return RecomputedLinear.apply(function, weight, bias, *tensors)
     return multiply(evaluate(function, tensors), weight, bias)
 
