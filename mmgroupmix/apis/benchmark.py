@@ -41,8 +41,9 @@ MODEL is one of
   path/to/config.py                               a config of mmdet, mmseg or mmpretrain
   timm:NAME                                       a classifier of timm
 and may carry its own mode: gmf_s@eager, gmf_s@fused, gmf_s@compiled,
-gmf_s@fused+compiled. A model may be given more than once. Configs run from the images to
-the outputs of their heads, without losses and postprocessing. Weights are random."""
+gmf_s@autotuned, gmf_s@channels_last+fused+compiled. A model may be given more than once.
+Configs run from the images to the outputs of their heads, without losses and
+postprocessing. Weights are random."""
 EPILOG = """\
 A round runs each model once, in an order drawn anew. Times are medians over the rounds;
 ratios are medians of the ratios of each round, which a busy machine disturbs less. A step

@@ -33,6 +33,7 @@ from .command_line import (
     load_config,
     run_command,
 )
+from .compilation import add_compile_option, compile_test, take_compile_options
 from .config.output_files import prepare_output
 from .config.preflight import check_sizes
 from .config.training_options import replicate_model
@@ -82,6 +83,7 @@ def test(args: argparse.Namespace) -> None:
         raise UserError(f'{args.config} has no test_dataloader')
     cfg.load_from, cfg.resume = args.checkpoint, False
     replicate_model(cfg)
+    compiling = take_compile_options(cfg, args)
     rows = check_run(cfg, task, ('test',), args.scan == 'all')
     if args.tta:
         use_tta(cfg, task, args.show_dir)
@@ -104,6 +106,7 @@ def test(args: argparse.Namespace) -> None:
     report_unreadable_files(runner)
     if not any(isinstance(hook, LoadedWeightsHook) for hook in runner.hooks):
         runner.register_hook(LoadedWeightsHook())
+    compile_test(runner, compiling)
     check_channels(runner)
     draw_as_read(runner, 'test_dataloader')
     if not args.no_report:
@@ -275,4 +278,5 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--show-dir', metavar='DIR', help='draw the predictions into this folder'
     )
+    add_compile_option(parser)
     return parser

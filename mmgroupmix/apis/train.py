@@ -28,6 +28,12 @@ from .command_line import (
     load_config,
     run_command,
 )
+from .compilation import (
+    add_compile_option,
+    check_compile_option,
+    compile_training,
+    take_compile_options,
+)
 from .config.main_rank import on_main_rank
 from .config.training_options import (
     add_training_options,
@@ -85,12 +91,14 @@ def train(args: argparse.Namespace) -> int | None:
         UserError: For anything that the user can correct.
         TrainingInterrupted: If a signal ended the training.
     """
+    check_compile_option(args)
     if args.plan is not None:
         return plan_training(args, configure)
     with SignalWatch() as watch, ExitStack() as stack:
         with _full_disk_reported(tempfile.gettempdir()):
             cfg, task = load_config(args)
         resume = configure(cfg, args)
+        compiling = take_compile_options(cfg, args)
         rows = check_run(cfg, task, MODES, args.scan == 'all')
         with _full_disk_reported(cfg.work_dir):
             checkpoint, seed = on_main_rank(
@@ -105,6 +113,7 @@ def train(args: argparse.Namespace) -> int | None:
                 check_load_from(cfg)
             cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
             runner = build_runner(cfg)
+            compile_training(runner, compiling)
             count_accumulated_steps(runner)
             runner.register_hook(PreemptionHook(watch))
             report_unreadable_files(runner)
@@ -258,4 +267,5 @@ def _build_parser() -> argparse.ArgumentParser:
         '.safetensors files too, which are data and nothing else',
     )
     add_training_options(parser)
+    add_compile_option(parser)
     return parser

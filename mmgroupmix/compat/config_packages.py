@@ -35,4 +35,7 @@ def _is_distribution(name: str) -> bool:
 
 
 def _is_module(name: str) -> bool:
-    return importlib.util.find_spec(name) is not None
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # something keeps it from being found
+        return False

@@ -1,10 +1,14 @@
 """The page on training: its configs, and the files that it asks the reader for."""
 
+import argparse
 import re
 
 import pytest
 from mmengine.config import Config
 from mmengine.registry import HOOKS
+
+from mmgroupmix.apis import test as evaluate
+from mmgroupmix.apis import train
 
 from .pages import REPOSITORY, expand_braces, find_code, read_page
 
@@ -53,3 +57,13 @@ def test_the_page_has_the_data_folders_of_the_configs():
         found.update(re.findall(r"data_root = '(data/.*?)/?'", path.read_text()))
     assert len(found) == 5
     assert all(re.search(f'^{folder}/', PAGE, re.MULTILINE) for folder in found)
+
+
+@pytest.mark.parametrize('command', [train, evaluate])
+def test_the_page_has_every_option(command):
+    name = command.__name__.rpartition('.')[2]
+    table = PAGE.partition(f'| option of `{name}.py` |')[2].partition('\n## ')[0]
+    actions = command._build_parser()._option_string_actions.items()
+    known = {name for name, action in actions if action.help != argparse.SUPPRESS}
+    named = set(re.findall(r'`(--[\w-]+)[ `]', table))
+    assert known - {'-h', '--help'} <= named

@@ -79,4 +79,11 @@ def describe_libraries(built_with: str, device: torch.device) -> str:
     if device.type == 'cuda':
         parts.append(f'CUDA {torch.version.cuda}')
         parts.append(f'cuDNN {torch.backends.cudnn.version()}')
+        # Products that PyTorch rounds to TF32 in float32, by default convolutions alone.
+        flags = {
+            'convolutions': torch.backends.cudnn.allow_tf32,
+            'products': torch.backends.cuda.matmul.allow_tf32,
+        }
+        rounded = [name for name, allowed in flags.items() if allowed]
+        parts.append(f'TF32 in {" and ".join(rounded)}' if rounded else 'no TF32')
     return ', '.join(parts)

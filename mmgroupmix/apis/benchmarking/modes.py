@@ -11,6 +11,8 @@ from torch import nn
 
 from ...arguments import suggest
 from ...errors import UserError
+from ...models.layers.layout import use_channels_last
+from ...models.layers.packed import pack_layers
 
 
 def keep(model: nn.Module) -> nn.Module:
@@ -27,6 +29,21 @@ def fuse(model: nn.Module) -> nn.Module:
             'package have; time it as @eager or @compiled'
         )
     part.fuse()
+    return model
+
+
+def compile_with_autotuning(model: nn.Module) -> nn.Module:
+    """Compile a model so that every kernel is the fastest of several that are tried.
+
+    The first step takes many minutes; on a GPU, steps are replayed as CUDA graphs.
+    """
+    compiled: Any = torch.compile(model, mode='max-autotune')
+    return compiled
+
+
+def pack(model: nn.Module) -> nn.Module:
+    """Give the linear layers and convolutions of any model oneDNN's layout, in place."""
+    pack_layers(model)
     return model
 
 
@@ -47,10 +64,13 @@ def find_foldable(model: nn.Module) -> Any:
 MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
     'eager': keep,
     'fused': fuse,
+    'channels_last': use_channels_last,
+    'packed': pack,
     'compiled': compile_model,
+    'autotuned': compile_with_autotuning,
 }
 #: Modes after which a model cannot be trained.
-INFERENCE_ONLY = frozenset({'fused'})
+INFERENCE_ONLY = frozenset({'fused', 'packed'})
 
 
 def apply_mode(model: nn.Module, mode: str, training: bool) -> nn.Module:

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...arguments import check_argument, suggest
 from ...checkpoints.input_channels import adapt_convolution
+from ..layers.packed import pack_layers
 from .pretrained import PretrainedLoadingMixin
 
 
@@ -145,6 +146,7 @@ class Backbone(PretrainedLoadingMixin, BaseModule):
             for module in list(self.modules()):
                 if module is not self and hasattr(module, 'fuse'):
                     module.fuse()
+            pack_layers(self)
             self.eval().requires_grad_(False)  # the modules that folding has built, too
             self.fused = True
         return self

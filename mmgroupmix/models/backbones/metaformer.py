@@ -16,6 +16,7 @@ from ...arguments import check_argument, explain_arguments
 from ...registry import MODELS
 from ..blocks.metaformer_block import MetaFormerBlock, spread_drop_path
 from ..blocks.stage import Stage
+from ..layers.autograd import keep_gradient_dense
 from ..layers.initialization import initialize_except_mixers
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import apply_norm, build_norm
@@ -247,6 +248,7 @@ class MetaFormer(Backbone):
 
     def finish_map(self, index: int, x: Tensor) -> Tensor:
         """Normalise the tokens of a stage and return them as a (B, C, H, W) map."""
+        keep_gradient_dense(x)
         x = apply_norm(self.out_norms[index], x)
         if index == NUM_STAGES - 1:
             x = apply_norm(self.final_norm, x)

@@ -74,12 +74,26 @@ class MetaFormerBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, H, W, C)."""
         x = self.position_encoding(x)
-        mixed = self.token_mixer(apply_norm(self.norm1, x))
+        if getattr(self.token_mixer, 'takes_norm', False):
+            mixed = self.token_mixer(x, self.norm1)
+        else:
+            mixed = self.token_mixer(apply_norm(self.norm1, x))
         x = self.add_branch(x, mixed, self.layer_scale1)
         if self.mlp:
-            mapped = self.mlp(apply_norm(self.norm2, x))
+            mapped = self.mlp(x, self.norm2)
             x = self.add_branch(x, mapped, self.layer_scale2)
         return x
+
+    def fuse(self) -> None:
+        """Fold layer scale into the layers before it; the outputs stay the same."""
+        weight = getattr(self.norm1, 'weight', None)
+        keeps_factors = getattr(self.token_mixer, 'keeps_factors', False)
+        if self.layer_scale1 is not None and keeps_factors and weight is not None:
+            weight.data *= self.layer_scale1.data
+            self.layer_scale1 = None
+        if self.mlp and self.layer_scale2 is not None:
+            scale_outputs(self.mlp.fc2, self.layer_scale2)
+            self.layer_scale2 = None
 
     def add_branch(self, x: Tensor, branch: Tensor, scale: Tensor | None) -> Tensor:
         """Compute x + scale * branch, as far as this block has them."""
@@ -108,7 +122,8 @@ class FirstOutputCheck:
                 f'expected {expected}: (B, H, W, C) tokens, as in its input. '
                 'layers.layout.to_map and to_tokens convert to (B, C, H, W) and back.'
             )
-        self.handle.remove()
+        if not torch.compiler.is_compiling():  # a graph has no part that runs only once
+            self.handle.remove()
 
 
 def build_mlp(dim: int, mlp_ratio: float, act_cfg: Mapping) -> Mlp:
@@ -116,6 +131,12 @@ def build_mlp(dim: int, mlp_ratio: float, act_cfg: Mapping) -> Mlp:
     hidden_dim = int(dim * mlp_ratio)
     check_int(f'dim={dim}, mlp_ratio={mlp_ratio}: hidden channels', hidden_dim, 1)
     return Mlp(dim, hidden_dim, act_cfg)
+
+
+def scale_outputs(linear: nn.Linear, factors: Tensor) -> None:
+    """Multiply the outputs of a linear layer by (D,) factors, in its parameters."""
+    linear.weight.data *= factors.data[:, None]
+    linear.bias.data *= factors.data
 
 
 def build_layer_scale(value: float, dim: int) -> nn.Parameter | None:

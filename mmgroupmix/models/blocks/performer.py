@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..layers.precision import disable_autocast, promote_to_float32
+from ..layers.recomputation import Linear
 
 #: Keeps the division finite where all features of a token underflow.
 EPSILON = 1e-8
@@ -43,8 +44,8 @@ class TokenPerformer(nn.Module):
     ):
         super().__init__()
         num_features = int(dim * kernel_ratio)
-        self.kqv = nn.Linear(in_channels, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.kqv = Linear(in_channels, 3 * dim)
+        self.proj = Linear(dim, dim)
         self.drop = nn.Dropout(drop_rate)
         rows = nn.init.orthogonal_(torch.empty(num_features, dim))
         self.register_buffer('projection', rows * num_features**0.5)

@@ -15,6 +15,7 @@ from ..layers.activation_checkpointing import checkpoint_block
 from ..layers.double_normalization import double_normalize
 from ..layers.layout import to_map, to_tokens
 from ..layers.mlp import Mlp
+from ..layers.recomputation import Linear
 from .performer import TokenPerformer
 
 #: Kernel size, stride and padding of the three soft splits.
@@ -62,7 +63,7 @@ class TokensToToken(nn.Module):
             )
             for width in widths
         )
-        self.project = nn.Linear(3 * 3 * TOKEN_DIM, dim)
+        self.project = Linear(3 * 3 * TOKEN_DIM, dim)
 
     def forward(self, x: Tensor, recompute: bool = False) -> Tensor:
         """(B, in_channels, H, W) image to (B, H', W', C) tokens.
@@ -166,10 +167,10 @@ class TokenExternalAttention(nn.Module):
         drop_rate: float = 0.0,
     ):
         super().__init__()
-        self.reduce = nn.Linear(in_channels, dim)
-        self.memory_key = nn.Linear(dim, num_memories, bias=False)
-        self.memory_value = nn.Linear(num_memories, dim)
-        self.proj = nn.Linear(dim, dim)
+        self.reduce = Linear(in_channels, dim)
+        self.memory_key = Linear(dim, num_memories, bias=False)
+        self.memory_value = Linear(num_memories, dim)
+        self.proj = Linear(dim, dim)
         self.drop = nn.Dropout(drop_rate)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
@@ -13,8 +14,10 @@ def checkpoint_block(module: nn.Module, x: Tensor) -> Tensor:
 
     PyTorch runs the module a second time in the backward pass. Its batch norms would then
     count the batch twice in their running statistics; here, the second run leaves the
-    statistics alone.
+    statistics alone. A compiled graph updates them once by itself.
     """
+    if torch.compiler.is_compiling():
+        return checkpoint(module, x, use_reentrant=False)
     return checkpoint(
         module,
         x,

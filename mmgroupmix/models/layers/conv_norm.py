@@ -1,11 +1,14 @@
 """Convolution, batch norm, Hardswish: the stem and the embeddings of GroupMixFormer."""
 
 from collections.abc import Mapping
+from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
+from .packed import pack_convolution, pack_pointwise
+from .recomputation import apply_to_batch_norm
 from .separable_conv import SeparableConv2d
 
 
@@ -21,17 +24,25 @@ class ConvNormAct(nn.Module):
     def __init__(self, conv: nn.Conv2d | SeparableConv2d, norm_cfg: Mapping | None):
         super().__init__()
         self.conv = conv
-        self.norm = build_batch_norm(norm_cfg, conv.out_channels)
+        self.norm: nn.Module = build_batch_norm(norm_cfg, conv.out_channels)
+        self.activation: nn.Module = nn.Hardswish()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return F.hardswish(self.norm(self.conv(x)))
+        tokens = to_tokens(self.conv(x))
+        return to_map(apply_to_batch_norm(self.activation, self.norm, tokens))
 
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""
         if isinstance(self.conv, SeparableConv2d):
-            self.conv.pointwise, self.norm = fold_batch_norm(
-                self.conv.pointwise, self.norm
-            )
+            conv: Any = self.conv.pointwise
+            conv, self.norm = fold_batch_norm(conv, self.norm)
+            if isinstance(self.norm, nn.Identity):
+                conv = pack_pointwise(conv, 'hardswish')
+                self.activation = nn.Identity()
+            self.conv.pointwise = conv
         else:
             self.conv, self.norm = fold_batch_norm(self.conv, self.norm)
+            if isinstance(self.norm, nn.Identity):
+                self.conv = pack_convolution(self.conv, 'hardswish')
+                self.activation = nn.Identity()

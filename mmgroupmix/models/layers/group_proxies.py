@@ -5,13 +5,14 @@ Section 3.2. The kinds of aggregators are those of its ablation studies.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...arguments import check_choice, check_odd
 from .layout import to_map, to_tokens
-from .norm import build_batch_norm, fold_batch_norm
+from .norm import apply_norm, build_batch_norm, fold_batch_norm
+from .packed import pack_pointwise
 from .separable_conv import SharedSeparableConv2d
 
 
@@ -81,19 +82,25 @@ class GroupProxies(nn.Module):
         self.is_mean = kind in ('identity', 'avg_pool')
         self.aggregator = AGGREGATORS[kind](dim, kernel_size)
         self.norm: nn.Module = build_batch_norm(norm_cfg, dim)
+        self.activation: nn.Module = nn.Hardswish()
 
     def aggregate(self, x: Tensor) -> Tensor:
         """(B, H, W, n c), n maps side by side, to proxies (B, HW, n, c)."""
-        aggregated = self.aggregator(x)
-        batch, height, width = x.shape[:3]
-        aggregated = aggregated.reshape(batch, height * width, -1, self.dim)
         # BN sees (B, c, HW, n): one set of statistics for all maps together.
-        return F.hardswish(to_tokens(self.norm(to_map(aggregated))))
+        return self.activation(apply_norm(self.norm, self.aggregate_maps(x)))
+
+    def aggregate_maps(self, x: Tensor) -> Tensor:
+        """(B, H, W, n c), n maps side by side, to (B, HW, n, c) before norm and act."""
+        batch, height, width = x.shape[:3]
+        return self.aggregator(x).reshape(batch, height * width, -1, self.dim)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Fold the batch norm into the convolution, if the aggregator is one."""
         if isinstance(self.aggregator, SharedSeparableConv2d):
             self.aggregator.fuse(num_maps)
-            self.aggregator.pointwise, self.norm = fold_batch_norm(
-                self.aggregator.pointwise, self.norm
-            )
+            conv: Any = self.aggregator.pointwise
+            conv, self.norm = fold_batch_norm(conv, self.norm)
+            if isinstance(self.norm, nn.Identity):
+                conv = pack_pointwise(conv, 'hardswish')
+                self.activation = nn.Identity()
+            self.aggregator.pointwise = conv

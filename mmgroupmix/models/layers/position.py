@@ -4,8 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
-from .separable_conv import build_depthwise_conv
+from .packed import PackedConv2d
 
 
 class ConvPositionEncoding(nn.Module):
@@ -59,8 +60,7 @@ class HeadwiseConv2d(nn.Module):
         """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
         # One convolution is faster than two: the kernels are small, the map is not.
         weight, bias = self.merge_kernels()
-        padding = weight.shape[-1] // 2
-        return F.conv2d(image, weight, bias, padding=padding, groups=len(weight))
+        return convolve_depthwise(image, weight, bias)
 
     def merge_kernels(self) -> tuple[Tensor, Tensor]:
         """(2 Ch, 1, K, K) kernels, zeros around the smaller ones, and (2 Ch,) bias."""
@@ -72,7 +72,9 @@ class HeadwiseConv2d(nn.Module):
 
     def merge(self) -> nn.Conv2d:
         """Build one convolution that computes the same, for inference."""
-        return build_depthwise_conv(*self.merge_kernels())
+        weight, bias = self.merge_kernels()
+        padding = weight.shape[-1] // 2
+        return PackedConv2d(weight, bias, padding=padding, groups=len(weight))
 
 
 class PositionEmbedding(nn.Module):
@@ -126,10 +128,15 @@ class SinusoidPosition(nn.Module):
         num_positions, dim = x.shape[1:]
         if num_positions <= len(self.table):
             return x + self.table[:num_positions]
-        return x + build_sinusoid_table(num_positions, dim).to(self.table)
+        # On a GPU the host would wait for a transfer; Apple's have no float64.
+        device = x.device if x.is_cuda else torch.device('cpu')
+        table = build_sinusoid_table(num_positions, dim, device)
+        return x + table.to(self.table)
 
 
-def build_sinusoid_table(num_positions: int, dim: int) -> Tensor:
+def build_sinusoid_table(
+    num_positions: int, dim: int, device: torch.device | None = None
+) -> Tensor:
     """Build a table of sines on even channels and cosines on odd ones.
 
     Source: "Attention Is All You Need" (arXiv 1706.03762), Section 3.5.
@@ -137,12 +144,15 @@ def build_sinusoid_table(num_positions: int, dim: int) -> Tensor:
     Args:
         num_positions (int): Positions p, from 0.
         dim (int): Channels C; channel j has the angle p / 10000^(2 * (j // 2) / C).
+        device (torch.device, optional): Where to compute it; it needs float64.
+            Defaults to None: PyTorch's default.
 
     Returns:
         Tensor: (num_positions, C), float32.
     """
     # In float64, as published: float32 is off by 1e-5 at a few hundred positions.
-    positions = torch.arange(num_positions, dtype=torch.float64)[:, None]
-    channels = torch.arange(dim, dtype=torch.float64)
+    options: dict = dict(dtype=torch.float64, device=device)
+    positions = torch.arange(num_positions, **options)[:, None]
+    channels = torch.arange(dim, **options)
     angles = positions / 10000 ** (2 * (channels // 2) / dim)
     return torch.where(channels % 2 == 0, angles.sin(), angles.cos()).float()

@@ -1,9 +1,14 @@
 """Depthwise separable convolutions of GroupMixFormer's embeddings and aggregators."""
 
-import torch.nn.functional as F
+from functools import partial
+
 from torch import Tensor, nn
 
+from .autograd import has_hooks
+from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
+from .packed import PackedConv2d, PackedLinear
+from .recomputation import apply_linear
 
 
 class SeparableConv2d(nn.Module):
@@ -30,11 +35,14 @@ class SeparableConv2d(nn.Module):
             groups=in_channels,
             bias=False,
         )
-        self.pointwise = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+        self.pointwise: nn.Conv2d | PackedLinear = nn.Conv2d(
+            in_channels, out_channels, 1, bias=False
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
-        return self.pointwise(self.depthwise(x))
+        maps = apply_separable(self.depthwise, self.pointwise, to_tokens(x))
+        return to_map(maps.flatten(-2))
 
 
 class SharedSeparableConv2d(nn.Module):
@@ -50,18 +58,19 @@ class SharedSeparableConv2d(nn.Module):
         self.depthwise: nn.Conv2d = SharedDepthwiseConv2d(
             dim, dim, kernel_size, padding=kernel_size // 2, groups=dim, bias=False
         )
-        self.pointwise = nn.Conv2d(dim, dim, 1, bias=False)
+        self.pointwise: nn.Conv2d | PackedLinear = nn.Conv2d(dim, dim, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, H, W, n c) to (B, HW, n, c)."""
-        tokens = to_tokens(self.depthwise(to_map(x)))  # (B, H, W, n c)
-        tokens = tokens.flatten(1, 2).unflatten(-1, (-1, self.pointwise.in_channels))
-        return to_tokens(self.pointwise(to_map(tokens)))
+        return apply_separable(self.depthwise, self.pointwise, x).flatten(1, 2)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Repeat the depthwise kernel once and for all, for inference on n maps."""
         if isinstance(self.depthwise, SharedDepthwiseConv2d):
-            self.depthwise = build_depthwise_conv(self.depthwise.repeat_kernel(num_maps))
+            weight = self.depthwise.repeat_kernel(num_maps)
+            self.depthwise = PackedConv2d(
+                weight, padding=self.depthwise.padding, groups=len(weight)
+            )
 
 
 class SharedDepthwiseConv2d(nn.Conv2d):
@@ -70,36 +79,44 @@ class SharedDepthwiseConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, n c, H, W) to (B, n c, H, W)."""
         # In training, repeating a small kernel is cheaper than rearranging the map.
-        weight = self.repeat_kernel(x.shape[1] // len(self.weight))
-        return F.conv2d(x, weight, padding=self.padding, groups=len(weight))
+        return convolve_depthwise(x, self.repeat_kernel(x.shape[1] // len(self.weight)))
 
     def repeat_kernel(self, num_maps: int) -> Tensor:
         """(n c, 1, K, K): the kernels for each of n maps."""
         return self.weight.repeat(num_maps, 1, 1, 1)
 
 
-def build_depthwise_conv(weight: Tensor, bias: Tensor | None = None) -> nn.Conv2d:
-    """Build a depthwise convolution of stride 1 that keeps the size of the map.
+def apply_separable(
+    depthwise: nn.Conv2d, pointwise: nn.Conv2d | PackedLinear, x: Tensor
+) -> Tensor:
+    """Apply a separable convolution to n maps side by side.
 
     Args:
-        weight (Tensor): Kernels, (C, 1, K, K) with an odd K.
-        bias (Tensor, optional): (C,). Defaults to None.
+        depthwise (nn.Conv2d): Of n c channels, or of c if n maps share it.
+        pointwise (nn.Conv2d | PackedLinear): The 1x1 convolution of c channels.
+        x (Tensor): (B, H, W, n c).
 
     Returns:
-        nn.Conv2d: The convolution, whose parameters take no gradients.
+        Tensor: (B, H', W', n, c').
     """
-    channels, _, side, _ = weight.shape
-    # On the meta device nothing is initialised, and no random number is drawn.
-    conv = nn.Conv2d(
-        channels,
-        channels,
-        side,
-        padding=side // 2,
-        groups=channels,
-        bias=bias is not None,
-        device='meta',
-    )
-    conv.weight = nn.Parameter(weight.detach(), requires_grad=False)
-    if bias is not None:
-        conv.bias = nn.Parameter(bias.detach(), requires_grad=False)
-    return conv
+    dim = pointwise.weight.shape[1]
+    seen = has_hooks(depthwise) or has_hooks(pointwise)
+    if isinstance(pointwise, PackedLinear) or seen:
+        maps = to_tokens(depthwise(to_map(x))).unflatten(-1, (-1, dim))
+        if isinstance(pointwise, PackedLinear):
+            return pointwise(maps)
+        flat = pointwise(to_map(maps.flatten(1, 2)))
+        return to_tokens(flat).unflatten(1, maps.shape[1:3])
+    stride = (depthwise.stride[0], depthwise.stride[1])
+    function = partial(convolve_tokens, stride, dim)
+    weight = pointwise.weight.flatten(1)
+    return apply_linear(weight, pointwise.bias, (x, depthwise.weight), function)
+
+
+def convolve_tokens(
+    stride: tuple[int, int], dim: int, x: Tensor, weight: Tensor
+) -> Tensor:
+    """Depthwise convolution of (B, H, W, n c) to (B, H', W', n, c); kernels repeat."""
+    kernels = weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
+    maps = convolve_depthwise(to_map(x), kernels, stride=stride)
+    return to_tokens(maps).unflatten(-1, (-1, dim))

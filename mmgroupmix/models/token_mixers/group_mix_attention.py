@@ -13,9 +13,9 @@ concatenated.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...arguments import (
@@ -28,11 +28,14 @@ from ...arguments import (
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
-from ..layers.layout import to_map, to_tokens
-from ..layers.norm import has_statistics
-from ..layers.position import HeadwiseConv2d
-from ..layers.precision import disable_autocast, promote_to_float32
-from ..layers.separable_conv import SeparableConv2d
+from ..layers.layout import make_dense
+from ..layers.norm import apply_norm, has_statistics
+from ..layers.packed import PackedLinear
+from ..layers.recomputation import (
+    Linear,
+    apply_linear_to_norm,
+)
+from .group_mix_branches import NonAttentionBranch, PreAttentionBranch
 
 NUM_SEGMENTS = 5
 NUM_HEADS = 8
@@ -67,6 +70,9 @@ class GroupMixAttention(nn.Module):
         UserError: If an argument is not as described.
     """
 
+    #: Blocks pass the norm before the mixer instead of applying it.
+    takes_norm: ClassVar = True
+
     def __init__(
         self,
         dim: int,
@@ -98,7 +104,7 @@ class GroupMixAttention(nn.Module):
         # C/8 all the same, the width of eight heads on all of C, and its weights are
         # trained with that.
         scale = (dim / NUM_HEADS) ** -0.5
-        self.qkv = nn.Linear(dim, 3 * dim)
+        self.qkv: nn.Linear = Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
             PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
             for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
@@ -108,21 +114,29 @@ class GroupMixAttention(nn.Module):
             if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
-        self.proj = nn.Linear(dim, dim)
+        self.proj: nn.Linear = Linear(dim, dim)
         self.apply(initialize)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
         """Mix tokens.
 
         Args:
             x (Tensor): Tokens, (B, H, W, C).
+            norm (nn.Module, optional): Applied to the tokens first. Defaults to None.
 
         Returns:
             Tensor: Mixed tokens, (B, H, W, C).
         """
         if isinstance(self.non_attention, GroupProxies):
+            x = x if norm is None else apply_norm(norm, x)
             return self.proj(self.attend_across_segments(x))
-        segments = self.qkv(x).split(3 * self.segment, dim=-1)
+        if isinstance(self.qkv, PackedLinear):
+            x = x if norm is None else apply_norm(norm, x)
+            segments = self.qkv.compute_parts(x)
+        else:
+            qkv = apply_linear_to_norm(self.qkv, norm, x)
+            parts = qkv.split(3 * self.segment, dim=-1)
+            segments = [make_dense(part) for part in parts]
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))
@@ -164,82 +178,19 @@ class GroupMixAttention(nn.Module):
             if branch.is_mean and not self.aggregate_input:
                 rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
                 fold_into_rows(self.qkv, rows, branch)
+        self.pack()
 
-
-class PreAttentionBranch(GroupProxies):
-    """Group proxies of one segment, and the attention of two heads.
-
-    Args:
-        dim (int): Channels c = C/5 of the segment.
-        kind (str): Kind of the aggregator, see :class:`GroupProxies`.
-        kernel_size (int): Kernel side of the aggregator.
-        width (int): Channels of the two heads together: c, or C/4 where the heads share
-            the proxies of all segments.
-        position_kernels (tuple[int, int]): Kernel sides of the relative position
-            encoding, one per head.
-        scale (float): Factor of the attention result.
-        norm_cfg (dict): Config of the batch norm. Its training statistics pool over q, k
-            and v.
-    """
-
-    head_scale: Tensor
-
-    def __init__(
-        self,
-        dim: int,
-        kind: str,
-        kernel_size: int,
-        width: int,
-        position_kernels: tuple[int, int],
-        scale: float,
-        norm_cfg: Mapping,
-    ):
-        super().__init__(dim, kind, kernel_size, norm_cfg)
-        self.position: nn.Module = HeadwiseConv2d(width // 2, position_kernels)
-        heads = torch.block_diag(*[torch.full((width // 2, width // 2), scale)] * 2)
-        self.register_buffer('head_scale', heads, persistent=False)
-
-    def forward(self, qkv: Tensor) -> Tensor:
-        """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
-        return self.mix_proxies(self.aggregate(qkv), qkv.shape[1:3])
-
-    def mix_proxies(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
-        """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
-        q, k, v = proxies.unbind(2)  # (B, HW, c) each
-        image = to_map(v.unflatten(1, size))
-        position = to_tokens(self.position(image)).flatten(1, 2)
-        return torch.addcmul(self.attend(q, k, v), q, position).unflatten(1, size)
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Linear attention with a softmax of k over tokens, (B, N, c) each."""
-        # A softmax over 16384 tokens leaves float16's range: at least float32 here.
-        with disable_autocast(k):
-            context = promote_to_float32(k).softmax(dim=1).mT @ promote_to_float32(v)
-            context = context * self.head_scale  # (B, c, c), two heads
-        return q @ context.to(q.dtype)
-
-    def fuse(self, num_maps: int = 3) -> None:
-        """Fold the batch norm into the aggregator, if it can, and build kernels once."""
-        super().fuse(num_maps)
-        if isinstance(self.position, HeadwiseConv2d):
-            self.position = self.position.merge()
-
-
-class NonAttentionBranch(nn.Module):
-    """Segment 4: its q, k and v parts pass one separable convolution, without attention.
-
-    Args:
-        dim (int): Channels c = C/5 of the segment.
-    """
-
-    def __init__(self, dim: int):
-        super().__init__()
-        self.aggregator = SeparableConv2d(3 * dim, dim)
-        self.norm = nn.LayerNorm(dim)
-
-    def forward(self, qkv: Tensor) -> Tensor:
-        """(B, H, W, 3c) to (B, H, W, c)."""
-        return F.hardswish(self.norm(to_tokens(self.aggregator(to_map(qkv)))))
+    def pack(self) -> None:
+        """Compute each segment of q, k and v by itself, and activate what can be."""
+        if isinstance(self.non_attention, GroupProxies):
+            return
+        activations = ['none'] * NUM_SEGMENTS
+        for index, branch in enumerate(self.list_pre_attention()):
+            unchanged = isinstance(branch.aggregator, nn.Identity)
+            if unchanged and isinstance(branch.norm, nn.Identity):
+                activations[index] = 'hardswish'
+                branch.activation = nn.Identity()
+        self.qkv = PackedLinear(self.qkv.weight, self.qkv.bias, activations)
 
 
 def resolve_kinds(kinds: str | Sequence[str]) -> list[str]:

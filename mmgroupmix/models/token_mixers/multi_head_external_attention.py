@@ -17,6 +17,7 @@ from ...arguments import check_divisor, check_int
 from ...registry import TOKEN_MIXERS
 from ..layers.double_normalization import double_normalize
 from ..layers.initialization import initialize
+from ..layers.recomputation import Linear
 
 
 @TOKEN_MIXERS.register_module()
@@ -50,10 +51,10 @@ class MultiHeadExternalAttention(nn.Module):
         check_divisor(f'{owner}: num_heads', num_heads, dim)
         self.num_heads = expansion * num_heads
         head_dim = dim // num_heads
-        self.expand = nn.Linear(dim, expansion * dim)
-        self.memory_key = nn.Linear(head_dim, num_memories)
-        self.memory_value = nn.Linear(num_memories, head_dim)
-        self.proj = nn.Linear(expansion * dim, dim)
+        self.expand = Linear(dim, expansion * dim)
+        self.memory_key = Linear(head_dim, num_memories)
+        self.memory_value = Linear(num_memories, head_dim)
+        self.proj = Linear(expansion * dim, dim)
         self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ Equation 4: every token becomes the mean of its K x K neighbourhood minus itself
 are no parameters; what pooling cannot do is left to the block around it.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from ...arguments import check_odd
@@ -23,6 +25,10 @@ class Pooling(nn.Module):
     Raises:
         UserError: If ``pool_size`` is not a positive odd number.
     """
+
+    #: A factor and a shift of every channel before the mixer are the same factor after
+    #: it, and no shift.
+    keeps_factors: ClassVar = True
 
     def __init__(self, dim: int, pool_size: int = 3):
         super().__init__()
@@ -43,4 +49,4 @@ class Pooling(nn.Module):
             Tensor: Mixed tokens, (B, H, W, C).
         """
         # The block around the mixer adds the input again; hence the subtraction.
-        return to_tokens(self.pool(to_map(x))) - x
+        return to_tokens(self.pool(to_map(x))).sub_(x)

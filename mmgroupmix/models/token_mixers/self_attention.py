@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ...arguments import check_divisor, check_int
 from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
+from ..layers.recomputation import Linear
 
 
 @TOKEN_MIXERS.register_module()
@@ -33,8 +34,8 @@ class SelfAttention(nn.Module):
         check_int('SelfAttention: dim', dim, 1)
         check_divisor('SelfAttention: head_dim', head_dim, dim)
         self.head_dim = head_dim
-        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
-        self.proj = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = Linear(dim, dim)
         self.apply(initialize)
 
     def forward(self, x: Tensor) -> Tensor:

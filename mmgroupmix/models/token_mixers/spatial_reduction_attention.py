@@ -13,6 +13,7 @@ from ...arguments import check_divisor, check_int
 from ...registry import TOKEN_MIXERS
 from ..layers.initialization import initialize
 from ..layers.layout import to_map, to_tokens
+from ..layers.recomputation import Linear
 
 
 @TOKEN_MIXERS.register_module()
@@ -37,9 +38,9 @@ class SpatialReductionAttention(nn.Module):
         check_divisor('SpatialReductionAttention: num_heads', num_heads, dim)
         check_int('SpatialReductionAttention: reduction', reduction, 1)
         self.num_heads = num_heads
-        self.q = nn.Linear(dim, dim)
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.q = Linear(dim, dim)
+        self.kv = Linear(dim, 2 * dim)
+        self.proj = Linear(dim, dim)
         if reduction > 1:
             self.sr = nn.Conv2d(dim, dim, reduction, reduction)
             self.norm = nn.LayerNorm(dim)

@@ -142,3 +142,15 @@ def test_the_reference_is_the_first_model_or_the_one_that_is_named():
         find_reference_index(names, 'gmf_t')
     with pytest.raises(UserError, match="did you mean 'timm:resnet18'"):
         find_reference_index(names, 'timm:resnet8')
+
+
+def test_autotuned_compiles_with_autotuning(monkeypatch):
+    given = {}
+    monkeypatch.setattr(torch, 'compile', lambda model, **options: given.update(options))
+    apply_mode(nn.Identity(), 'autotuned', training=True)
+    assert given == {'mode': 'max-autotune'}
+
+
+def test_channels_last_is_a_layout_of_weights():
+    conv = apply_mode(nn.Conv2d(2, 2, 3), 'channels_last', training=True)
+    assert conv.weight.is_contiguous(memory_format=torch.channels_last)

@@ -126,9 +126,9 @@ def test_a_copy_of_a_fused_backbone_has_the_same_outputs(copy_backbone):
 def test_a_fused_backbone_repeats_and_joins_no_kernels():
     backbone = GroupMixFormer(NANO).fuse()
     kinds = {type(m).__name__ for m in backbone.modules() if 'Conv' in type(m).__name__}
-    # The separable convolutions keep two kernels each; all others are built.
+    # No kernel is repeated or joined in a forward pass any more.
     assert kinds == {
-        'Conv2d',
+        'PackedConv2d',
         'ConvNormAct',
         'ConvPositionEncoding',
         'SeparableConv2d',

@@ -76,7 +76,7 @@ def test_activation_checkpointing_keeps_fewer_activations(cls, arch):
         ):
             backbone(torch.randn(1, 3, 64, 64))
         kept[with_cp] = sum(sizes)
-    assert kept[True] < kept[False] / 2
+    assert kept[True] < 0.6 * kept[False]
 
 
 @pytest.mark.smoke

@@ -1,0 +1,141 @@
+"""Linear layers that keep less for the backward pass.
+
+A linear layer keeps its input for the backward pass, and the norm or activation before it
+keeps what that was made of. The latter is cheap to compute beside the product: here only
+the argument of the norm or activation is kept, and the backward pass computes its result
+again. No product runs twice.
+
+On a CPU, the products go to oneDNN, see :mod:`.packed`.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .autograd import (
+    Function,
+    RecomputedBatchNorm,
+    RecomputedFunction,
+    RecomputedLinear,
+    evaluate,
+    has_hooks,
+    is_recorded,
+)
+from .layout import to_map, to_tokens
+from .norm import apply_norm
+from .products import avoids_blas, multiply
+
+
+class Linear(nn.Linear):
+    """A linear layer, of the result of a function if one is given."""
+
+    #: Computes the same as its base class, see :func:`.packed.pack_linear`.
+    packable: ClassVar = True
+
+    def forward(
+        self, x: Tensor, *tensors: Tensor, function: Function | None = None
+    ) -> Tensor:
+        """Compute the layer of ``function(x, *tensors)``, or of x.
+
+        Args:
+            x (Tensor): (..., C), or the first argument of the function.
+            *tensors (Tensor): Further arguments of the function.
+            function (Callable, optional): Returns (..., C); the backward pass calls it
+                again. Defaults to None.
+
+        Returns:
+            Tensor: (..., D).
+        """
+        return apply_linear(self.weight, self.bias, (x, *tensors), function)
+
+
+def apply_linear(
+    weight: Tensor,
+    bias: Tensor | None,
+    tensors: Sequence[Tensor],
+    function: Function | None = None,
+) -> Tensor:
+    """Multiply the result of a function as :class:`Linear` does."""
+    # Without a function, only the choice of the library is to be gained.
+    gains = function is not None or avoids_blas(tensors[0])
+    if gains and is_recorded((weight, *tensors)):
+        return RecomputedLinear.apply(function, weight, bias, *tensors)
+    return multiply(evaluate(function, tensors), weight, bias)
+
+
+def apply_linear_to_norm(linear: nn.Linear, norm: nn.Module | None, x: Tensor) -> Tensor:
+    """Compute ``linear(norm(x))`` of tokens, (B, H, W, C) to (B, H, W, D)."""
+    if norm is None or isinstance(norm, nn.Identity):
+        return linear(x)
+    function: Function | None = None
+    if isinstance(linear, Linear) and not has_hooks(norm):
+        if type(norm) is nn.LayerNorm:
+            function = partial(normalize_channels, norm.normalized_shape, norm.eps)
+        elif type(norm) is nn.GroupNorm:
+            function = partial(normalize_groups, norm.num_groups, norm.eps)
+    if function is None:
+        return linear(apply_norm(norm, x))
+    return linear(x, *norm.parameters(), function=function)
+
+
+def apply_linear_to_activation(linear: nn.Linear, act: nn.Module, x: Tensor) -> Tensor:
+    """Compute ``linear(act(x))``, (..., C) to (..., D)."""
+    plain = type(act) in (nn.GELU, nn.Hardswish, nn.ReLU, nn.SiLU) and not has_hooks(act)
+    if plain and isinstance(linear, Linear) and not getattr(act, 'inplace', False):
+        return linear(x, function=act)
+    return linear(act(x))
+
+
+def normalize_channels(
+    shape: Sequence[int],
+    eps: float,
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Layer norm of tokens."""
+    return F.layer_norm(x, list(shape), weight, bias, eps)
+
+
+def normalize_groups(
+    groups: int,
+    eps: float,
+    x: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Group norm of tokens."""
+    return to_tokens(F.group_norm(to_map(x), groups, weight, bias, eps))
+
+
+def recompute(function: Function, *tensors: Tensor) -> Tensor:
+    """Compute ``function(*tensors)``, and again in the backward pass."""
+    if is_recorded(tensors):
+        return RecomputedFunction.apply(function, *tensors)
+    return function(*tensors)
+
+
+def apply_to_batch_norm(
+    function: Function, norm: nn.Module, x: Tensor, *tensors: Tensor
+) -> Tensor:
+    """Compute ``function(norm(x), *tensors)``, and all but statistics once more.
+
+    Args:
+        function (Callable): Of (B, H, W, C) tokens and the tensors.
+        norm (nn.Module): A batch norm, or what takes its place.
+        x (Tensor): Tokens, (B, H, W, C).
+        *tensors (Tensor): Further arguments of the function.
+
+    Returns:
+        Tensor: What the function returns.
+    """
+    # PyTorch refuses to train on a single value per channel, which the norm itself says.
+    if type(norm) is nn.BatchNorm2d:
+        plain = norm.training and norm.affine and x.numel() > x.shape[-1]
+        if plain and not has_hooks(norm) and is_recorded((x, norm.weight, *tensors)):
+            affine = (norm.weight, norm.bias)
+            return RecomputedBatchNorm.apply(function, norm, x, *affine, *tensors)
+    return recompute(function, apply_norm(norm, x), *tensors)
