@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.flop_counter import register_flop_formula
 
 from .packed import find_dtype, is_packable
@@ -49,6 +50,8 @@ def multiply_transposed(x: Tensor, y: Tensor) -> Tensor:
 
 def avoids_blas(x: Tensor) -> bool:
     """Whether products of x are better computed by oneDNN."""
+    if torch.compiler.is_compiling() or type(x) not in (Tensor, nn.Parameter):
+        return False  # others than PyTorch's own tensors compute nothing, or elsewhere
     return x.device.type == 'cpu' and find_dtype(x) == torch.float32 and is_blas_slow()
 
 
@@ -59,15 +62,20 @@ def is_blas_slow() -> bool:
     It is measured once, on one thread, in the time that the processor spends on it: other
     processes hardly change that.
     """
-    x, weight = torch.ones(2048, 320), torch.ones(320, 320)
+    if not hasattr(torch.ops.mkldnn, '_linear_pointwise'):
+        return False
     product = torch.ops.mkldnn._linear_pointwise
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        blas = measure(lambda: F.linear(x, weight))
-        return blas > SLOW * measure(lambda: product(x, weight, None, 'none', [], ''))
+        # A mode that counts operations, for example, is not to see these.
+        with _disable_current_modes():
+            x, weight = (torch.ones(n, 320, device='cpu') for n in (2048, 320))
+            blas = measure(lambda: F.linear(x, weight))
+            onednn = measure(lambda: product(x, weight, None, 'none', [], ''))
     finally:
         torch.set_num_threads(num_threads)
+    return blas > SLOW * onednn
 
 
 def measure(function: Callable[[], object]) -> float:
