@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from types import FrameType
 from typing import Any
@@ -80,14 +81,18 @@ class SignalWatch:
 _HANDLED: set[int] = set()
 
 
-def _block_signals() -> None:
+#: Signals that this thread held back before it forked a process.
+_MASK = threading.local()
+
+
+def _hold_signals() -> None:
     """Hold signals back while a process is forked: Python would forget them there."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+    _MASK.before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
 
 
-def _unblock_signals() -> None:
-    """Deliver the signals that were held back."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+def _release_signals() -> None:
+    """Deliver the signals that were held back for the fork."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, _MASK.before)
 
 
 def _forget_watch() -> None:
@@ -98,12 +103,12 @@ def _forget_watch() -> None:
     """
     for number in _HANDLED:
         signal.signal(number, signal.SIG_DFL)
-    _unblock_signals()
+    _release_signals()
     _HANDLED.clear()
 
 
 os.register_at_fork(
-    before=_block_signals,
-    after_in_parent=_unblock_signals,
+    before=_hold_signals,
+    after_in_parent=_release_signals,
     after_in_child=_forget_watch,
 )

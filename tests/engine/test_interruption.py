@@ -149,3 +149,16 @@ def test_pools_of_processes_end_while_a_training_runs():
             process.join(10)
     assert {process.exitcode for process in processes} == {-signal.SIGTERM}
     assert watch.received is None
+
+
+def test_signals_that_were_blocked_before_stay_so():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        with SignalWatch():
+            process = multiprocessing.get_context('fork').Process(target=int)
+            process.start()
+            process.join(10)
+        assert process.exitcode == 0
+        assert signal.SIGUSR1 in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])

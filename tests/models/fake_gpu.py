@@ -38,9 +38,9 @@ def fake_gpu(dtype: torch.dtype | None = None) -> Iterator[None]:
         patch('torch.cuda.is_bf16_supported', return_value=True),
         # What only a CPU, and only a GPU, does.
         patch.object(depthwise, 'NARROW', 99),
-        patch.object(packed, 'make_dense', Tensor.contiguous),
-        patch.object(group_mix_attention, 'make_dense', Tensor.contiguous),
-        patch.object(group_mix_branches, 'make_dense', Tensor.contiguous),
+        patch.object(packed, 'make_dense_on_gpu', Tensor.contiguous),
+        patch.object(group_mix_attention, 'make_dense_on_gpu', Tensor.contiguous),
+        patch.object(group_mix_branches, 'make_dense_on_gpu', Tensor.contiguous),
         torch.autocast(kinds[0], dtype, enabled=enabled),
         torch.autocast(kinds[1], dtype, enabled=enabled),
     ):

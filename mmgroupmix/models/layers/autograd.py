@@ -14,31 +14,11 @@ from torch import Tensor, nn
 
 from .layout import to_map, to_tokens
 from .products import multiply, multiply_transposed
+from .recording import is_recorded
 
 #: Tensors to a tensor; without random numbers, and without other tensors that need
 #: gradients.
 Function = Callable[..., Tensor]
-
-
-def is_recorded(tensors: Sequence[Tensor]) -> bool:
-    """Whether autograd records operations on the tensors, and nothing else does."""
-    return (
-        torch.is_grad_enabled()
-        and any(tensor.requires_grad for tensor in tensors)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
-        and not torch._C._are_functorch_transforms_active()
-    )
-
-
-def has_hooks(module: nn.Module) -> bool:
-    """Whether somebody wants to see or change what the module computes."""
-    return bool(
-        module._forward_hooks
-        or module._forward_pre_hooks
-        or module._backward_hooks
-        or module._backward_pre_hooks
-    )
 
 
 class RecomputedFunction(torch.autograd.Function):
@@ -105,8 +85,8 @@ class RecomputedBatchNorm(torch.autograd.Function):
         grad_y: Any
         grad_y, *grad_tensors = differentiate(output, inputs, needs, grads[0])
         if torch.is_grad_enabled():
-            wanted = [x, weight, bias]
-            grad_norm = torch.autograd.grad(y, wanted, to_map(grad_y), create_graph=True)
+            affine = (x, weight, bias)
+            grad_norm = differentiate(to_tokens(y), affine, needs_norm, grad_y)
         else:
             grad_x, *grad_affine = torch.ops.aten.native_batch_norm_backward(
                 to_map(grad_y),
@@ -120,7 +100,7 @@ class RecomputedBatchNorm(torch.autograd.Function):
                 ctx.eps,
                 needs_norm,
             )
-            grad_norm = (to_tokens(grad_x), *grad_affine)
+            grad_norm = [to_tokens(grad_x) if needs_norm[0] else None, *grad_affine]
         return None, None, *grad_norm, *grad_tensors
 
 

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .autograd import is_recorded
 from .layout import to_map, to_tokens
 from .packed import find_dtype
+from .recording import is_recorded
 
 #: Columns of a kernel whose gradient is fast.
 NARROW = 3
@@ -40,7 +40,7 @@ def convolve_depthwise(
     """
     margin = weight.shape[-1] // 2
     wide = x.device.type == 'cpu' and weight.shape[-1] > NARROW and x.shape[-1] > margin
-    if wide and stride == (1, 1) and weight.requires_grad and is_recorded((weight,)):
+    if wide and stride == (1, 1) and is_recorded((weight,)):
         dtype = find_dtype(x)
         bias = None if bias is None else bias.to(dtype)
         return WideDepthwiseConv.apply(x.to(dtype), weight.to(dtype), bias)

@@ -20,7 +20,7 @@ def to_tokens(feature_map: Tensor) -> Tensor:
     return feature_map.permute(0, 2, 3, 1)
 
 
-def make_dense(x: Tensor) -> Tensor:
+def make_dense_on_gpu(x: Tensor) -> Tensor:
     """Copy a part of a wider tensor on a GPU; elsewhere return it as it is.
 
     cuDNN's convolutions take dense maps. They copy a part of a wider map in every call:

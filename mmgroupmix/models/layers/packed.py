@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layout import make_dense
+from .layout import make_dense_on_gpu
+from .recording import has_hooks, is_traced, needs_gradient
 
 #: Activations that oneDNN applies to a product, with its algorithm, and in plain PyTorch.
 ACTIVATIONS: dict[str, tuple[str, str, Callable[[Tensor], Tensor]]] = {
@@ -90,11 +91,14 @@ class PackedLinear(PackedLayer, nn.Linear):
         return output
 
     def compute_parts(self, x: Tensor) -> list[Tensor]:
-        """(..., C) to one dense (..., D / n) for each of the n activations."""
-        if not is_packable(x):
+        """(..., C) to (..., D / n) for each of the n activations.
+
+        Each is dense where oneDNN computes it, and on a GPU.
+        """
+        if not is_packable(x, self.weight, self.bias):
             parts = super().forward(x).chunk(len(self.activations), dim=-1)
             activated = (ACTIVATIONS[a][2](p) for a, p in zip(self.activations, parts))
-            return [make_dense(part) for part in activated]
+            return [make_dense_on_gpu(part) for part in activated]
         x = x.to(find_dtype(x))
         return [
             torch.ops.mkldnn._linear_pointwise(x, weight, bias, name, [], algorithm)
@@ -141,7 +145,7 @@ class PackedConv2d(PackedLayer, nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H', W')."""
         name, algorithm, activate = ACTIVATIONS[self.activation]
-        if not is_packable(x) or x.dim() != 4:
+        if not is_packable(x, self.weight, self.bias) or x.dim() != 4:
             return activate(super().forward(x))
         x = x.to(find_dtype(x), memory_format=torch.channels_last)
         weight, bias, *geometry = self.get_packed(x.dtype)
@@ -160,27 +164,32 @@ class PackedConv2d(PackedLayer, nn.Conv2d):
         return f'{super().extra_repr()}, activation={self.activation!r}'
 
 
-def is_packable(x: Tensor) -> bool:
-    """Whether a layer can take the tensor x with its weight in oneDNN's own layout."""
+def is_packable(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
+    """Whether oneDNN's own functions, which have no gradients, can compute the layer."""
     return bool(
-        x.device.type == 'cpu'
+        x.device.type == weight.device.type == 'cpu'
         and type(x) is Tensor
         and x.numel() > 0
         and torch.backends.mkldnn.enabled
         and hasattr(torch.ops.mkldnn, '_linear_pointwise')
+        and find_dtype(x) == find_dtype(weight)
         and find_dtype(x) in (torch.float32, torch.bfloat16)
-        and not (torch.is_grad_enabled() and x.requires_grad)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
+        and not needs_gradient((x, weight, bias))
+        and not is_traced()
     )
 
 
 def find_dtype(x: Tensor) -> torch.dtype:
     """The dtype in which a product of x is computed, autocast considered."""
-    kind = x.device.type
-    if x.is_meta or x.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
-        return x.dtype
-    return torch.get_autocast_dtype(kind)
+    return torch.get_autocast_dtype(x.device.type) if is_autocast(x) else x.dtype
+
+
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast lowers the precision of x in a product."""
+    # PyTorch has no autocast for meta tensors, and lowers no double precision.
+    if x.is_meta or x.dtype == torch.float64:
+        return False
+    return torch.is_autocast_enabled(x.device.type)
 
 
 def get_version(weight: Tensor) -> int:
@@ -225,9 +234,14 @@ def pack_convolution(conv: nn.Conv2d, activation: str = 'none') -> nn.Conv2d:
 
 
 def pack_layers(model: nn.Module) -> None:
-    """Replace the linear layers and convolutions in a model by packed ones, in place."""
+    """Replace the linear layers and convolutions in a model by packed ones, in place.
+
+    Those with hooks stay as they are, and so do subclasses.
+    """
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
+            if has_hooks(child):
+                continue
             if isinstance(child, nn.Linear):
                 setattr(module, name, pack_linear(child))
             elif isinstance(child, nn.Conv2d):

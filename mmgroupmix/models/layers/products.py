@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.flop_counter import register_flop_formula
 
-from .packed import find_dtype, is_packable
+from .packed import find_dtype, is_autocast, is_packable
 
-#: A BLAS that takes so many times as long as oneDNN is avoided wherever it can be. It was
-#: 1.0 on one vendor's processors and 2.3 on another's.
+#: A BLAS that takes so many times as long as oneDNN is avoided wherever it can be.
 SLOW = 1.4
 #: oneDNN takes convolutions of so many maps also on a single thread.
 NUM_MAPS = 16
@@ -23,19 +22,20 @@ NUM_MAPS = 16
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Multiply (..., C) by (D, C) and add (D,): (..., D)."""
-    # Autocast would keep the converted weight, which has no gradient where none is
-    # recorded, for later products too.
-    dtype = find_dtype(x)
-    x, weight = x.to(dtype), weight.to(dtype)
-    bias = None if bias is None else bias.to(dtype)
-    if not avoids_blas(x) or not is_packable(x):
+    if is_autocast(x):
+        # Autocast would keep the converted weight, which has no gradient where none is
+        # recorded, for later products too.
+        dtype = find_dtype(x)
+        x, weight = x.to(dtype), weight.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+    if not avoids_blas(x) or not is_packable(x, weight, bias):
         return F.linear(x, weight, bias)
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, 'none', [], '')
 
 
 def multiply_transposed(x: Tensor, y: Tensor) -> Tensor:
     """Multiply (N, D), transposed, by (N, C): (D, C), the gradient of a weight."""
-    if not avoids_blas(x) or not is_packable(x):
+    if not avoids_blas(x) or not is_packable(x, y):
         return x.mT @ y
     # To oneDNN, it is the gradient of a 1x1 convolution.
     count = NUM_MAPS if len(x) % NUM_MAPS == 0 else 1

@@ -3,9 +3,8 @@
 A linear layer keeps its input for the backward pass, and the norm or activation before it
 keeps what that was made of. The latter is cheap to compute beside the product: here only
 the argument of the norm or activation is kept, and the backward pass computes its result
-again. No product runs twice.
-
-On a CPU, the products go to oneDNN, see :mod:`.packed`.
+again. No product of a linear layer runs twice; on a CPU, the faster library computes it,
+see :mod:`.products`.
 """
 
 from collections.abc import Sequence
@@ -21,12 +20,11 @@ from .autograd import (
     RecomputedFunction,
     RecomputedLinear,
     evaluate,
-    has_hooks,
-    is_recorded,
 )
 from .layout import to_map, to_tokens
 from .norm import apply_norm
 from .products import avoids_blas, multiply
+from .recording import has_hooks, is_recorded
 
 
 class Linear(nn.Linear):
@@ -61,7 +59,7 @@ def apply_linear(
     """Multiply the result of a function as :class:`Linear` does."""
     # Without a function, only the choice of the library is to be gained.
     gains = function is not None or avoids_blas(tensors[0])
-    if gains and is_recorded((weight, *tensors)):
+    if gains and is_recorded((weight, bias, *tensors)):
         return RecomputedLinear.apply(function, weight, bias, *tensors)
     return multiply(evaluate(function, tensors), weight, bias)
 
@@ -135,7 +133,11 @@ def apply_to_batch_norm(
     # PyTorch refuses to train on a single value per channel, which the norm itself says.
     if type(norm) is nn.BatchNorm2d:
         plain = norm.training and norm.affine and x.numel() > x.shape[-1]
-        if plain and not has_hooks(norm) and is_recorded((x, norm.weight, *tensors)):
+        if (
+            plain
+            and not has_hooks(norm)
+            and is_recorded((x, norm.weight, norm.bias, *tensors))
+        ):
             affine = (norm.weight, norm.bias)
             return RecomputedBatchNorm.apply(function, norm, x, *affine, *tensors)
     return recompute(function, apply_norm(norm, x), *tensors)

@@ -4,11 +4,11 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from .autograd import has_hooks
 from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
 from .packed import PackedConv2d, PackedLinear
 from .recomputation import apply_linear
+from .recording import has_hooks
 
 
 class SeparableConv2d(nn.Module):

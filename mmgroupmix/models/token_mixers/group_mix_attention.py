@@ -28,7 +28,7 @@ from ...arguments import (
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
-from ..layers.layout import make_dense
+from ..layers.layout import make_dense_on_gpu
 from ..layers.norm import apply_norm, has_statistics
 from ..layers.packed import PackedLinear
 from ..layers.recomputation import (
@@ -136,7 +136,7 @@ class GroupMixAttention(nn.Module):
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
             parts = qkv.split(3 * self.segment, dim=-1)
-            segments = [make_dense(part) for part in parts]
+            segments = [make_dense_on_gpu(part) for part in parts]
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..layers.depthwise import convolve_depthwise
 from ..layers.group_proxies import GroupProxies
-from ..layers.layout import make_dense, to_map, to_tokens
+from ..layers.layout import make_dense_on_gpu, to_map, to_tokens
 from ..layers.packed import pack_pointwise
 from ..layers.position import HeadwiseConv2d
 from ..layers.precision import disable_autocast, promote_to_float32
@@ -79,7 +79,7 @@ class PreAttentionBranch(GroupProxies):
     ) -> Tensor:
         """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
         q, k, v = proxies.unbind(2)  # (B, HW, c) each
-        v = make_dense(v)
+        v = make_dense_on_gpu(v)
         image = to_map(v.unflatten(1, size))
         encoded = self.position(image) if encode is None else encode(image)
         position = to_tokens(encoded).flatten(1, 2)

@@ -1,8 +1,5 @@
 """Linear layers and convolutions in oneDNN's layout compute what PyTorch's compute."""
 
-import copy
-import pickle
-
 import pytest
 import torch
 from torch import nn
@@ -96,11 +93,24 @@ def test_a_change_of_the_weights_is_seen():
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize(
-    'copy_module',
-    [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))],
-    ids=['deepcopy', 'pickle'],
-)
+def test_another_precision_is_refused_as_by_pytorch():
+    layer = pack_linear(nn.Linear(4, 4))
+    with torch.no_grad(), pytest.raises(RuntimeError, match='same dtype'):
+        layer(torch.ones(1, 4, dtype=torch.bfloat16))
+
+
+@pytest.mark.smoke
+def test_layers_with_hooks_stay_as_they_are():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4))
+    seen = []
+    model[0].register_forward_hook(lambda *arguments: seen.append(1))
+    pack_layers(model)
+    assert [type(layer) for layer in model] == [nn.Linear, PackedLinear]
+    model(torch.ones(1, 2))
+    assert seen == [1]
+
+
+@pytest.mark.smoke
 def test_layers_in_use_can_be_copied(copy_module):
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(2), nn.Linear(6, 5)).eval()
     pack_layers(model)
@@ -136,12 +146,18 @@ def test_autocast_computes_in_its_own_precision():
 
 @pytest.mark.smoke
 def test_other_tensors_take_the_usual_functions():
-    assert is_packable(torch.ones(1, 1))
-    assert not is_packable(torch.ones(1, 1, dtype=torch.float64))
-    assert not is_packable(torch.ones(0, 1))
-    assert not is_packable(torch.ones(1, 1, device='meta'))
-    assert not is_packable(torch.ones(1, 1, requires_grad=True))
+    x = torch.ones(1, 1)
+    assert is_packable(x, x)
+    for other in (
+        torch.ones(1, 1, dtype=torch.float64),
+        torch.ones(0, 1),
+        torch.ones(1, 1, device='meta'),
+        torch.ones(1, 1, requires_grad=True),
+    ):
+        assert not is_packable(other, x)
+    assert not is_packable(x, torch.ones(1, 1, requires_grad=True))
+    assert not is_packable(x, x, torch.ones(1, requires_grad=True))
     with torch.backends.mkldnn.flags(enabled=False):
-        assert not is_packable(torch.ones(1, 1))
+        assert not is_packable(x, x)
     empty = pack_linear(nn.Linear(3, 2))(torch.ones(0, 3))
     assert empty.shape == (0, 2)

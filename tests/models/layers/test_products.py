@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmgroupmix.models.backbones import GroupMixFormer
 from mmgroupmix.models.layers import products
 from mmgroupmix.models.layers.products import measure, multiply, multiply_transposed
+from mmgroupmix.models.layers.recomputation import Linear
 
 pytestmark = pytest.mark.smoke
 
@@ -57,3 +58,21 @@ def test_operations_are_counted_whichever_library_computes():
         nn.Linear(3, 5)(torch.ones(7, 3))
     assert counter.get_total_flops() == 2 * 3 * 5 * 7
     assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.parametrize('trained', ['weight', 'bias'])
+def test_parameters_have_gradients_whichever_library_computes(trained, monkeypatch):
+    monkeypatch.setattr(products, 'is_blas_slow', lambda: True)
+    linear = Linear(6, 4).requires_grad_(False)
+    parameter = linear.get_parameter(trained).requires_grad_(True)
+    x = torch.randn(5, 6)
+    (gradient,) = torch.autograd.grad(linear(x).square().sum(), parameter)
+    plain = F.linear(x, linear.weight, linear.bias).square().sum()
+    torch.testing.assert_close(gradient, *torch.autograd.grad(plain, parameter))
+
+
+def test_transforms_of_functions_see_the_product(monkeypatch):
+    monkeypatch.setattr(products, 'is_blas_slow', lambda: True)
+    linear, x = Linear(6, 4), torch.randn(6)
+    jacobian = torch.func.jacrev(linear)(x)
+    torch.testing.assert_close(jacobian, linear.weight.detach())

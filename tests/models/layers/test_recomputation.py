@@ -159,6 +159,23 @@ def test_a_function_of_a_batch_norm(momentum, training):
 
 
 @pytest.mark.smoke
+def test_a_batch_norm_of_which_only_the_bias_is_trained():
+    norm = nn.BatchNorm2d(4)
+    norm.weight.requires_grad_(False)
+    x = torch.randn(2, 3, 3, 4)
+
+    def compute():
+        normed = F.batch_norm(
+            x.permute(0, 3, 1, 2), None, None, norm.weight, norm.bias, True
+        )
+        return F.hardswish(normed.permute(0, 2, 3, 1))
+
+    assert_equal_gradients(
+        lambda: apply_to_batch_norm(F.hardswish, norm, x), compute, norm.bias
+    )
+
+
+@pytest.mark.smoke
 def test_a_single_value_per_channel_is_refused_as_by_pytorch():
     norm, x = nn.BatchNorm2d(4), torch.randn(1, 1, 1, 4, requires_grad=True)
     with pytest.raises(ValueError, match='more than 1 value per channel'):

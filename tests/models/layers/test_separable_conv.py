@@ -1,8 +1,5 @@
 """Separable convolutions, alone and shared by q, k and v."""
 
-import copy
-import pickle
-
 import pytest
 import torch
 from torch import nn
@@ -23,11 +20,6 @@ def convolve_separately(conv, qkv):
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize(
-    'copy_module',
-    [copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))],
-    ids=['deepcopy', 'pickle'],
-)
 def test_q_k_and_v_share_one_convolution_also_when_fused(copy_module):
     conv = SharedSeparableConv2d(4, 5)
     assert {key: len(value) for key, value in conv.state_dict().items()} == {
