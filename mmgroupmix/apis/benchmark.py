@@ -45,7 +45,7 @@ gmf_s@autotuned, gmf_s@channels_last+fused+compiled. A model may be given more t
 Configs run from the images to the outputs of their heads, without losses and
 postprocessing. Weights are random."""
 EPILOG = """\
-A round runs each model once, in an order drawn anew. Times are medians over the rounds;
+A round runs each model once, in random order. Times are medians over the rounds;
 ratios are medians of the ratios of each round, which a busy machine disturbs less. A step
 of a training is the forward pass, the sum over all outputs of their mean square, the
 backward pass and, with --optimizer, the update."""

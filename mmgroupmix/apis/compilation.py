@@ -105,7 +105,7 @@ def compile_test(runner: Runner, options: Mapping | None) -> None:
         line = f'folded (fuse()) and compiled, backend {backend}; the first images of a '
         line += 'size take minutes'
     else:
-        line = 'folded (fuse()) instead: compiled, it is about as fast or slower. '
+        line = 'folded (fuse()) instead: compiled too, it was about as fast. '
         line += "To compile the folded one: --cfg-options compile.backend='inductor'"
     runner.register_hook(FoldingHook(foldable.values(), options), priority='LOWEST')
     runner.logger.info(f'--compile: on a CPU, {names} is {line}')
@@ -148,7 +148,7 @@ def compile_parts(
     """Compile parts of a model in place; their names and parameters stay as they are.
 
     Raises:
-        UserError: If this machine cannot compile, or there are no parts.
+        UserError: If the compiler fails, or the model has none of the parts.
     """
     if not parts:
         raise UserError(

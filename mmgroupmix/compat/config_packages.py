@@ -22,7 +22,7 @@ def find_config_packages() -> None:
 def _use_module_names(utils: ModuleType) -> None:
     for module, name in utils.MODULE2PACKAGE.items():
         if module != name and not _is_distribution(name) and _is_module(module):
-            # mmengine looks for a module if there is no such distribution.
+            # Without a distribution of that name, mmengine takes the module's folder.
             utils.MODULE2PACKAGE[module] = module
 
 

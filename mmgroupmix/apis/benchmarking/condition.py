@@ -97,7 +97,7 @@ class Row:
         seconds (list[float]): Times of the rounds; none if it failed.
         peak (int, optional): Bytes that a step takes, with weights and optimizer state.
         saved (float, optional): Bytes kept for the backward pass, per image.
-        failure (str): Why there are no times.
+        failure (str): The reason, if the model could not be timed.
     """
 
     label: str

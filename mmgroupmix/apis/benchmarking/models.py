@@ -63,7 +63,7 @@ def find_model(name: str) -> ModelSource:
         ModelSource: The model.
 
     Raises:
-        UserError: If there is no such model, or timm is not installed.
+        UserError: If the name is unknown, or timm is not installed.
     """
     if name.startswith(TIMM_PREFIX):
         return _find_timm_model(name)

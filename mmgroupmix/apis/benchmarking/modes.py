@@ -104,7 +104,7 @@ def split_mode(text: str) -> tuple[str, str | None]:
         tuple[str, str | None]: The name, and the mode if there is one.
 
     Raises:
-        UserError: If there is no such mode.
+        UserError: If the mode is unknown.
     """
     name, at, mode = text.rpartition('@')
     if not at:

@@ -31,13 +31,13 @@ def time_in_turn(
     report: Callable[[int, int], None] = lambda done, total: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Rounds:
-    """Time models in rounds: each runs once per round, in an order drawn anew.
+    """Time models in rounds: each runs once per round, in random order.
 
-    The first model after another one finds the caches filled with something else: drawn
+    The first model after another one finds the caches filled with something else: random
     orders give all of them the same predecessors. The draw is the same in every process.
 
     Args:
-        steps (Mapping[str, Callable]): What to run, by number of the model; a call
+        steps (Mapping[int, Callable]): What to run, by number of the model; a call
             returns when the device is done.
         runs (int): Rounds that count.
         warmup (int): Rounds before these.

@@ -14,9 +14,6 @@ from .coco_entries import AnnotationChecker, CocoUse
 from .findings import Findings, find_missing_key, is_hashable
 from .mask_annotations import MAX_COORDINATE, format_value, is_number
 
-#: The beginning of a file in UTF-8 that some editors write.
-BYTE_ORDER_MARK = '\ufeff'
-
 
 def load_coco(path: str, accepts_mark: bool = False) -> dict:
     """Read an annotation file as ``pycocotools`` does.

@@ -1,10 +1,10 @@
 """Linear layers and convolutions for inference, whose weights oneDNN lays out once.
 
 On a CPU, PyTorch multiplies float32 matrices by a BLAS. oneDNN, which it uses for
-convolutions and for half precision, is as fast or faster on every processor that was
-measured (docs/performance.md), if weights are laid out for it in advance, and applies an
+convolutions and for half precision, was as fast or faster where it was measured
+(docs/performance.md), if weights are laid out for it in advance, and applies an
 activation while the product is still in the cache. Autocast would convert these weights
-anew in every call; here they are converted once.
+in every call; here they are converted once.
 """
 
 from collections.abc import Callable, Sequence
