@@ -1,31 +1,31 @@
 """Functions of autograd that keep arguments and compute what follows from them again.
 
 All of them can be differentiated twice, and run the second time under the autocast of the
-first.
+first. They take any function of tensors, without random numbers and without other tensors
+that need gradients; those in :mod:`.functions` have a faster backward pass.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .functions import Function, Pullback
 from .layout import to_map, to_tokens
+from .precision import disable_autocast
 from .products import multiply, multiply_transposed
 from .recording import is_recorded
-
-#: Tensors to a tensor; without random numbers, and without other tensors that need
-#: gradients.
-Function = Callable[..., Tensor]
 
 
 class RecomputedFunction(torch.autograd.Function):
     """A function of tensors, of which only the arguments are kept."""
 
     @staticmethod
-    def forward(ctx: Any, function: Function, *tensors: Tensor) -> Tensor:
+    def forward(ctx: Any, function: Callable, *tensors: Tensor) -> Tensor:
         """Compute the function."""
         ctx.function, ctx.autocast = function, get_autocast(tensors[0])
         ctx.save_for_backward(*tensors)
@@ -34,10 +34,9 @@ class RecomputedFunction(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple:
         """Compute the function again, then its gradients."""
-        needs = ctx.needs_input_grad[1:]
-        inputs = prepare_inputs(ctx.saved_tensors, needs)
-        output = reevaluate(ctx, inputs)
-        return None, *differentiate(output, inputs, needs, grads[0])
+        with leave_autocast(grads[0]):
+            _, pull = linearize(ctx, ctx.saved_tensors, ctx.needs_input_grad[1:])
+            return None, *pull(grads[0])
 
 
 class RecomputedBatchNorm(torch.autograd.Function):
@@ -46,7 +45,7 @@ class RecomputedBatchNorm(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        function: Function,
+        function: Callable,
         norm: nn.BatchNorm2d,
         x: Tensor,
         weight: Tensor,
@@ -75,19 +74,18 @@ class RecomputedBatchNorm(torch.autograd.Function):
         x, weight, bias, mean, inverse, *tensors = ctx.saved_tensors
         _, _, *needs_norm = ctx.needs_input_grad[:5]
         needs = [True, *ctx.needs_input_grad[5:]]
-        if torch.is_grad_enabled():  # the gradient of the gradient
-            y = F.batch_norm(to_map(x), None, None, weight, bias, True, 0.0, ctx.eps)
-        else:
+        with leave_autocast(x):
+            if torch.is_grad_enabled():  # the gradient of the gradient
+                y = F.batch_norm(to_map(x), None, None, weight, bias, True, 0.0, ctx.eps)
+                _, pull = linearize(ctx, [to_tokens(y), *tensors], needs)
+                grad_y, *grad_tensors = pull(grads[0])
+                affine = (x, weight, bias)
+                grad_norm = differentiate(to_tokens(y), affine, needs_norm, grad_y)
+                return None, None, *grad_norm, *grad_tensors
             variance = inverse.square().reciprocal() - ctx.eps
             y = F.batch_norm(to_map(x), mean, variance, weight, bias, False, 0.0, ctx.eps)
-        inputs = prepare_inputs([to_tokens(y), *tensors], needs)
-        output = reevaluate(ctx, inputs)
-        grad_y: Any
-        grad_y, *grad_tensors = differentiate(output, inputs, needs, grads[0])
-        if torch.is_grad_enabled():
-            affine = (x, weight, bias)
-            grad_norm = differentiate(to_tokens(y), affine, needs_norm, grad_y)
-        else:
+            _, pull = linearize(ctx, [to_tokens(y), *tensors], needs)
+            grad_y, *grad_tensors = pull(grads[0])
             grad_x, *grad_affine = torch.ops.aten.native_batch_norm_backward(
                 to_map(grad_y),
                 to_map(x),
@@ -129,7 +127,7 @@ class RecomputedLinear(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        function: Function | None,
+        function: Callable | None,
         weight: Tensor,
         bias: Tensor | None,
         *tensors: Tensor,
@@ -145,25 +143,22 @@ class RecomputedLinear(torch.autograd.Function):
         (grad,) = grads
         weight, *tensors = ctx.saved_tensors
         _, needs_weight, needs_bias, *needs = ctx.needs_input_grad
-        inputs = prepare_inputs(tensors, needs)
-        x = reevaluate(ctx, inputs)
-        rows = grad.flatten(0, -2)
-        grad_weight = grad_bias = None
-        if needs_weight:
-            grad_weight = multiply_transposed(rows, x.flatten(0, -2).to(grad.dtype))
-        if needs_bias:
-            grad_bias = rows.sum(0)
-        grad_inputs: Sequence[Tensor | None] = [None] * len(needs)
-        if any(needs):
-            grad_x = multiply(grad, weight.to(grad.dtype).mT).to(x.dtype)
-            if ctx.function is None:
-                grad_inputs = [grad_x]
-            else:
-                grad_inputs = differentiate(x, inputs, needs, grad_x)
+        with leave_autocast(grad):
+            x, pull = linearize(ctx, tensors, needs)
+            rows = grad.flatten(0, -2)
+            grad_weight = grad_bias = None
+            if needs_weight:
+                grad_weight = multiply_transposed(rows, x.flatten(0, -2).to(grad.dtype))
+            if needs_bias:
+                grad_bias = rows.sum(0)
+            grad_inputs: Sequence[Tensor | None] = [None] * len(needs)
+            if any(needs):
+                grad_x = multiply(grad, weight.to(grad.dtype).mT)
+                grad_inputs = pull(grad_x.to(x.dtype))
         return None, grad_weight, grad_bias, *grad_inputs
 
 
-def evaluate(function: Function | None, tensors: Sequence[Tensor]) -> Tensor:
+def evaluate(function: Callable | None, tensors: Sequence[Tensor]) -> Tensor:
     """The result of the function; without one, the first tensor."""
     return function(*tensors) if function else tensors[0]
 
@@ -186,17 +181,38 @@ def restore_autocast(
     return torch.autocast(kind, dtype, enabled)
 
 
-def prepare_inputs(tensors: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
-    """Leaves of a graph of their own; the tensors if gradients get a graph, too."""
-    if torch.is_grad_enabled():
-        return list(tensors)
-    return [x.detach().requires_grad_(need) for x, need in zip(tensors, needs)]
+def leave_autocast(x: Tensor) -> AbstractContextManager:
+    """Context manager: no autocast, as in a backward pass outside of one."""
+    if x.is_meta or not torch.is_autocast_enabled(x.device.type):
+        return nullcontext()
+    return disable_autocast(x)
 
 
-def reevaluate(ctx: Any, inputs: Sequence[Tensor]) -> Tensor:
-    """Compute the function again, as in the forward pass."""
-    with torch.enable_grad(), restore_autocast(ctx.autocast, inputs[0]):
-        return evaluate(ctx.function, inputs)
+def linearize(
+    ctx: Any, tensors: Sequence[Tensor], needs: Sequence[bool]
+) -> tuple[Tensor, Pullback]:
+    """Compute the function of the forward pass again, and prepare its gradient.
+
+    Args:
+        ctx: Of the forward pass, with its function, or None for the first tensor itself,
+            and its autocast.
+        tensors (Sequence[Tensor]): Arguments of the function.
+        needs (Sequence[bool]): Which of them need a gradient.
+
+    Returns:
+        tuple[Tensor, Callable]: As of :meth:`.functions.Function.linearize`.
+    """
+    if ctx.function is None:
+        return tensors[0], lambda grad: [grad]
+    with restore_autocast(ctx.autocast, tensors[0]):
+        if isinstance(ctx.function, Function) and not torch.is_grad_enabled():
+            return ctx.function.linearize(needs, *tensors)
+        inputs = list(tensors)
+        if not torch.is_grad_enabled():  # leaves of a graph of their own
+            inputs = [x.detach().requires_grad_(need) for x, need in zip(inputs, needs)]
+        with torch.enable_grad():
+            output = ctx.function(*inputs)
+    return output, partial(differentiate, output, inputs, needs)
 
 
 def differentiate(

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .functions import get_activation_function
 from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
 from .packed import pack_convolution, pack_pointwise
@@ -30,7 +31,8 @@ class ConvNormAct(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
         tokens = to_tokens(self.conv(x))
-        return to_map(apply_to_batch_norm(self.activation, self.norm, tokens))
+        function = get_activation_function(self.activation) or self.activation
+        return to_map(apply_to_batch_norm(function, self.norm, tokens))
 
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""

@@ -7,21 +7,18 @@ again. No product of a linear layer runs twice; on a CPU, the faster library com
 see :mod:`.products`.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .autograd import (
-    Function,
     RecomputedBatchNorm,
     RecomputedFunction,
     RecomputedLinear,
     evaluate,
 )
-from .layout import to_map, to_tokens
+from .functions import get_activation_function, get_norm_function
 from .norm import apply_norm
 from .products import avoids_blas, multiply
 from .recording import has_hooks, is_recorded
@@ -34,7 +31,7 @@ class Linear(nn.Linear):
     packable: ClassVar = True
 
     def forward(
-        self, x: Tensor, *tensors: Tensor, function: Function | None = None
+        self, x: Tensor, *tensors: Tensor, function: Callable | None = None
     ) -> Tensor:
         """Compute the layer of ``function(x, *tensors)``, or of x.
 
@@ -54,7 +51,7 @@ def apply_linear(
     weight: Tensor,
     bias: Tensor | None,
     tensors: Sequence[Tensor],
-    function: Function | None = None,
+    function: Callable | None = None,
 ) -> Tensor:
     """Multiply the result of a function as :class:`Linear` does."""
     # Without a function, only the choice of the library is to be gained.
@@ -68,12 +65,8 @@ def apply_linear_to_norm(linear: nn.Linear, norm: nn.Module | None, x: Tensor) -
     """Compute ``linear(norm(x))`` of tokens, (B, H, W, C) to (B, H, W, D)."""
     if norm is None or isinstance(norm, nn.Identity):
         return linear(x)
-    function: Function | None = None
-    if isinstance(linear, Linear) and not has_hooks(norm):
-        if type(norm) is nn.LayerNorm:
-            function = partial(normalize_channels, norm.normalized_shape, norm.eps)
-        elif type(norm) is nn.GroupNorm:
-            function = partial(normalize_groups, norm.num_groups, norm.eps)
+    simple = isinstance(linear, Linear) and not has_hooks(norm)
+    function = get_norm_function(norm) if simple else None
     if function is None:
         return linear(apply_norm(norm, x))
     return linear(x, *norm.parameters(), function=function)
@@ -81,35 +74,14 @@ def apply_linear_to_norm(linear: nn.Linear, norm: nn.Module | None, x: Tensor) -
 
 def apply_linear_to_activation(linear: nn.Linear, act: nn.Module, x: Tensor) -> Tensor:
     """Compute ``linear(act(x))``, (..., C) to (..., D)."""
-    plain = type(act) in (nn.GELU, nn.Hardswish, nn.ReLU, nn.SiLU) and not has_hooks(act)
-    if plain and isinstance(linear, Linear) and not getattr(act, 'inplace', False):
-        return linear(x, function=act)
-    return linear(act(x))
+    simple = isinstance(linear, Linear) and not has_hooks(act)
+    function = get_activation_function(act) if simple else None
+    if function is None:
+        return linear(act(x))
+    return linear(x, function=function)
 
 
-def normalize_channels(
-    shape: Sequence[int],
-    eps: float,
-    x: Tensor,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-) -> Tensor:
-    """Layer norm of tokens."""
-    return F.layer_norm(x, list(shape), weight, bias, eps)
-
-
-def normalize_groups(
-    groups: int,
-    eps: float,
-    x: Tensor,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-) -> Tensor:
-    """Group norm of tokens."""
-    return to_tokens(F.group_norm(to_map(x), groups, weight, bias, eps))
-
-
-def recompute(function: Function, *tensors: Tensor) -> Tensor:
+def recompute(function: Callable, *tensors: Tensor) -> Tensor:
     """Compute ``function(*tensors)``, and again in the backward pass."""
     if is_recorded(tensors):
         return RecomputedFunction.apply(function, *tensors)
@@ -117,7 +89,7 @@ def recompute(function: Function, *tensors: Tensor) -> Tensor:
 
 
 def apply_to_batch_norm(
-    function: Function, norm: nn.Module, x: Tensor, *tensors: Tensor
+    function: Callable, norm: nn.Module, x: Tensor, *tensors: Tensor
 ) -> Tensor:
     """Compute ``function(norm(x), *tensors)``, and all but statistics once more.
 

@@ -1,12 +1,15 @@
 """Depthwise separable convolutions of GroupMixFormer's embeddings and aggregators."""
 
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-from .depthwise import convolve_depthwise
+from .depthwise import convolve_depthwise, differentiate_depthwise
+from .functions import Function, Pullback
 from .layout import to_map, to_tokens
-from .packed import PackedConv2d, PackedLinear
+from .packed import PackedConv2d, PackedLinear, find_dtype
 from .recomputation import apply_linear
 from .recording import has_hooks
 
@@ -108,15 +111,45 @@ def apply_separable(
         flat = pointwise(to_map(maps.flatten(1, 2)))
         return to_tokens(flat).unflatten(1, maps.shape[1:3])
     stride = (depthwise.stride[0], depthwise.stride[1])
-    function = partial(convolve_tokens, stride, dim)
+    function = TokenConv(stride, dim)
     weight = pointwise.weight.flatten(1)
     return apply_linear(weight, pointwise.bias, (x, depthwise.weight), function)
 
 
-def convolve_tokens(
-    stride: tuple[int, int], dim: int, x: Tensor, weight: Tensor
-) -> Tensor:
-    """Depthwise convolution of (B, H, W, n c) to (B, H', W', n, c); kernels repeat."""
-    kernels = weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
-    maps = convolve_depthwise(to_map(x), kernels, stride=stride)
-    return to_tokens(maps).unflatten(-1, (-1, dim))
+@dataclass
+class TokenConv(Function):
+    """Depthwise convolution of n maps side by side, which share kernels."""
+
+    stride: tuple[int, int]
+    dim: int
+
+    def __call__(self, x: Tensor, weight: Tensor) -> Tensor:
+        """(B, H, W, n c) and (n' c, 1, K, K), n' = 1 or n, to (B, H', W', n, c)."""
+        maps = convolve_depthwise(to_map(x), self.repeat(x, weight), stride=self.stride)
+        return to_tokens(maps).unflatten(-1, (-1, self.dim))
+
+    def repeat(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Kernels for all channels of x."""
+        return weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
+
+    def linearize(
+        self, needs: Sequence[bool], x: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Pullback]:
+        """Convolve, and prepare the gradient."""
+        dtype = find_dtype(x)
+        maps, kernels = to_map(x).to(dtype), self.repeat(x, weight).to(dtype)
+        y = convolve_depthwise(maps, kernels, stride=self.stride)
+
+        def pull(grad: Tensor) -> list[Any]:
+            flat = to_map(grad.flatten(-2))
+            grad_maps, grad_kernels = differentiate_depthwise(
+                flat, maps, kernels, self.stride, needs
+            )
+            if grad_maps is not None:
+                grad_maps = to_tokens(grad_maps).to(x.dtype)
+            if grad_kernels is not None:
+                shared = grad_kernels.view(-1, *weight.shape)
+                grad_kernels = shared.sum(0).to(weight.dtype)
+            return [grad_maps, grad_kernels]
+
+        return to_tokens(y).unflatten(-1, (-1, self.dim)), pull

@@ -150,7 +150,7 @@ class GroupMixAttention(nn.Module):
             qkv = self.aggregate(self.qkv(x))  # (B, HW, 3, C)
         pairs = qkv.chunk(len(self.pre_attention), dim=-1)  # (B, HW, 3, C/4) each
         mixed = [
-            branch.mix_proxies(pair, x.shape[1:3])
+            branch.attend(pair, x.shape[1:3])
             for branch, pair in zip(self.list_pre_attention(), pairs)
         ]
         return torch.cat(mixed, dim=-1)

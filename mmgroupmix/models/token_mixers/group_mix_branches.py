@@ -5,21 +5,21 @@ Section 3.2: four pre-attention branches, whose two heads attend to the group pr
 segment, and the non-attention branch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..layers.depthwise import convolve_depthwise
+from ..layers.functions import Activation, Chain, ChannelNorm
 from ..layers.group_proxies import GroupProxies
-from ..layers.layout import make_dense_on_gpu, to_map, to_tokens
+from ..layers.layout import to_map, to_tokens
 from ..layers.packed import pack_pointwise
 from ..layers.position import HeadwiseConv2d
-from ..layers.precision import disable_autocast, promote_to_float32
 from ..layers.recomputation import apply_to_batch_norm, recompute
+from ..layers.recording import has_hooks
 from ..layers.separable_conv import SeparableConv2d
+from .proxy_attention import ProxyAttention
 
 
 class PreAttentionBranch(GroupProxies):
@@ -57,41 +57,23 @@ class PreAttentionBranch(GroupProxies):
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
-        if not isinstance(self.position, HeadwiseConv2d):  # fused
-            return self.mix_proxies(self.aggregate(qkv), qkv.shape[1:3])
-        function = partial(self.activate_and_mix, qkv.shape[1:3])
-        kernels = self.position.merge_kernels()
+        height, width = qkv.shape[1:3]
+        attention = ProxyAttention((height, width), self.head_scale)
+        position: Any = self.position
+        # Not if the branch is fused, or if somebody looks at its parts.
+        parts = (type(position), type(self.activation))
+        plain = parts == (HeadwiseConv2d, nn.Hardswish)
+        if not plain or has_hooks(position) or has_hooks(self.activation):
+            return attention.attend(self.aggregate(qkv), position)
         maps = self.aggregate_maps(qkv)
-        return apply_to_batch_norm(function, self.norm, maps, *kernels)
+        kernels = position.merge_kernels()
+        return apply_to_batch_norm(attention, self.norm, maps, *kernels)
 
-    def activate_and_mix(
-        self, size: Sequence[int], x: Tensor, weight: Tensor, bias: Tensor
-    ) -> Tensor:
-        """Attend to normalised maps (B, HW, 3, c), with kernels of the position."""
-        encode = partial(convolve_depthwise, weight=weight, bias=bias)
-        return self.mix_proxies(self.activation(x), size, encode)
-
-    def mix_proxies(
-        self,
-        proxies: Tensor,
-        size: Sequence[int],
-        encode: Callable[[Tensor], Tensor] | None = None,
-    ) -> Tensor:
+    def attend(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
         """Attend to proxies (B, HW, 3, c) of a map of that size: (B, H, W, c)."""
-        q, k, v = proxies.unbind(2)  # (B, HW, c) each
-        v = make_dense_on_gpu(v)
-        image = to_map(v.unflatten(1, size))
-        encoded = self.position(image) if encode is None else encode(image)
-        position = to_tokens(encoded).flatten(1, 2)
-        return torch.addcmul(self.attend(q, k, v), q, position).unflatten(1, size)
-
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Linear attention with a softmax of k over tokens, (B, N, c) each."""
-        # A softmax over 16384 tokens leaves float16's range: at least float32 here.
-        with disable_autocast(k):
-            context = promote_to_float32(k).softmax(dim=1).mT @ promote_to_float32(v)
-            context = context * self.head_scale  # (B, c, c), two heads
-        return q @ context.to(q.dtype)
+        height, width = size
+        attention = ProxyAttention((height, width), self.head_scale)
+        return attention.attend(proxies, self.position)
 
     def fuse(self, num_maps: int = 3) -> None:
         """Fold the batch norm into the aggregator, if it can, and build kernels once."""
@@ -111,15 +93,13 @@ class NonAttentionBranch(nn.Module):
         super().__init__()
         self.aggregator = SeparableConv2d(3 * dim, dim)
         self.norm = nn.LayerNorm(dim)
+        normalize = ChannelNorm(self.norm.normalized_shape, self.norm.eps)
+        self.activate_norm = Chain(normalize, Activation(nn.Hardswish()))
 
     def forward(self, qkv: Tensor) -> Tensor:
         """(B, H, W, 3c) to (B, H, W, c)."""
         tokens = to_tokens(self.aggregator(to_map(qkv)))
-        return recompute(self.normalize, tokens, *self.norm.parameters())
-
-    def normalize(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Layer norm with the given parameters, and Hardswish."""
-        return F.hardswish(F.layer_norm(x, weight.shape, weight, bias, self.norm.eps))
+        return recompute(self.activate_norm, tokens, *self.norm.parameters())
 
     def fuse(self) -> None:
         """Let the pointwise convolution take tokens."""

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mmgroupmix.models.layers import depthwise
 from mmgroupmix.models.layers.autograd import keep_gradient_dense
 from mmgroupmix.models.layers.depthwise import convolve_depthwise
 from mmgroupmix.models.layers.recomputation import (
@@ -186,7 +187,9 @@ def test_a_single_value_per_channel_is_refused_as_by_pytorch():
 @pytest.mark.parametrize('sides', [(3, 3), (5, 5), (7, 7), (3, 9), (1, 11), (5, 1)])
 @pytest.mark.parametrize('size', [(9, 8), (6, 6), (2, 3), (1, 1)])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
-def test_depthwise_convolutions_of_any_size(sides, size, dtype):
+@pytest.mark.parametrize('small', [0, 2**16])
+def test_depthwise_convolutions_of_any_size(sides, size, dtype, small, monkeypatch):
+    monkeypatch.setattr(depthwise, 'SMALL', small)
     weight = torch.randn(4, 1, *sides, dtype=dtype, requires_grad=True)
     bias = torch.randn(4, dtype=dtype, requires_grad=True)
     x = torch.randn(2, 4, *size, dtype=dtype, requires_grad=True)

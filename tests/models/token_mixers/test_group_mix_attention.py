@@ -8,6 +8,7 @@ import torch
 from mmgroupmix.checkpoints.groupmixformer import convert
 from mmgroupmix.errors import UserError
 from mmgroupmix.models import GroupMixAttention
+from mmgroupmix.models.token_mixers.proxy_attention import ProxyAttention
 
 from .reference_group_mix_attention import group_mix_attention
 
@@ -89,14 +90,20 @@ def test_training_statistics_pool_over_q_k_and_v():
     )
 
 
+def attend_without_position(q, k, v):
+    """The attention of a branch to 128 x 128 tokens."""
+    scale = GroupMixAttention(40).pre_attention[0].head_scale
+    attention = ProxyAttention((128, 128), scale)
+    return attention.attend(torch.stack((q, k, v), dim=2), torch.zeros_like)
+
+
 @pytest.mark.smoke
 def test_half_precision_costs_no_more_than_its_rounding_on_16384_tokens():
     torch.manual_seed(0)
-    branch = GroupMixAttention(40).pre_attention[0]
     q, k, v = torch.randn(3, 1, 128 * 128, 8).bfloat16().unbind(0)
-    exact = branch.attend(q.float(), k.float(), v.float() + 1)
+    exact = attend_without_position(q.float(), k.float(), v.float() + 1)
     with torch.autocast('cpu', torch.bfloat16):
-        half = branch.attend(q, k, v + 1)
+        half = attend_without_position(q, k, v + 1)
     error = (half.float() - exact).norm() / exact.norm()
     assert error < 2**-8  # one unit in the last place of bfloat16
     assert half.dtype == torch.bfloat16
@@ -107,7 +114,6 @@ def test_small_weights_of_many_tokens_do_not_underflow_in_half_precision():
     # One token has a weight near 1, the others have 1.1e-7 each, which float16 would
     # round to 1.2e-7: together, 6 % too much.
     num_tokens = 128 * 128
-    branch = GroupMixAttention(40).pre_attention[0]
     k, v = torch.zeros(1, num_tokens, 8), torch.full((1, num_tokens, 8), 100.0)
     k[:, 0], v[:, 0] = 16, 0
     weight = 1 / (math.exp(16) + num_tokens - 1)
@@ -115,7 +121,7 @@ def test_small_weights_of_many_tokens_do_not_underflow_in_half_precision():
     q = torch.zeros(1, num_tokens, 8)
     q[..., 0] = q[..., 4] = 1  # one channel of each head
     with torch.autocast('cpu', torch.float16):
-        mixed = branch.attend(q.half(), k.half(), v.half())
+        mixed = attend_without_position(q.half(), k.half(), v.half())
     assert mixed.float().flatten().tolist() == pytest.approx(
         [expected] * mixed.numel(), rel=1e-3
     )
