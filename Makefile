@@ -16,9 +16,6 @@ DEMO_DIR := work_dirs/make_demo
 JOBS ?= auto
 PARALLEL := -n $(JOBS) --maxprocesses 4 --dist worksteal
 
-# Waiting threads soon sleep instead of spinning: much faster on a busy machine.
-export GOMP_SPINCOUNT ?= 1000
-
 .PHONY: demo test test-detection smoke lint format clean
 
 demo: $(READY)
