@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..layers.layout import to_map, to_tokens
 from ..layers.norm import apply_norm, build_norm, fold_batch_norm
+from ..layers.packed import pack_layers
 
 
 class AttentionBlock(nn.Module):
@@ -52,5 +53,6 @@ class AttentionBlock(nn.Module):
         return F.relu(x + to_map(apply_norm(self.norm, mixed)))
 
     def fuse(self) -> None:
-        """Fold a batch norm into the convolution; the outputs stay the same."""
+        """Fold a batch norm and lay out weights; the outputs stay the same."""
         self.conv2, self.norm = fold_batch_norm(self.conv2, self.norm)
+        pack_layers(self)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ...arguments import check_choice, check_int
 from ...registry import TOKEN_MIXERS
 from ..layers.double_normalization import double_normalize
+from ..layers.products import multiply
 
 
 @TOKEN_MIXERS.register_module()
@@ -64,12 +65,12 @@ class ExternalAttention(nn.Module):
             Tensor: Mixed tokens, of the shape of ``x``.
         """
         values = self.memory_key if self.memory_value is None else self.memory_value
-        return (self.attend(x) @ values).reshape(x.shape)
+        return multiply(self.attend(x), values.mT).reshape(x.shape)
 
     def attend(self, x: Tensor) -> Tensor:
         """Compute the attention map A of tokens (B, ..., d) to the memory, (B, N, S)."""
         tokens = x.flatten(1, -2)  # F, (B, N, d)
-        return self.normalize(tokens @ self.memory_key.mT)
+        return self.normalize(multiply(tokens, self.memory_key))
 
     def normalize(self, attention: Tensor) -> Tensor:
         """Norm, (B, N, S) to (B, N, S)."""
