@@ -1,0 +1,50 @@
+"""What SAGAN's generator and discriminator share: how they load weights."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ..errors import CheckpointError
+from ..models.layers.state_dict import convert_entries
+from .spectral_norm import to_parametrized_names
+
+
+class SAGANNetwork(BaseModule):
+    """Base of both networks.
+
+    ``load_state_dict`` takes published names too, with the tensors of spectral norms
+    under PyTorch's older names. Weights of the other network are refused.
+
+    Attributes:
+        first_layer (str): A layer that this network has and the other one has not.
+        other (str): What the other network is called.
+        other_layer (str): A layer that the other network has and this one has not.
+    """
+
+    first_layer: ClassVar[str]
+    other: ClassVar[str]
+    other_layer: ClassVar[str]
+    blocks: nn.ModuleList
+
+    def append_block(self, module: nn.Module | None) -> None:
+        """Append a block, if there is one, under the name that published weights have."""
+        if module is not None:
+            self.blocks.append(nn.ModuleList([module]))
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        convert_entries(state_dict, prefix, self._adapt)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    def _adapt(self, state_dict: Mapping[str, Any]) -> Mapping[str, Tensor]:
+        layers = {name.partition('.')[0] for name in state_dict}
+        if self.other_layer in layers and self.first_layer not in layers:
+            raise CheckpointError(
+                f'these are the weights of a {self.other}: they have '
+                f'{self.other_layer} and not {self.first_layer}. Give those of a '
+                f'{type(self).__name__}.'
+            )
+        return to_parametrized_names(state_dict)
