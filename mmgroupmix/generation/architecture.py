@@ -2,7 +2,8 @@
 
 Paper: "Beyond Self-attention: External Attention using Two Linear Layers for Visual
 Tasks" (arXiv 2105.02358), Section 4.6, which takes SAGAN from PyTorch-StudioGAN (as of
-May 2021) and replaces its attention. Channels are multiples of the base channels, 64 there.
+May 2021) and replaces its attention. Channels are multiples of the base channels, which
+are 64 there.
 """
 
 from typing import NamedTuple

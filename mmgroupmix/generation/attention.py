@@ -6,7 +6,7 @@ and "Beyond Self-attention: External Attention using Two Linear Layers for Visua
 does not say where its memories are; what :class:`ExternalAttention2d` does is our choice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -129,7 +129,7 @@ def build_external_attention_block(channels: int, **arguments: object) -> nn.Mod
 
 
 #: Kinds of attention by their names in configs.
-ATTENTIONS = dict(
+ATTENTIONS: dict[str, Callable[..., nn.Module]] = dict(
     SelfAttention2d=SelfAttention2d,
     ExternalAttention2d=ExternalAttention2d,
     ExternalAttentionBlock=build_external_attention_block,
@@ -165,7 +165,6 @@ def build_attention(
         )
     kind = ATTENTIONS[name]
     signature = ExternalAttentionBlock if name == 'ExternalAttentionBlock' else kind
-    check_call(
-        f'{owner}: attention {name}', signature, (), dict(given, channels=channels)
-    )
-    return kind(channels, **given)
+    arguments = dict(given, channels=channels)
+    check_call(f'{owner}: attention {name}', signature, (), arguments)
+    return kind(**arguments)

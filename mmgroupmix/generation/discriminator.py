@@ -80,7 +80,7 @@ class SAGANDiscriminator(SAGANNetwork):
             Tensor: Scores, (B,).
         """
         x = images
-        for (block,) in self.blocks:
+        for block in self.iter_blocks():
             x = block(x)
         # A sum, not a mean, over pixels.
         features = F.relu(x).sum(dim=(2, 3))  # (B, C)

@@ -84,6 +84,6 @@ class SAGANGenerator(SAGANNetwork):
         """
         classes = F.one_hot(labels, self.num_classes).to(z.dtype)
         x = self.linear0(z).unflatten(1, (-1, FIRST_SIZE, FIRST_SIZE))
-        for (block,) in self.blocks:
+        for block in self.iter_blocks():
             x = block(x, classes) if isinstance(block, GeneratorBlock) else block(x)
         return self.conv2d5(F.relu(self.bn4(x))).tanh()

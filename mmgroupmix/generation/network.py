@@ -1,6 +1,6 @@
 """What SAGAN's generator and discriminator share: how they load weights."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from mmengine.model import BaseModule
@@ -32,6 +32,11 @@ class SAGANNetwork(BaseModule):
         """Append a block, if there is one, under the name that published weights have."""
         if module is not None:
             self.blocks.append(nn.ModuleList([module]))
+
+    def iter_blocks(self) -> Iterator[nn.Module]:
+        """Yield the blocks, with the attention among them, in order."""
+        for layers in self.blocks:
+            yield from layers.children()
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
