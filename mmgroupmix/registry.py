@@ -2,12 +2,15 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks, loops, model wrappers, optimizer wrappers and their constructors.
+for hooks, loops, datasets, metrics, model wrappers, optimizer wrappers and their
+constructors.
 ``TOKEN_MIXERS`` has no parent.
 """
 
+from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
+from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
@@ -45,6 +48,20 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     parent=ROOT_CONSTRUCTORS,
     scope='mmgroupmix',
     locations=['mmgroupmix.engine'],
+)
+
+DATASETS = Registry(
+    'dataset',
+    parent=ROOT_DATASETS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.generation'],
+)
+
+METRICS = Registry(
+    'metric',
+    parent=ROOT_METRICS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.generation'],
 )
 
 TOKEN_MIXERS = Registry(

@@ -39,6 +39,16 @@ KNOWN_DATASETS = dict(
         'Cityscapes: leftImg8bit and gtFine of cityscapes-dataset.com; labels by '
         "mmsegmentation's tools/dataset_converters/cityscapes.py",
     ),
+    CIFAR10Images=(
+        'data/cifar10/cifar-10-batches-py/ or data/cifar10/cifar-10-batches-bin/',
+        'CIFAR-10: cifar-10-python.tar.gz or cifar-10-binary.tar.gz of '
+        'www.cs.toronto.edu/~kriz/cifar.html',
+    ),
+    TinyImageNet=(
+        'data/tiny-imagenet-200/{train/<class>/images,val/images}/ and '
+        'val/val_annotations.txt',
+        'Tiny-ImageNet: tiny-imagenet-200.zip of cs231n.stanford.edu',
+    ),
     ImageNet=(
         'data/imagenet/{train,val}/<class>/',
         'ImageNet: ILSVRC2012 from image-net.org, the validation images sorted into '

@@ -155,6 +155,14 @@ class Task(ABC):
         """Evaluators for the mini dataset in place of others."""
         return evaluators
 
+    def adapt_demo(self, cfg: Config) -> dict[str, str]:
+        """Change what else a demo of the task needs, in place.
+
+        Returns:
+            dict[str, str]: The changes, for the user; none by default.
+        """
+        return {}
+
     def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""
         return model(images)
