@@ -17,12 +17,21 @@ from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
+#: What a name of this scope may be defined in, imported when one is looked up.
+GENERATION = 'mmgroupmix.generation'
+
 MODELS = Registry(
-    'model', parent=ROOT_MODELS, scope='mmgroupmix', locations=['mmgroupmix.models']
+    'model',
+    parent=ROOT_MODELS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.models', GENERATION],
 )
 
 HOOKS = Registry(
-    'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+    'hook',
+    parent=ROOT_HOOKS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine', GENERATION],
 )
 
 LOOPS = Registry(
@@ -47,21 +56,21 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=ROOT_CONSTRUCTORS,
     scope='mmgroupmix',
-    locations=['mmgroupmix.engine'],
+    locations=['mmgroupmix.engine', GENERATION],
 )
 
 DATASETS = Registry(
     'dataset',
     parent=ROOT_DATASETS,
     scope='mmgroupmix',
-    locations=['mmgroupmix.generation'],
+    locations=[GENERATION],
 )
 
 METRICS = Registry(
     'metric',
     parent=ROOT_METRICS,
     scope='mmgroupmix',
-    locations=['mmgroupmix.generation'],
+    locations=[GENERATION],
 )
 
 TOKEN_MIXERS = Registry(

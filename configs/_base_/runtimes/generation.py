@@ -1,7 +1,6 @@
 """Runtime settings of GANs: hooks, logging, sample grids, FID and IS."""
 
 _base_ = 'mmpretrain.py'
-custom_imports = dict(imports=['mmgroupmix.generation'], allow_failed_imports=False)
 # The best of every 2000 steps counts, by FID, the first score of the metric.
 default_hooks = dict(
     checkpoint=dict(interval=2000, by_epoch=False, save_best='auto', rule='less'),

@@ -13,6 +13,7 @@ from .tree import (
     iter_numbers,
     iter_sizes,
     leaf_datasets,
+    list_optim_wrappers,
     type_name,
 )
 
@@ -68,7 +69,8 @@ def check_mixed_precision(cfg: Config) -> None:
     Raises:
         UserError: If the config asks for ``AmpOptimWrapper`` and no device supports it.
     """
-    if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
+    kinds = {type_name(wrapper) for wrapper in list_optim_wrappers(cfg)}
+    if 'AmpOptimWrapper' in kinds and lacks_accelerator():
         raise UserError(
             'mixed precision in float16 (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU '
             'or MUSA device, and mmengine finds none here. Train in bfloat16, by --amp '
