@@ -67,7 +67,8 @@ def generate(args: argparse.Namespace) -> None:
     prepare_output(folder, '--out', args.overwrite, ['*.png'])
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
-    progress = ProgressBar(len(seeds))  # it estimates the time that is left
+    # It estimates the time that is left.
+    progress = ProgressBar(len(seeds), file=sys.stderr)
     for start in range(0, len(seeds), args.batch_size):
         part = slice(start, start + args.batch_size)
         images = model.generate(seeds[part], classes[part]).cpu()

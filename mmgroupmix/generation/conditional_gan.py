@@ -5,6 +5,7 @@ the hinge loss. The order of steps is that of PyTorch-StudioGAN, which the Exter
 Attention paper (arXiv 2105.02358, Section 4.6) trains with.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,8 @@ from .latents import draw_latents, draw_seeded_latents, seeded_generator
 
 #: Random numbers of evaluations and sample grids do not depend on the seed of the run.
 EVALUATION_SEED = 0
+#: Names of tensors in networks that are wrapped for several processes.
+_WRAPPED = re.compile(r'\b(generator|discriminator)\.module\.')
 
 
 @MODELS.register_module()
@@ -244,6 +247,14 @@ class ConditionalGAN(BaseModel):
             generator.train(was_training)
 
     # --- common
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """The state dict, under the same names with any number of processes."""
+        state = super().state_dict(*args, **kwargs)
+        for name in list(state):
+            # In order, since a name that is not changed moves to the end too.
+            state[_WRAPPED.sub(r'\1.', name)] = state.pop(name)
+        return state
 
     def _prepare(self, data: dict, training: bool) -> tuple[Tensor, Tensor]:
         """Images from -1 to 1 on the device of the model, and their labels."""
