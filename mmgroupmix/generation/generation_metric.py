@@ -5,6 +5,7 @@ Equilibrium" (arXiv 1706.08500), Equation 6, for FID; "Improved Techniques for T
 GANs" (arXiv 1606.03498), Section 4, for IS. Both are computed by torchmetrics.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,8 @@ class GenerationMetric(BaseMetric):
     Raises:
         UserError: If torchmetrics or the weights of the feature network are missing.
     """
+
+    default_prefix = ''  # the names say more
 
     def __init__(
         self,
@@ -115,8 +118,10 @@ class GenerationMetric(BaseMetric):
                 f'FID of {number} image(s): expected two or more. Give a dataset with '
                 'more images to val_dataloader or test_dataloader.'
             )
-        distance = float(self.distance.compute())
-        score, _ = self.score.compute()
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # one split has no standard deviation
+            distance = float(self.distance.compute())
+            score, _ = self.score.compute()
         self._knows_reals = True
         self._num_fakes = 0
         self.distance.reset()

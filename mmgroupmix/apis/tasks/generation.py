@@ -24,7 +24,7 @@ from .task import DemoSettings, ResultWriter, Task
 #: Side of the images of the mini dataset, in pixels.
 MINI_SIDE = 32
 #: Of the networks in a demo: the channels of a real run would take days on a CPU.
-DEMO_CHANNELS = 16
+DEMO_CHANNELS = 8
 #: Grids that a demo draws.
 NUM_GRIDS = 6
 NO_PREDICTIONS = (
@@ -164,11 +164,11 @@ GENERATION = ImageGeneration(
         min_classes=1,
         max_classes=len(DET_CLASSES),
         side=64,
-        batch_size=64,
-        full_size_batch_size=64,
+        batch_size=32,
+        full_size_batch_size=32,
         iterations=1000,
         log_interval=25,
-        min_adaptive_lr=0.0,
+        min_adaptive_lr=1e-3,
         sgd_lr_factor=1.0,
     ),
 )
