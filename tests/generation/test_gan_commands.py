@@ -1,6 +1,7 @@
 """A GAN trained, resumed, tested and drawn from with the commands."""
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -103,3 +104,59 @@ def test_mixed_precision_and_accumulation_keep_the_number_of_steps(folder):
     assert set(steps) == {4}
     result = run_command('train', ['config.py', '--amp', '--work-dir', 'half'], folder)
     assert 'mixed precision in float16' in result.stderr
+
+
+def write_folders(root, number, size=32, classes='ab'):
+    rng = np.random.default_rng(0)
+    for index in range(number):
+        path = root / classes[index % len(classes)] / f'{index}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+
+
+def train_on_folders(folder, name, num_classes):
+    """Train on folders of a class each; return the result of the command."""
+    dataset = dict(
+        _delete_=True,
+        type='CustomDataset',
+        data_root=name,
+        pipeline=[dict(type='LoadImageFromFile'), dict(type='PackInputs')],
+    )
+    classes = dict(num_classes=num_classes)
+    loaders = dict(train_dataloader=dict(dataset=dataset))
+    loaders['val_dataloader'] = loaders['test_dataloader'] = loaders['train_dataloader']
+    lines = [f'{key} = {value!r}' for key, value in loaders.items()]
+    lines.append(f'model = dict(generator={classes!r}, discriminator={classes!r})')
+    text = "_base_ = 'config.py'\n" + '\n'.join(lines)
+    (folder / f'{name}.py').write_text(text)
+    return run_command('train', [f'{name}.py', '--work-dir', f'work_{name}'], folder)
+
+
+def test_folders_of_classes_are_trained_on(folder):
+    write_folders(folder / 'flat', 12)
+    result = train_on_folders(folder, 'flat', num_classes=2)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert 'colors/FID_12_real' in result.stdout
+
+
+@pytest.mark.parametrize(
+    ('name', 'size', 'num_classes', 'words'),
+    [
+        ('large', 40, 2, ['large/', '.png is 40x40 pixels', 'expected 32x32']),
+        ('many', 32, 1, ['label 1', 'num_classes']),
+    ],
+)
+def test_images_and_labels_that_do_not_fit_are_named(
+    folder, name, size, num_classes, words
+):
+    write_folders(folder / name, 12, size)
+    result = train_on_folders(folder, name, num_classes)
+    assert result.returncode == 2
+    assert all(word in result.stderr for word in words), result.stderr[-3000:]
+
+
+def test_missing_data_are_named_with_their_layout(folder):
+    options = ['--cfg-options', 'train_dataloader.dataset.data_root=absent']
+    result = run_command('train', ['config.py', '--work-dir', 'absent', *options], folder)
+    assert result.returncode == 2
+    assert 'cifar-10-batches-bin' in result.stderr and 'absent' in result.stderr
