@@ -1,4 +1,4 @@
-"""EAGAN on CIFAR-10. Paper: FID 14.105, IS 8.630 (10k images against the test set)."""
+"""EAGAN on CIFAR-10. Paper: 14.105 FID, 8.630 IS (10k against the test set)."""
 
 _base_ = [
     '_base_/models/eagan.py',

@@ -1,4 +1,4 @@
-"""EAGAN on Tiny-ImageNet, 64 px. Paper: FID 48.374, IS 8.673 (10k against validation)."""
+"""EAGAN on Tiny-ImageNet. Paper: 48.374 FID, 8.673 IS (10k against validation)."""
 
 _base_ = [
     '_base_/models/eagan.py',

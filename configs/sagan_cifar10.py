@@ -1,4 +1,4 @@
-"""SAGAN on CIFAR-10. Paper: FID 14.498, IS 8.626 (10k images against the test set)."""
+"""SAGAN on CIFAR-10. Paper: 14.498 FID, 8.626 IS (10k against the test set)."""
 
 _base_ = [
     '_base_/models/sagan.py',

@@ -1,4 +1,4 @@
-"""SAGAN on Tiny-ImageNet, 64 px. Paper: FID 51.414, IS 8.342 (10k against validation)."""
+"""SAGAN on Tiny-ImageNet. Paper: 51.414 FID, 8.342 IS (10k against validation)."""
 
 _base_ = [
     '_base_/models/sagan.py',

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from ..arguments import check_int, explain_arguments
 from ..errors import UserError
 from ..registry import MODELS
+from .hinge_loss import hinge_loss
+from .image_sizes import check_image_sizes
 from .latents import draw_latents, draw_seeded_latents, seeded_generator
 
 #: Random numbers of evaluations and sample grids do not depend on the seed of the run.
@@ -259,44 +261,15 @@ class ConditionalGAN(BaseModel):
     def _prepare(self, data: dict, training: bool) -> tuple[Tensor, Tensor]:
         """Images from -1 to 1 on the device of the model, and their labels."""
         samples = data.get('data_samples') or []
-        self._check_sizes(data['inputs'], samples)
+        check_image_sizes(data['inputs'], samples, self.img_size)
         inputs = self.data_preprocessor(data, training)['inputs']
         labels = [sample.gt_label.reshape(-1)[:1] for sample in samples]
         return self._move(inputs, torch.cat(labels) if labels else torch.zeros(0))
-
-    def _check_sizes(self, images: Any, samples: Sequence) -> None:
-        """Raise a UserError if an image is not of the size that the networks take."""
-        expected = (3, self.img_size, self.img_size)
-        for index, image in enumerate(images):
-            if tuple(image.shape) != expected:
-                sample = samples[index] if index < len(samples) else {}
-                name = sample.get('img_path') or 'an image of the data'
-                channels, height, width = image.shape
-                size = self.img_size
-                raise UserError(
-                    f'{name} is {width}x{height} pixels with {channels} channels, '
-                    f'expected {size}x{size} and 3: the networks are for images of '
-                    f'img_size={size}. Resize the images, or add '
-                    f"dict(type='Resize', scale=({size}, {size})) to the pipelines."
-                )
 
     def _move(self, *tensors: Tensor) -> tuple[Tensor, Tensor]:
         first, second = tensors
         device = next(unwrap(self.generator).parameters()).device
         return first.to(device), second.to(device)
-
-
-def hinge_loss(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """The discriminator's loss, E[max(0, 1 - D(x))] + E[max(0, 1 + D(G(z)))].
-
-    Args:
-        real_scores (Tensor): Scores of real images, (B,).
-        fake_scores (Tensor): Scores of drawn images, (B,).
-
-    Returns:
-        Tensor: The loss.
-    """
-    return (1 - real_scores).relu().mean() + (1 + fake_scores).relu().mean()
 
 
 def unwrap(network: nn.Module) -> Any:
