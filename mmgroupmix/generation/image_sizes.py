@@ -29,7 +29,7 @@ def check_image_sizes(
         channels, height, width = image.shape
         raise UserError(
             f'{name} is {width}x{height} pixels with {channels} channels, expected '
-            f'{size}x{size} and 3: the networks are for images of img_size={size}. Resize '
-            f"the images, or add dict(type='Resize', scale=({size}, {size})) to the "
-            'pipelines.'
+            f'{size}x{size} and 3: the networks are for images of img_size={size}. '
+            f"Resize the images, or add dict(type='Resize', scale=({size}, {size})) to "
+            'the pipelines.'
         )

@@ -1,4 +1,4 @@
-"""The configs of SAGAN and EAGAN have the sizes and the settings of the paper's library."""
+"""The configs of SAGAN and EAGAN have the sizes and settings of the paper's library."""
 
 import pytest
 
