@@ -155,6 +155,24 @@ def test_images_and_labels_that_do_not_fit_are_named(
     assert all(word in result.stderr for word in words), result.stderr[-3000:]
 
 
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        (['--plan'], '--plan does not support image generation'),
+        (['--data', '.'], '--data does not support image generation'),
+        (['--accumulate', '2'], '--accumulate works with one optimizer'),
+        (['--checkpoint-activations'], 'has no backbone'),
+        (['--compile'], 'has neither'),
+    ],
+)
+def test_options_that_a_gan_does_not_have_are_refused(folder, options, words):
+    result = run_command(
+        'train', ['config.py', '--work-dir', 'refused', *options], folder
+    )
+    assert result.returncode == 2
+    assert words in result.stderr
+
+
 def test_missing_data_are_named_with_their_layout(folder):
     options = ['--cfg-options', 'train_dataloader.dataset.data_root=absent']
     result = run_command('train', ['config.py', '--work-dir', 'absent', *options], folder)

@@ -154,6 +154,7 @@ GENERATION = ImageGeneration(
     visualizer='mmpretrain.UniversalVisualizer',
     visualization_hook='mmgroupmix.SampleGridHook',
     can_draw_tta=False,
+    refused=('--plan', '--data'),
     result_writer=NoWriter,
     collector=GenerationCollector,
     demo=DemoSettings(
