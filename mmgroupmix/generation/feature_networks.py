@@ -126,7 +126,7 @@ class DigitFeatures(nn.Module):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.body = nn.Sequential(
-                nn.AvgPool2d(images.shape[-1] // 16),
+                nn.AdaptiveAvgPool2d(16),  # of images of any size
                 nn.Conv2d(3, 16, 3, stride=2, padding=1),
                 nn.ReLU(),
                 nn.Conv2d(16, 32, 3, stride=2, padding=1),
