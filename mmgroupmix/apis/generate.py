@@ -14,9 +14,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import ProgressBar
 from PIL import Image
 
-from ..checkpoints.loaded_weights import LoadedWeights
-from ..checkpoints.reading import read_checkpoint
-from ..errors import CheckpointError, UserError
+from ..errors import UserError
 from ..generation import ConditionalGAN
 from ..generation.sample_grid_hook import arrange, to_uint8
 from .command_line import add_trust_option, run_command
@@ -26,8 +24,6 @@ from .inference.interruption import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE
 from .tasks import GENERATION, infer_task
 
 GRID = 'grid.png'
-#: The prefix of the generator in the checkpoints of a training.
-PREFIX = 'generator.'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -106,28 +102,8 @@ def load_model(
         raise UserError(
             f'{config} has no generator: expected a GAN, such as configs/eagan_cifar10.py'
         )
-    weights = read_checkpoint(checkpoint)
-    if any(name.startswith(PREFIX) for name in weights):
-        weights = {
-            name.removeprefix(PREFIX): value
-            for name, value in weights.items()
-            if name.startswith(PREFIX)
-        }
     model = build_model(cfg)
-    record = LoadedWeights(model.generator)
-    try:
-        model.generator.load_state_dict(weights, strict=False)
-    except CheckpointError as error:
-        raise CheckpointError(f'{checkpoint}: {error}') from error
-    except RuntimeError:  # of another shape: the record says which
-        pass
-    record.close()
-    if record.missing or record.mismatched:
-        raise CheckpointError(
-            f'{checkpoint} does not fit the generator of {config}: it fits '
-            f'{record.describe()}. Give the config that it was trained with; for a demo, '
-            'the one in its work directory.'
-        )
+    model.generator.load_file(checkpoint)
     return model.eval()
 
 

@@ -38,6 +38,7 @@ class SAGANDiscriminator(SAGANNetwork):
         UserError: If an argument is not as described.
     """
 
+    part = 'discriminator'
     first_layer = 'linear1'
     other = 'SAGAN generator'
     other_layer = 'linear0'

@@ -42,6 +42,7 @@ class SAGANGenerator(SAGANNetwork):
         UserError: If an argument is not as described.
     """
 
+    part = 'generator'
     first_layer = 'linear0'
     other = 'SAGAN discriminator'
     other_layer = 'linear1'

@@ -120,6 +120,28 @@ def test_wrong_arguments_are_named(arguments, words):
 
 
 @pytest.mark.smoke
+def test_init_cfg_loads_a_file_that_fits_and_names_one_that_does_not(tmp_path):
+    networks = {
+        kind: kind(32, 3, base_channels=8)
+        for kind in (SAGANGenerator, SAGANDiscriminator)
+    }
+    for kind, network in networks.items():
+        torch.save(network.state_dict(), tmp_path / f'{kind.__name__}.pth')
+    for kind, network in networks.items():
+        file = str(tmp_path / f'{kind.__name__}.pth')
+        config = dict(type='Pretrained', checkpoint=file)
+        loaded = kind(32, 3, base_channels=8, init_cfg=config)
+        loaded.init_weights()
+        for name, tensor in network.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], tensor)
+        with pytest.raises(CheckpointError, match=f'{file} does not fit the {kind.part}'):
+            kind(32, 4, base_channels=8, init_cfg=config).init_weights()
+    wrong = dict(type='Pretrained', checkpoint=str(tmp_path / 'SAGANGenerator.pth'))
+    with pytest.raises(CheckpointError, match='Generator.pth: these are the weights'):
+        SAGANDiscriminator(32, 3, base_channels=8, init_cfg=wrong).init_weights()
+
+
+@pytest.mark.smoke
 def test_weights_of_the_other_network_are_refused():
     generator = SAGANGenerator(32, 3, base_channels=8)
     discriminator = SAGANDiscriminator(32, 3, base_channels=8)

@@ -59,7 +59,7 @@ def test_names_of_spectral_norms_convert_in_both_directions(published):
 
 @pytest.mark.parametrize(
     ('img_size', 'num_classes', 'generator', 'discriminator'),
-    [(32, 10, 4386308, 1075586), (64, 200, 13387396, 19752642)],
+    [(64, 200, 13387396, 19752642)],  # those of 32 pixels are in the goldens
 )
 @pytest.mark.smoke
 def test_parameters_are_as_many_as_the_reference_has(
