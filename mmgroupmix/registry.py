@@ -2,24 +2,36 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks, loops, model wrappers, optimizer wrappers and their constructors.
+for hooks, loops, datasets, metrics, model wrappers, optimizer wrappers and their
+constructors.
 ``TOKEN_MIXERS`` has no parent.
 """
 
+from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
+from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
 from mmengine.registry import Registry
 
+#: What a name of this scope may be defined in, imported when one is looked up.
+GENERATION = 'mmgroupmix.generation'
+
 MODELS = Registry(
-    'model', parent=ROOT_MODELS, scope='mmgroupmix', locations=['mmgroupmix.models']
+    'model',
+    parent=ROOT_MODELS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.models', GENERATION],
 )
 
 HOOKS = Registry(
-    'hook', parent=ROOT_HOOKS, scope='mmgroupmix', locations=['mmgroupmix.engine']
+    'hook',
+    parent=ROOT_HOOKS,
+    scope='mmgroupmix',
+    locations=['mmgroupmix.engine', GENERATION],
 )
 
 LOOPS = Registry(
@@ -44,7 +56,21 @@ OPTIM_WRAPPER_CONSTRUCTORS = Registry(
     'optimizer wrapper constructor',
     parent=ROOT_CONSTRUCTORS,
     scope='mmgroupmix',
-    locations=['mmgroupmix.engine'],
+    locations=['mmgroupmix.engine', GENERATION],
+)
+
+DATASETS = Registry(
+    'dataset',
+    parent=ROOT_DATASETS,
+    scope='mmgroupmix',
+    locations=[GENERATION],
+)
+
+METRICS = Registry(
+    'metric',
+    parent=ROOT_METRICS,
+    scope='mmgroupmix',
+    locations=[GENERATION],
 )
 
 TOKEN_MIXERS = Registry(

@@ -33,6 +33,7 @@ FLOORS = {
     'models.decode_heads': 7,
     'models.conversion': 8,
     'models': 9,
+    'generation': 10,
     'visualization': 10,
     # `import mmgroupmix` itself, which the commands do not need
     '': 10,

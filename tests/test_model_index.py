@@ -20,6 +20,8 @@ METRICS = {
     'box AP': ('Object Detection', 'box AP'),
     'mask AP': ('Instance Segmentation', 'mask AP'),
     'mIoU': ('Semantic Segmentation', 'mIoU'),
+    'FID': ('Image Generation', 'FID'),
+    'IS': ('Image Generation', 'Inception Score'),
 }
 
 

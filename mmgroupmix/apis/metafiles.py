@@ -12,7 +12,7 @@ from ..model_index import METAFILES, find_index_folder, read_metafile
 from .complexity import count
 from .config.read import read_config
 from .config.tree import leaf_datasets, type_name
-from .tasks import DETECTION, SEGMENTATION, infer_task
+from .tasks import DETECTION, GENERATION, SEGMENTATION, infer_task
 
 #: Names of datasets in model indices, by their classes.
 DATASETS = dict(
@@ -21,6 +21,8 @@ DATASETS = dict(
     ADE20KDataset='ADE20K',
     CityscapesDataset='Cityscapes',
     PascalVOCDataset='Pascal VOC 2012',
+    CIFAR10Images='CIFAR-10',
+    TinyImageNet='Tiny-ImageNet',
 )
 #: Height and width at which papers count the operations of detectors.
 DETECTOR_SIZE = (800, 1280)
@@ -84,6 +86,8 @@ def infer_input_size(cfg: Config) -> tuple[int, int]:
     if task is SEGMENTATION:
         height, width = cfg.model.data_preprocessor.size
         return height, width
+    if task is GENERATION:
+        return cfg.model.generator.img_size, cfg.model.generator.img_size
     _, dataset = next(leaf_datasets(cfg.test_dataloader.dataset))
     (side,) = (step.crop_size for step in dataset.pipeline if 'crop_size' in step)
     return side, side

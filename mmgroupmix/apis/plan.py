@@ -64,6 +64,7 @@ def plan_training(args: argparse.Namespace, configure: Configure) -> int:
     if args.plan < 0:
         raise UserError(f'--plan {args.plan}: the number of processes is at least 1')
     cfg, task = load_config(args)
+    task.check_option('--plan')
     for key in ('train_dataloader', 'train_cfg', 'optim_wrapper'):
         if not cfg.get(key):
             raise UserError(

@@ -243,6 +243,8 @@ def _create_array(reader: Any, args: tuple) -> np.ndarray:
 
 def _set_array_state(reader: Any, target: np.ndarray, state: Any) -> None:
     _, shape, dtype, is_fortran, data = state
+    if isinstance(data, str):  # bytes that Python 2 wrote, read as Latin-1
+        data = data.encode('latin-1')
     if not isinstance(dtype, np.dtype) or not isinstance(data, (bytes, bytearray, list)):
         raise pickle.UnpicklingError('an unusual array')
     if (dtype.kind == 'O') != isinstance(data, list):

@@ -9,6 +9,7 @@ of this package can be trained on them within minutes.
 from .ade20k import write_mini_ade20k
 from .classes import DET_CLASSES, DET_PALETTE, SEG_CLASSES, SEG_PALETTE, mini_metainfo
 from .coco import write_mini_coco
+from .digits import write_mini_digits
 from .imagenet import write_mini_imagenet
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     'mini_metainfo',
     'write_mini_ade20k',
     'write_mini_coco',
+    'write_mini_digits',
     'write_mini_imagenet',
 ]

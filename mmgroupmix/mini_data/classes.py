@@ -35,7 +35,7 @@ def mini_metainfo(layout: str, num_classes: int | None = None) -> dict[str, Any]
     """Return the ``metainfo`` with which a toolbox's dataset class reads a mini dataset.
 
     Args:
-        layout (str): 'ade20k', 'coco' or 'imagenet'.
+        layout (str): 'ade20k', 'coco', 'imagenet' or 'digits'.
         num_classes (int | None): Number of outputs of the model, as given to the
             writer of the dataset. If there are fewer outputs than classes, the first
             ``num_classes`` names are returned. If there are more, 'coco' is extended
@@ -57,6 +57,7 @@ def mini_metainfo(layout: str, num_classes: int | None = None) -> dict[str, Any]
         'ade20k': (SEG_CLASSES, SEG_PALETTE, 2),
         'coco': (DET_CLASSES, DET_PALETTE, 1),
         'imagenet': (DET_CLASSES, DET_PALETTE, 1),
+        'digits': (DET_CLASSES, DET_PALETTE, 1),
     }
     if layout not in tables:
         raise UserError(

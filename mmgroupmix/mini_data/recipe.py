@@ -23,9 +23,9 @@ class MiniDatasetRecipe:
     The writers take all of them but ``layout`` as keyword arguments.
 
     Args:
-        layout (str): 'ade20k', 'coco' or 'imagenet'.
-        num_train (int): Number of training images. At least 1; with 'imagenet' at least
-            one per class.
+        layout (str): 'ade20k', 'coco', 'imagenet' or 'digits'.
+        num_train (int): Number of training images. At least 1; with 'imagenet' and
+            'digits' at least one per class.
         num_val (int): Number of validation images, as for ``num_train``.
         num_classes (int): Number of outputs of the model. With fewer outputs than
             classes, only the first classes occur. With more, 'coco' lists additional
@@ -63,7 +63,7 @@ class MiniDatasetRecipe:
             limit = num_background + NUM_DIGITS
             object.__setattr__(self, 'num_classes', min(self.num_classes, limit))
 
-        one_per_class = self.layout == 'imagenet'
+        one_per_class = self.layout in ('imagenet', 'digits')
         minimum = self.num_digits if one_per_class else 1
         hint = 'Give at least one image per class.' if one_per_class else ''
         self._check('num_train', minimum, hint)

@@ -37,6 +37,13 @@ SHORT_BY_TASK = dict(
         'default_hooks.checkpoint.interval=2',
     ],
     det=[*TWO_STEPS, 'train_dataloader.batch_size=1'],
+    gan=[
+        'train_cfg.max_iters=2',
+        'train_cfg.val_interval=2',
+        'train_dataloader.batch_size=2',
+        'val_dataloader.batch_size=2',
+        'default_hooks.checkpoint.interval=2',
+    ],
     cls=[*TWO_STEPS, 'train_dataloader.batch_size=2', 'val_dataloader.batch_size=2'],
 )
 # Detectors with random weights are unsure of everything: without a threshold there is
@@ -51,9 +58,18 @@ TWO_STAGES = [
 # The blocks of a stage are alike: of the larger architectures, which the other tests of
 # these configs build and run in full depth, one block per stage is trained.
 SMALLEST = ('m', 's12', '7')
-TASKS = dict(ade20k='seg', voc='seg', cityscapes='seg', coco='det', in1k='cls')
+TASKS = dict(
+    ade20k='seg',
+    voc='seg',
+    cityscapes='seg',
+    coco='det',
+    in1k='cls',
+    cifar10='gan',
+    imagenet='gan',
+)
 EXPECTED = dict(
     seg=('iter_2.pth', 'mIoU'),
+    gan=('iter_2.pth', 'digit_classifier/FID_4_val'),
     det=('epoch_1.pth', 'box AP'),
     cls=('epoch_1.pth', 'top-1 accuracy'),
 )
@@ -76,15 +92,15 @@ def shorten(config):
     options = [*SHORT, *SHORT_BY_TASK[task]]
     if task == 'det':
         options += ONE_STAGE if config.stem.startswith('retinanet') else TWO_STAGES
-    backbone = read(config.relative_to(CONFIGS).with_suffix('')).model.backbone
-    return options + reduce_depth(backbone)
+    model = read(config.relative_to(CONFIGS).with_suffix('')).model
+    return options + reduce_depth(model.get('backbone') or {})
 
 
 def reduce_depth(backbone):
     """The options that leave out blocks of a large backbone."""
     if backbone.get('depth') == 101:
         return ['model.backbone.depth=50']
-    kind = backbone.type.removeprefix('mmgroupmix.')
+    kind = backbone.get('type', '').removeprefix('mmgroupmix.')
     arch = backbone.get('arch')
     if kind not in ('GroupMixFormer', 'PoolFormer', 'EAMLP') or arch in SMALLEST:
         return []

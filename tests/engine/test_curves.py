@@ -6,6 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mmgroupmix.engine.hooks.curves import (
+    find_metrics,
     format_metrics,
     plot_curves,
     read_curves,
@@ -38,6 +39,18 @@ def test_curves_of_an_epoch_based_run_count_iterations(tmp_path):
     assert metrics == {'accuracy/top1': [(20, 12.0), (35, 40.0)]}
     assert plot_curves(file, tmp_path / 'curves.png')
     assert (tmp_path / 'curves.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_distances_of_drawn_images_are_curves_under_their_names(tmp_path):
+    records = [
+        dict(loss=3.0, step=1),
+        {'x/FID_10k_test': 80.0, 'x/IS_10k': 2.0, 'step': 1},
+    ]
+    file = write_log(tmp_path / 'scalars.json', records)
+    assert read_curves([file])[1] == {'x/FID_10k_test': [(1, 80.0)]}
+    (metric,) = find_metrics(['x/FID_10k_test', 'x/IS_10k'])
+    assert metric.label + metric.unit == 'x/FID_10k_test'
+    assert plot_curves(file, tmp_path / 'curves.png')
 
 
 def test_a_resumed_run_replaces_what_it_trained_again(tmp_path):

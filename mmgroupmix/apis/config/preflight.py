@@ -13,6 +13,7 @@ from .tree import (
     iter_numbers,
     iter_sizes,
     leaf_datasets,
+    list_optim_wrappers,
     type_name,
 )
 
@@ -39,6 +40,16 @@ KNOWN_DATASETS = dict(
         'Cityscapes: leftImg8bit and gtFine of cityscapes-dataset.com; labels by '
         "mmsegmentation's tools/dataset_converters/cityscapes.py",
     ),
+    CIFAR10Images=(
+        'data/cifar10/cifar-10-batches-py/ or data/cifar10/cifar-10-batches-bin/',
+        'CIFAR-10: cifar-10-python.tar.gz or cifar-10-binary.tar.gz of '
+        'www.cs.toronto.edu/~kriz/cifar.html',
+    ),
+    TinyImageNet=(
+        'data/tiny-imagenet-200/{train/<class>/images,val/images}/ and '
+        'val/val_annotations.txt',
+        'Tiny-ImageNet: tiny-imagenet-200.zip of cs231n.stanford.edu',
+    ),
     ImageNet=(
         'data/imagenet/{train,val}/<class>/',
         'ImageNet: ILSVRC2012 from image-net.org, the validation images sorted into '
@@ -58,7 +69,8 @@ def check_mixed_precision(cfg: Config) -> None:
     Raises:
         UserError: If the config asks for ``AmpOptimWrapper`` and no device supports it.
     """
-    if type_name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper' and lacks_accelerator():
+    kinds = {type_name(wrapper) for wrapper in list_optim_wrappers(cfg)}
+    if 'AmpOptimWrapper' in kinds and lacks_accelerator():
         raise UserError(
             'mixed precision in float16 (--amp, AmpOptimWrapper) needs a CUDA, NPU, MLU '
             'or MUSA device, and mmengine finds none here. Train in bfloat16, by --amp '

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from ...compat.activation_checkpointing import checkpoint_without_reentry
 from ...errors import UserError
 from .preflight import lacks_accelerator
-from .tree import as_list, type_name
+from .tree import as_list, list_optim_wrappers, type_name
 
 FLOAT16_WRAPPER = 'AmpOptimWrapper'
 BFLOAT16_WRAPPER = 'BFloat16OptimWrapper'
@@ -94,12 +94,18 @@ def set_mixed_precision(cfg: Config, dtype: str | None, demo: bool) -> None:
     Raises:
         UserError: If the config has an optimizer wrapper of another kind.
     """
-    wrapper: Any = cfg.get('optim_wrapper') or {}
+    done = [set_wrapper_precision(one, dtype, demo) for one in list_optim_wrappers(cfg)]
+    if not all(done):
+        print('--amp: no accelerator here, the demo runs in float32', flush=True)
+
+
+def set_wrapper_precision(wrapper: Any, dtype: str | None, demo: bool) -> bool:
+    """Turn on the mixed precision of one optimizer; False if a demo cannot have it."""
     kind = type_name(wrapper)
     if dtype is None:
         dtype = str(wrapper.get('dtype') or '').removeprefix('torch.')
         if kind != FLOAT16_WRAPPER or dtype != 'bfloat16' or not lacks_accelerator():
-            return
+            return True
     if kind not in ('OptimWrapper', '', FLOAT16_WRAPPER, BFLOAT16_WRAPPER):
         raise UserError(
             f'--amp works with optim_wrapper.type OptimWrapper; the config has {kind}'
@@ -109,10 +115,11 @@ def set_mixed_precision(cfg: Config, dtype: str | None, demo: bool) -> None:
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             wrapper.pop(key, None)
     elif demo and lacks_accelerator():
-        print('--amp: no accelerator here, the demo runs in float32', flush=True)
+        return False
     elif kind != FLOAT16_WRAPPER:
         wrapper.type = FLOAT16_WRAPPER
         wrapper.setdefault('loss_scale', 'dynamic')
+    return True
 
 
 def set_accumulation(cfg: Config, steps: int) -> None:

@@ -118,6 +118,13 @@ def as_list(value: Any) -> list:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def list_optim_wrappers(cfg: Mapping) -> list[Any]:
+    """The configs of the optimizer wrappers: one, or one for each part of a GAN."""
+    wrapper = cfg.get('optim_wrapper') or {}
+    parts = [one for one in wrapper.values() if isinstance(one, Mapping)]
+    return [one for one in parts if 'optimizer' in one] or [wrapper]
+
+
 def is_remote(node: Mapping) -> bool:
     """Whether the files of a dataset or metric are elsewhere than on a local disk."""
     backend = node.get('backend_args') or dict(backend='local')

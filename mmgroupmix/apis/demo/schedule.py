@@ -8,7 +8,7 @@ from mmengine.config import Config
 
 from ...errors import UserError
 from ..config.preflight import lacks_accelerator
-from ..config.tree import as_list, leaf_datasets, type_name
+from ..config.tree import as_list, leaf_datasets, list_optim_wrappers, type_name
 from ..tasks import Task
 
 #: A warm-up keeps at least this share of the run: random weights need it.
@@ -236,10 +236,11 @@ def _drop_repetition(dataset: Any) -> bool:
 
 def _use_full_precision(cfg: Config) -> str:
     """Replace mixed precision where no device supports it, in place."""
-    wrapper = cfg.optim_wrapper
-    if type_name(wrapper) != 'AmpOptimWrapper' or not lacks_accelerator():
-        return ''
-    wrapper['type'] = 'OptimWrapper'
-    for key in ('loss_scale', 'dtype', 'use_fsdp'):
-        wrapper.pop(key, None)
-    return 'mixed -> float32, as no accelerator is available'
+    change = ''
+    for wrapper in list_optim_wrappers(cfg):
+        if type_name(wrapper) == 'AmpOptimWrapper' and lacks_accelerator():
+            wrapper['type'] = 'OptimWrapper'
+            for key in ('loss_scale', 'dtype', 'use_fsdp'):
+                wrapper.pop(key, None)
+            change = 'mixed -> float32, as no accelerator is available'
+    return change

@@ -45,6 +45,7 @@ def to_demo(
         'pretrained weights': drop_missing_pretrained(cfg),
         'regions': reduce_regions(cfg),
     }
+    changes |= task.adapt_demo(cfg)
     changes['sizes'], batch_size = shrink_sizes(cfg, task)
     changes['batch'] = _shrink_batch(cfg, batch_size)
     if planned:
@@ -97,9 +98,9 @@ def _show_progress(cfg: Config, task: Task) -> None:
     classes = count_classes(task, num_outputs)
     names = mini_metainfo(task.demo.layout, classes)['classes']
     unused = (f'unused {i}' for i in range(len(names), num_outputs or 0))
-    task.enable_drawing(drawing, (*names, *unused))
     every = max(task.demo.num_images[1] // NUM_DRAWN_IMAGES, 1)
     drawing['interval'] = min(drawing.get('interval', every), every)
+    task.enable_drawing(drawing, (*names, *unused))
     if not cfg.get('visualizer'):
         cfg.visualizer = dict(type=task.visualizer)
     backends = cfg.visualizer.get('vis_backends') or []

@@ -25,7 +25,16 @@ NONE = 'none'
 #: Hooks of this package's configs that only check and draw.
 OWN_HOOKS = ('ClassNumCheckHook', 'CurveHook')
 #: Parts of a model that have settings of their own.
-HEADS = ('decode_head', 'auxiliary_head', 'bbox_head', 'rpn_head', 'roi_head', 'head')
+HEADS = (
+    'decode_head',
+    'auxiliary_head',
+    'bbox_head',
+    'rpn_head',
+    'roi_head',
+    'head',
+    'generator',
+    'discriminator',
+)
 
 
 def describe_recipe(cfg: Config) -> dict[str, Any]:
@@ -55,15 +64,8 @@ def describe_recipe(cfg: Config) -> dict[str, Any]:
 
 def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """Optimizer, rates, decay, schedule, length, averages."""
-    wrapper = cfg.optim_wrapper
-    if 'optimizer' not in wrapper:
-        raise UserError(
-            f'optim_wrapper has {", ".join(wrapper)}, expected one optimizer: '
-            'recipes with several are not described'
-        )
-    optimizer = dict(wrapper.optimizer)
-    lr, decay = optimizer.pop('lr'), optimizer.pop('weight_decay', 0)
-    optimizer.pop('fused', None)
+    optimizers = _describe_optimizers(cfg, model)
+    lr = optimizers['learning rate']
     schedulers = as_list(cfg.get('param_scheduler'))
     warm_up = [_describe_scheduler(s, lr) for s in schedulers if s.type == 'LinearLR']
     schedule = [_describe_scheduler(s, lr) for s in schedulers if s.type != 'LinearLR']
@@ -72,13 +74,9 @@ def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
     hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
     averages = [hook for hook in hooks if type_name(hook) == 'EMAHook']
     return {
-        'optimizer': optimizer,
-        'learning rate': lr,
+        **optimizers,
         'batch size': (cfg.get('auto_scale_lr') or {}).get('base_batch_size', NONE),
         'batch size per device': cfg.train_dataloader.batch_size,
-        'weight decay': decay,
-        'rate and decay multipliers': _describe_groups(cfg, model, lr, decay),
-        'gradient clipping': wrapper.get('clip_grad') or NONE,
         'warm-up': '; '.join(warm_up) or NONE,
         'schedule': '; '.join(schedule) or 'constant',
         'length': f'{loop[key]} {"epochs" if key == "max_epochs" else "iterations"}',
@@ -93,6 +91,40 @@ def _describe_optimization(cfg: Config, model: nn.Module) -> dict[str, Any]:
             if (name := type_name(hook)) not in OWN_HOOKS
         ]
         or NONE,
+    }
+
+
+def _describe_optimizers(cfg: Config, model: nn.Module) -> dict[str, Any]:
+    """The optimizer; of a GAN, each setting of all optimizers by the part's name."""
+    wrapper = cfg.optim_wrapper
+    if 'optimizer' in wrapper:
+        return _describe_optimizer(cfg, wrapper, model)
+    parts = {name: wrapper[name] for name, _ in model.named_children() if name in wrapper}
+    if not parts:
+        raise UserError(
+            f'optim_wrapper has {", ".join(wrapper)}, expected one optimizer, or one for '
+            'each part of the model by its name'
+        )
+    described = {
+        name: _describe_optimizer(cfg, one, model.get_submodule(name))
+        for name, one in parts.items()
+    }
+    settings = next(iter(described.values()))
+    return {key: {name: described[name][key] for name in described} for key in settings}
+
+
+def _describe_optimizer(
+    cfg: Config, wrapper: Mapping, model: nn.Module
+) -> dict[str, Any]:
+    optimizer = dict(wrapper['optimizer'])
+    lr, decay = optimizer.pop('lr'), optimizer.pop('weight_decay', 0)
+    optimizer.pop('fused', None)
+    return {
+        'optimizer': optimizer,
+        'learning rate': lr,
+        'weight decay': decay,
+        'rate and decay multipliers': _describe_groups(cfg, wrapper, model, lr, decay),
+        'gradient clipping': wrapper.get('clip_grad') or NONE,
     }
 
 
@@ -115,7 +147,9 @@ def _describe_scheduler(scheduler: Mapping, lr: float) -> str:
     return f'{phase}, {unit} {begin} to {end}{steps}'
 
 
-def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> dict:
+def _describe_groups(
+    cfg: Config, wrapper: Mapping, model: nn.Module, lr: float, decay: float
+) -> dict:
     """Multipliers of learning rate and weight decay by the kind of a parameter."""
     norms = (_BatchNorm, nn.LayerNorm, nn.GroupNorm)
     kinds = {}
@@ -134,9 +168,7 @@ def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> 
                 kind = 'weights' if parameter.ndim > 1 else 'other vectors'
             kinds[id(parameter)] = kind
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        groups = build_optim_wrapper(
-            model, deepcopy(cfg.optim_wrapper)
-        ).optimizer.param_groups
+        groups = build_optim_wrapper(model, deepcopy(wrapper)).optimizer.param_groups
     found: dict[str, set] = {}
     for group in groups:
         factors = (
@@ -154,7 +186,7 @@ def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> 
 def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """Architecture, regularisation, losses, initial weights."""
     settings = dict(cfg.model)
-    backbone = dict(settings.pop('backbone'))
+    backbone = dict(settings.pop('backbone', {}))
     start = backbone.pop('init_cfg', None)
     drop_paths = [float(m.drop_prob) for m in model.modules() if isinstance(m, DropPath)]
     dropout: dict[str, float] = {}
@@ -163,7 +195,7 @@ def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
             kind = '.'.join(part for part in name.split('.') if not part.isdigit())
             dropout[kind] = module.p
     recipe = {
-        'backbone': backbone,
+        'backbone': backbone or NONE,
         'stochastic depth': round(max(drop_paths, default=0.0), 6),
         'dropout': dropout or NONE,
         'initial weights': cfg.get('load_from') or start or 'random',
@@ -207,7 +239,8 @@ def _describe_data(cfg: Config) -> dict[str, Any]:
 def build_model(cfg: Config, device: str) -> nn.Module:
     """Build the model with random weights; on the device 'meta' it needs no memory."""
     settings = deepcopy(cfg.model)
-    settings.backbone.init_cfg = None
+    if settings.get('backbone'):
+        settings.backbone.init_cfg = None
     if cfg.get('data_preprocessor') and not settings.get('data_preprocessor'):
         settings.data_preprocessor = cfg.data_preprocessor
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):

@@ -1,9 +1,18 @@
-"""The three tasks, each with all that is particular to it in one file."""
+"""The tasks, each with all that is particular to it in one file."""
 
 from .classification import CLASSIFICATION
 from .detection import DETECTION
+from .generation import GENERATION
 from .infer_task import TASKS, infer_task
 from .segmentation import SEGMENTATION
 from .task import Task
 
-__all__ = ['CLASSIFICATION', 'DETECTION', 'SEGMENTATION', 'TASKS', 'Task', 'infer_task']
+__all__ = [
+    'CLASSIFICATION',
+    'DETECTION',
+    'GENERATION',
+    'SEGMENTATION',
+    'TASKS',
+    'Task',
+    'infer_task',
+]

@@ -9,10 +9,12 @@ from ...errors import UserError
 from ..config.tree import get_scope, leaf_datasets, type_name
 from .classification import CLASSIFICATION
 from .detection import DETECTION
+from .generation import GENERATION
 from .segmentation import SEGMENTATION
 from .task import Task
 
-TASKS = (SEGMENTATION, DETECTION, CLASSIFICATION)
+#: Of two tasks of one toolbox, its scope means the last one.
+TASKS = (SEGMENTATION, DETECTION, GENERATION, CLASSIFICATION)
 
 DETECTOR_KEYS = ('bbox_head', 'roi_head', 'rpn_head', 'panoptic_head', 'mask_head')
 
@@ -39,6 +41,8 @@ def infer_task(cfg: Config) -> Task:
         task: Task | None = SEGMENTATION
     elif any(key in model for key in DETECTOR_KEYS):
         task = DETECTION
+    elif 'generator' in model and 'discriminator' in model:
+        task = GENERATION
     elif type_name(model).endswith('Classifier'):
         task = CLASSIFICATION
     else:

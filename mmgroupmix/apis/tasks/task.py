@@ -13,6 +13,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from ...errors import UserError
 from ..inference.json_list import JsonListWriter
 from ..inference.memory import MemoryLimit
 from ..inference.sources import Frame, Source
@@ -108,6 +109,7 @@ class Task(ABC):
         tta_model (dict, optional): Test-time augmentation for configs without one.
         tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
         can_draw_tta (bool): Whether the hook draws augmented predictions.
+        refused (tuple[str, ...]): Options of ``train.py`` that the task does not have.
     """
 
     name: str
@@ -121,6 +123,16 @@ class Task(ABC):
     tta_model: Mapping | None = None
     tta_meta_keys: tuple[str, ...] | None = None
     can_draw_tta: bool = True
+    refused: tuple[str, ...] = ()
+
+    def check_option(self, option: str) -> None:
+        """Refuse an option that the task does not have.
+
+        Raises:
+            UserError: If it does not.
+        """
+        if option in self.refused:
+            raise UserError(f'{option} does not support {self.name}: leave it out')
 
     def num_outputs(self, model: Mapping) -> int | None:
         """The number of classes that the heads of a model config predict.
@@ -154,6 +166,14 @@ class Task(ABC):
     def mini_evaluators(self, evaluators: list[dict], cfg: Config, root: Path) -> Any:
         """Evaluators for the mini dataset in place of others."""
         return evaluators
+
+    def adapt_demo(self, cfg: Config) -> dict[str, str]:
+        """Change what else a demo of the task needs, in place.
+
+        Returns:
+            dict[str, str]: The changes, for the user; none by default.
+        """
+        return {}
 
     def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""

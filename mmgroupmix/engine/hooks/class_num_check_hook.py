@@ -98,6 +98,8 @@ def find_allowed_labels(model: nn.Module) -> tuple[int | None, int | None]:
         ignore_index = getattr(heads[0], 'ignore_index', 255) if heads else 255
         counts = [count_labels(head) for head in heads]
         return min((n for n in counts if n), default=None), ignore_index
+    if getattr(model, 'generator', None) is not None:
+        return getattr(model, 'num_classes', None), None
     roi_head = getattr(model, 'roi_head', None)
     for head in (
         getattr(roi_head, 'bbox_head', None),

@@ -1,7 +1,8 @@
 """Loss and metric curves of a run, read from the scalars that mmengine logs."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,12 +20,14 @@ class Metric(NamedTuple):
     Attributes:
         key (str): Its name in the log.
         label (str): Its name for the user.
-        factor (int): What the logged value is multiplied by to be in percent.
+        factor (int): What the logged value is multiplied by to be in its unit.
+        unit (str): Defaults to ' (%)'.
     """
 
     key: str
     label: str
     factor: int
+    unit: str = ' (%)'
 
 
 METRICS = (
@@ -35,6 +38,8 @@ METRICS = (
     Metric('accuracy/top1', 'top-1 accuracy', 1),
     Metric('mDice', 'mDice', 1),
 )
+#: Names of FID, which say of how many images and against which it is.
+_DISTANCE = re.compile(r'(?:\w+/)?FID_\w+')
 
 
 def plot_curves(
@@ -98,6 +103,8 @@ def read_curves(files: Sequence[str | Path]) -> tuple[Points, dict[str, Points]]
             # Epoch-based runs log a metric with the number of the epoch: it belongs to
             # the last iteration logged before it.
             step = iteration if by_epoch else record.get('step', iteration)
+            for key in filter(_DISTANCE.fullmatch, record):
+                metrics.setdefault(key, {})
             for key, points in metrics.items():
                 value = record.get(key)
                 # NaN and COCO's -1 are not scores: there was nothing to compare with.
@@ -149,6 +156,13 @@ def is_undefined(key: str, value: Any) -> bool:
     )
 
 
+def find_metrics(keys: Iterable[str]) -> list[Metric]:
+    """The metrics that are drawn, of those with these names in the log."""
+    keys = list(keys)
+    distances = [Metric(key, key, 1, '') for key in filter(_DISTANCE.fullmatch, keys)]
+    return [metric for metric in METRICS if metric.key in keys] + distances
+
+
 def _format_metric(metric: Metric, value: float) -> str:
     if value >= 0:
         return f'{metric.label} {value * metric.factor:.2f} %'
@@ -190,16 +204,19 @@ def _draw_loss(axes: 'Axes', losses: Points) -> None:
 
 def _draw_metrics(axes: 'Axes', metrics: Mapping[str, Points]) -> None:
     axes.grid(alpha=0.3)
-    shown = [metric for metric in METRICS if metric.key in metrics]
+    shown = find_metrics(metrics)
     label = 'AP' if len(shown) > 1 else shown[0].label if shown else ''
-    axes.set_ylabel(f'validation: {label} (%)' if shown else 'validation: no metric yet')
+    unit = shown[0].unit if shown else ''
+    axes.set_ylabel(f'validation: {label or "no metric yet"}{unit}')
     colors = ('tab:red', 'tab:green', 'tab:gray')
     highest = 0.0
     for metric, color in zip(shown, colors):
         steps = [step for step, _ in metrics[metric.key]]
         values = [value * metric.factor for _, value in metrics[metric.key]]
         highest = max(highest, *values)
-        axes.plot(steps, values, color=color, marker='o', label=f'{metric.label} (%)')
+        axes.plot(
+            steps, values, color=color, marker='o', label=metric.label + metric.unit
+        )
         axes.annotate(
             f'{values[-1]:.1f}',
             (steps[-1], values[-1]),

@@ -64,8 +64,11 @@ class ExternalAttention(nn.Module):
         Returns:
             Tensor: Mixed tokens, of the shape of ``x``.
         """
-        values = self.memory_key if self.memory_value is None else self.memory_value
-        return multiply(self.attend(x), values.mT).reshape(x.shape)
+        attention = self.attend(x)
+        values = self.memory_value  # once: a parametrization would compute it again
+        if values is None:
+            values = self.memory_key
+        return multiply(attention, values.mT).reshape(x.shape)
 
     def attend(self, x: Tensor) -> Tensor:
         """Compute the attention map A of tokens (B, ..., d) to the memory, (B, N, S)."""
