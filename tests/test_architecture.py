@@ -34,6 +34,7 @@ FLOORS = {
     'models.conversion': 8,
     'models': 9,
     'visualization': 10,
+    'point_clouds': 10,
     # `import mmgroupmix` itself, which the commands do not need
     '': 10,
     'apis.config': 11,
