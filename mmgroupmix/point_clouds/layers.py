@@ -1,7 +1,5 @@
 """What the networks on point clouds are built of: layers that see one point at a time."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 #: Slope of LeakyReLU below 0, as published.
@@ -35,12 +33,10 @@ class PointLayer(nn.Module):
         return self.act(self.norm(x.flatten(0, -2)).view(x.shape))
 
 
-class PointLayers(nn.Sequential):
-    """Several layers of points, one after the other.
+def build_layers(*channels: int) -> nn.Sequential:
+    """Build several layers of points, one after the other.
 
     Args:
-        channels (Sequence[int]): Channels of a point, then those after each layer.
+        channels (int): Channels of a point, then those after each layer.
     """
-
-    def __init__(self, channels: Sequence[int]):
-        super().__init__(*map(PointLayer, channels, channels[1:]))
+    return nn.Sequential(*map(PointLayer, channels, channels[1:]))

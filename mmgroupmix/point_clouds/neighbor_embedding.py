@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..arguments import check_int
-from .layers import PointLayers
+from .layers import PointLayer, build_layers
 from .sampling import find_nearest_neighbors, gather_points, sample_farthest_points
 
 
@@ -41,7 +41,7 @@ class NeighborEmbedding(nn.Module):
         self.num_neighbors = check_int(
             'NeighborEmbedding: num_neighbors', num_neighbors, 1
         )
-        self.mlp = PointLayers((2 * in_channels, out_channels, out_channels))
+        self.mlp = build_layers(2 * in_channels, out_channels, out_channels)
 
     def forward(self, coordinates: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """Sample and embed.
@@ -59,6 +59,7 @@ class NeighborEmbedding(nn.Module):
         centres = gather_points(coordinates, chosen)
         neighbors = find_nearest_neighbors(coordinates, centres, self.num_neighbors)
         first, second = self.mlp
+        assert isinstance(first, PointLayer) and isinstance(second, PointLayer)
         # The first layer is linear: W [f(q) - f(p), f(p)] = W1 f(q) + (W2 - W1) f(p). So
         # it is computed once for each point, not once for each neighbour of each point.
         of_difference, of_centre = first.linear.weight.chunk(2, dim=1)

@@ -18,7 +18,7 @@ from ..checkpoints.pct import convert_pct
 from ..models.layers.state_dict import convert_entries
 from ..registry import MODELS
 from .attention import build_attention_layers
-from .layers import PointLayer, PointLayers
+from .layers import PointLayer, build_layers
 
 NUM_LAYERS = 4
 WIDTH, FUSED, CATEGORY = 128, 1024, 64
@@ -58,7 +58,7 @@ class PartSegmentationTransformer(nn.Module):
         check_int(f'{name}: num_classes', num_classes, 1)
         check_number(f'{name}: dropout', dropout, 0, 1)
         self.num_categories = check_int(f'{name}: num_categories', num_categories, 1)
-        self.embedding = PointLayers((3, WIDTH, WIDTH))
+        self.embedding = build_layers(3, WIDTH, WIDTH)
         self.attention = build_attention_layers(name, attention, WIDTH, NUM_LAYERS)
         self.fuse = PointLayer(NUM_LAYERS * WIDTH, FUSED, leaky=True)
         self.category = PointLayer(num_categories, CATEGORY, leaky=True)

@@ -16,7 +16,7 @@ from ..checkpoints.pct import convert_pct
 from ..models.layers.state_dict import convert_entries
 from ..registry import MODELS
 from .attention import build_attention_layers
-from .layers import PointLayer, PointLayers
+from .layers import PointLayer, build_layers
 from .neighbor_embedding import NeighborEmbedding
 
 NUM_LAYERS = 4
@@ -62,10 +62,10 @@ class PointCloudTransformer(nn.Module):
         check_sequence(f'{name}: num_samples', num_samples, 2, meaning)
         check_number(f'{name}: dropout', dropout, 0, 1)
         first, second = num_samples
-        self.embedding = PointLayers((3, 64, 64))
+        self.embedding = build_layers(3, 64, 64)
         self.group1 = NeighborEmbedding(64, 128, first, num_neighbors)
         self.group2 = NeighborEmbedding(128, 256, second, num_neighbors)
-        self.mlp = PointLayers((256, 256, 256))
+        self.mlp = build_layers(256, 256, 256)
         self.attention = build_attention_layers(name, attention, 256, NUM_LAYERS)
         self.fuse = PointLayer((NUM_LAYERS + 1) * 256, 1024, leaky=True)
         self.hidden1 = PointLayer(1024, 512, leaky=True)

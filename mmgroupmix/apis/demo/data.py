@@ -148,7 +148,7 @@ def _write_mini_data(task: Task, num_outputs: int | None, images: ImageKind) -> 
             num_train=num_train,
             num_val=num_val,
             num_classes=classes,
-            **asdict(images),
+            **(asdict(images) if images.name else {}),
         )
     except (FileExistsError, ValueError) as error:
         raise UserError(f'--demo cannot write its dataset: {error}') from error

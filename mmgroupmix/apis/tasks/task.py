@@ -58,7 +58,7 @@ class DemoSettings:
         min_classes (int): Fewest classes of the mini dataset: a segmentor with one
             output tells two classes apart.
         max_classes (int, optional): Most classes that the mini dataset can have.
-        side (int): Largest side of the model's input, in pixels.
+        side (int): Largest side of the model's input, in pixels; points of a cloud.
         batch_size (int): Images per batch.
         full_size_batch_size (int): Images per batch if the model requires its original
             image size.
@@ -91,7 +91,7 @@ class DemoSettings:
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """One of the three tasks; determined once for a config and carried beside it.
+    """One of the tasks; determined once for a config and carried beside it.
 
     Attributes:
         name (str): For messages.
@@ -108,6 +108,7 @@ class Task(ABC):
         tta_model (dict, optional): Test-time augmentation for configs without one.
         tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
         can_draw_tta (bool): Whether the hook draws augmented predictions.
+        models (tuple[str, ...]): Types of this package's own models of the task.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Task(ABC):
     tta_model: Mapping | None = None
     tta_meta_keys: tuple[str, ...] | None = None
     can_draw_tta: bool = True
+    models: tuple[str, ...] = ()
 
     def num_outputs(self, model: Mapping) -> int | None:
         """The number of classes that the heads of a model config predict.
@@ -158,6 +160,10 @@ class Task(ABC):
     def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""
         return model(images)
+
+    def shrink(self, cfg: Config) -> str:
+        """Shrink what is not an image size, in place; the change, for the user, or ''."""
+        return ''
 
     def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
         """Let the visualisation hook draw, in place."""
