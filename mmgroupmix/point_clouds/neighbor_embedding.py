@@ -3,7 +3,6 @@
 Paper: "PCT: Point Cloud Transformer" (arXiv 2012.09688), Section 3.3.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -68,7 +67,7 @@ class NeighborEmbedding(nn.Module):
             gather_points(features, chosen), of_centre - of_difference
         ).unsqueeze(2)
         embedded = second(first.normalize(at_neighbors + at_centres))  # (B, S, K, C')
-        return centres, torch.amax(embedded, dim=2)
+        return centres, embedded.max(dim=2).values
 
     def extra_repr(self) -> str:
         """The arguments, for ``print(model)``."""

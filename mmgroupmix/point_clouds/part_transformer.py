@@ -84,7 +84,7 @@ class PartSegmentationTransformer(nn.Module):
             outputs.append(x)
         x = self.fuse(torch.cat(outputs, dim=-1))  # (B, N, 1024)
         one_hot = F.one_hot(categories, self.num_categories).to(x.dtype)
-        shape = [torch.amax(x, dim=1), x.mean(dim=1), self.category(one_hot)]
+        shape = [x.max(dim=1).values, x.mean(dim=1), self.category(one_hot)]
         # The layer takes [point, shape]: its product with what all points of a shape have
         # in common is computed once.
         of_point, of_shape = self.hidden1.linear.weight.split(

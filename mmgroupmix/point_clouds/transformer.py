@@ -93,7 +93,7 @@ class PointCloudTransformer(nn.Module):
             x = layer(x)
             outputs.append(x)
         x = self.fuse(torch.cat([*outputs, embedded], dim=-1))  # (B, N, 1024)
-        x = torch.amax(x, dim=1)
+        x = x.max(dim=1).values
         x = self.dropout(self.hidden1(x))
         x = self.dropout(self.hidden2(x))
         return self.fc(x)
