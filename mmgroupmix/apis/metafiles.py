@@ -12,7 +12,13 @@ from ..model_index import METAFILES, find_index_folder, read_metafile
 from .complexity import count
 from .config.read import read_config
 from .config.tree import leaf_datasets, type_name
-from .tasks import DETECTION, SEGMENTATION, infer_task
+from .tasks import (
+    CLOUD_CLASSIFICATION,
+    DETECTION,
+    PART_SEGMENTATION,
+    SEGMENTATION,
+    infer_task,
+)
 
 #: Names of datasets in model indices, by their classes.
 DATASETS = dict(
@@ -21,6 +27,8 @@ DATASETS = dict(
     ADE20KDataset='ADE20K',
     CityscapesDataset='Cityscapes',
     PascalVOCDataset='Pascal VOC 2012',
+    ModelNet40='ModelNet40',
+    ShapeNetPart='ShapeNet part',
 )
 #: Height and width at which papers count the operations of detectors.
 DETECTOR_SIZE = (800, 1280)
@@ -77,7 +85,10 @@ def describe_config(cfg: Config) -> dict[str, Any]:
 
 
 def infer_input_size(cfg: Config) -> tuple[int, int]:
-    """Return the height and width at which the papers count a model's operations."""
+    """Return the height and width at which the papers count a model's operations.
+
+    Of point clouds, these are points and coordinates.
+    """
     task = infer_task(cfg)
     if task is DETECTION:
         return DETECTOR_SIZE
@@ -85,6 +96,8 @@ def infer_input_size(cfg: Config) -> tuple[int, int]:
         height, width = cfg.model.data_preprocessor.size
         return height, width
     _, dataset = next(leaf_datasets(cfg.test_dataloader.dataset))
+    if task in (CLOUD_CLASSIFICATION, PART_SEGMENTATION):
+        return dataset.pipeline[0].num_points, 3
     (side,) = (step.crop_size for step in dataset.pipeline if 'crop_size' in step)
     return side, side
 

@@ -171,7 +171,10 @@ class PointCloudPartSegmentor(PointCloudModel):
     """
 
     def compute_logits(self, inputs: Tensor, data_samples: Samples) -> Tensor:
-        """Logits of the points, (B, N, num_classes); the samples name the categories."""
+        """Logits of the points, (B, N, num_classes); category 0 without samples."""
+        if not data_samples:  # only the shapes of the outputs count
+            zeros = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+            return self.network(inputs, zeros)
         categories = torch.tensor([sample.category for sample in data_samples])
         number = int(self.network.num_categories)  # type: ignore[arg-type]
         if len(categories) != len(inputs) or categories.max() >= number:

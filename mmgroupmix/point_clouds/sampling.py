@@ -77,6 +77,9 @@ def find_nearest_neighbors(points: Tensor, queries: Tensor, num_neighbors: int) 
     found = []
     for some in queries.split(rows, dim=1):
         distances = _square_distances(some, points)
+        if torch.jit.is_tracing():  # to count operations; it cannot trace a bit cast
+            found.append(distances.topk(num_neighbors, dim=-1, largest=False).indices)
+            continue
         # topk leaves the order of equal values open. As integers, the bits of floats of
         # at least 0 are ordered as the floats are, and the index makes each one unique.
         bits = distances.float().view(torch.int32).long()

@@ -33,7 +33,8 @@ def _read_once(name: str) -> Config:
 def build(cfg: Config, device: str = 'cpu') -> nn.Module:
     """Build the model with random weights. On the device 'meta', it needs no memory."""
     model = cfg.model.copy()
-    model.backbone = dict(model.backbone, init_cfg=None)
+    if 'backbone' in model:
+        model.backbone = dict(model.backbone, init_cfg=None)
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):
         return revert_sync_batchnorm(MODELS.build(model))
 

@@ -154,7 +154,7 @@ def _describe_groups(cfg: Config, model: nn.Module, lr: float, decay: float) -> 
 def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
     """Architecture, regularisation, losses, initial weights."""
     settings = dict(cfg.model)
-    backbone = dict(settings.pop('backbone'))
+    backbone = dict(settings.pop('backbone', {}))
     start = backbone.pop('init_cfg', None)
     drop_paths = [float(m.drop_prob) for m in model.modules() if isinstance(m, DropPath)]
     dropout: dict[str, float] = {}
@@ -163,7 +163,7 @@ def _describe_model(cfg: Config, model: nn.Module) -> dict[str, Any]:
             kind = '.'.join(part for part in name.split('.') if not part.isdigit())
             dropout[kind] = module.p
     recipe = {
-        'backbone': backbone,
+        'backbone': backbone or NONE,
         'stochastic depth': round(max(drop_paths, default=0.0), 6),
         'dropout': dropout or NONE,
         'initial weights': cfg.get('load_from') or start or 'random',
@@ -207,7 +207,8 @@ def _describe_data(cfg: Config) -> dict[str, Any]:
 def build_model(cfg: Config, device: str) -> nn.Module:
     """Build the model with random weights; on the device 'meta' it needs no memory."""
     settings = deepcopy(cfg.model)
-    settings.backbone.init_cfg = None
+    if 'backbone' in settings:
+        settings.backbone.init_cfg = None
     if cfg.get('data_preprocessor') and not settings.get('data_preprocessor'):
         settings.data_preprocessor = cfg.data_preprocessor
     with DefaultScope.overwrite_default_scope(cfg.default_scope), torch.device(device):

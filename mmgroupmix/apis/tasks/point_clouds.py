@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, DumpResults
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
+from torch import Tensor
 
 from ...errors import UserError
 from ...mini_data import DET_CLASSES, write_mini_modelnet40, write_mini_shapenet_part
@@ -32,6 +34,10 @@ PARTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'tta_pipeline'
 @dataclass(frozen=True)
 class PointClouds(Task):
     """What both tasks share. They need no toolbox but mmengine."""
+
+    def build_input(self, size: tuple[int, int]) -> Tensor:
+        """A cloud of so many points and coordinates."""
+        return torch.rand(1, *size)
 
     def shrink(self, cfg: Config) -> str:
         """Take fewer points, and sample as much fewer of them."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.infer import BaseInferencer
@@ -160,6 +161,10 @@ class Task(ABC):
     def probe(self, model: Any, images: Tensor) -> Any:
         """Run the part of a model that may be bound to one image size."""
         return model(images)
+
+    def build_input(self, size: tuple[int, int]) -> Tensor:
+        """An input of the model to count operations with: an image of height and width."""
+        return torch.zeros(1, 3, *size)
 
     def shrink(self, cfg: Config) -> str:
         """Shrink what is not an image size, in place; the change, for the user, or ''."""
