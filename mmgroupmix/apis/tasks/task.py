@@ -163,7 +163,7 @@ class Task(ABC):
         return model(images)
 
     def build_input(self, size: tuple[int, int]) -> Tensor:
-        """An input of the model to count operations with: an image of height and width."""
+        """An input to count operations with: an image of a height and a width."""
         return torch.zeros(1, 3, *size)
 
     def shrink(self, cfg: Config) -> str:
