@@ -191,6 +191,11 @@ def use_own_data(cfg: Config, args: argparse.Namespace) -> Config:
     if args.demo:
         raise UserError('--demo generates data; --data names yours. Give one of the two.')
     task = infer_task(cfg)
+    if task.models:
+        raise UserError(
+            f'--data recognises images, and {cfg.filename} is about {task.name}. Set '
+            'data_root of the datasets by --cfg-options instead.'
+        )
     run = deepcopy(cfg)  # what concerns this run alone is not written
     run.merge_from_dict(args.cfg_options)
     join_distributed_job(run, args.launcher, args.local_rank)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ...errors import UserError
 from ..config.tree import leaf_datasets, type_name, walk
 from ..demo.data import check_supported, count_classes, replace_datasets
 from ..demo.images import choose_images
@@ -50,6 +51,11 @@ def use_generated_images(
         UserError: If the config needs data of another kind.
         ImportError: If scikit-learn, the source of the images, is not installed.
     """
+    if task.models:
+        raise UserError(
+            f'--plan generates images, and {cfg.filename} is about {task.name}, which it '
+            'cannot measure. --demo trains it on generated data.'
+        )
     check_supported(cfg, '--plan')
     images = choose_images(cfg, task.toolbox, '--plan')
     for name in ('test_dataloader', 'test_evaluator', 'test_cfg'):

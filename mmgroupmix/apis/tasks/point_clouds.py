@@ -77,6 +77,14 @@ class PointClouds(Task):
         """Draw every cloud."""
         hook.update(enable=True, out_dir=folder, interval=1)
 
+    def check_inference(self) -> None:
+        """There is no inferencer.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(NO_IMAGES)
+
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """There is none.
 
@@ -154,12 +162,12 @@ CLOUD_CLASSIFICATION = CloudClassification(
         min_classes=1,
         max_classes=len(DET_CLASSES),
         side=256,
-        batch_size=32,
-        full_size_batch_size=32,
-        iterations=200,
-        log_interval=10,
+        batch_size=16,
+        full_size_batch_size=16,
+        iterations=400,
+        log_interval=25,
         min_adaptive_lr=1e-3,
-        sgd_lr_factor=3,
+        sgd_lr_factor=1,
     ),
 )
 PART_SEGMENTATION = PartSegmentation(
@@ -179,11 +187,11 @@ PART_SEGMENTATION = PartSegmentation(
         min_classes=2,
         max_classes=len(PART_CLASSES),
         side=256,
-        batch_size=32,
-        full_size_batch_size=32,
-        iterations=100,
+        batch_size=16,
+        full_size_batch_size=16,
+        iterations=150,
         log_interval=10,
         min_adaptive_lr=1e-3,
-        sgd_lr_factor=3,
+        sgd_lr_factor=1,
     ),
 )

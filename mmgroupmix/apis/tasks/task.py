@@ -194,6 +194,10 @@ class Task(ABC):
 
     # --- inference
 
+    def check_inference(self) -> None:
+        """Raise a UserError unless there is an inferencer of the task."""
+        return  # by default, the toolbox has one
+
     @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
