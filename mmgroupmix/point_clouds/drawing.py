@@ -74,11 +74,12 @@ def draw_parts(
 
 
 def _build_figure(rows: int) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(9, 0.9 + 2.9 * rows), dpi=DPI)
+    height = 1.2 + 2.9 * rows  # inches, of which 0.8 are for titles and 0.4 for a legend
+    figure = Figure(figsize=(9, height), dpi=DPI)
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, len(VIEWS), squeeze=False)
     figure.subplots_adjust(
-        left=0.05, right=0.98, bottom=0.4 / (0.9 + 2.9 * rows), top=0.88, wspace=0.05
+        left=0.05, right=0.98, bottom=0.4 / height, top=1 - 0.8 / height, wspace=0.05
     )
     return figure, axes
 
