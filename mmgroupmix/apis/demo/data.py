@@ -196,6 +196,7 @@ def check_supported(cfg: Config, option: str) -> None:
         *names, last = (
             known.name + ' (boxes and instance masks)' * (known is DETECTION)
             for known in TASKS
+            if not known.models
         )
         raise UserError(
             f'{option} has no mini data for {place} ({kind}). It supports '
