@@ -2,7 +2,8 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks, loops, model wrappers, optimizer wrappers and their constructors.
+for hooks, loops, model wrappers, optimizer wrappers and their constructors, data sets,
+transforms and metrics.
 ``TOKEN_MIXERS`` has no parent.
 """
 
