@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 #: Name of each view, the axes that it shows to the right and upwards, and the depth.
 VIEWS = (('front', 0, 1, 2), ('side', 2, 1, 0), ('top', 0, 2, 1))
 DPI = 100
-#: Squares of a point, in the unit of matplotlib.
-MARKER_SIZE = 6
+#: Area of a point among 2048, in the unit of matplotlib; fewer points are larger.
+MARKER_SIZE, NUM_POINTS = 6, 2048
 COLORS = (
     '#4269d0', '#efb118', '#ff725c', '#6cc5b0', '#3ca951', '#a463f2', '#9c6b4e',
     '#97bbf5', '#9498a0',
@@ -88,9 +88,8 @@ def _draw_row(axes: Sequence, points: np.ndarray, colors: np.ndarray) -> None:
     for axis, (name, right, up, depth) in zip(axes, VIEWS):
         order = np.argsort(points[:, depth])  # near points hide far ones
         shown = points[order]
-        axis.scatter(
-            shown[:, right], shown[:, up], s=MARKER_SIZE, c=colors[order], linewidths=0
-        )
+        size = MARKER_SIZE * (NUM_POINTS / len(points)) ** 0.5
+        axis.scatter(shown[:, right], shown[:, up], s=size, c=colors[order], linewidths=0)
         axis.set(title=name, xticks=[], yticks=[])
         axis.set_aspect('equal', adjustable='datalim')
 

@@ -33,7 +33,9 @@ EXPERIMENTS = {
     if '_base_' not in path.parts
 }
 # Experiments end with their dataset; files that a reader writes do not.
-EXPERIMENT = re.compile(r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc|modelnet40|shapenetpart)[\w*]*\.py')
+EXPERIMENT = re.compile(
+    r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc|modelnet40|shapenetpart)[\w*]*\.py'
+)
 # These belong to the reader or to a toolbox, or stand for such files.
 NOT_OURS = re.compile('work_dirs/|mmdetection/|mmsegmentation/|mmpretrain/|METHOD_')
 
