@@ -66,15 +66,15 @@ class PointCloudVisualizationHook(Hook):
     ) -> None:
         if not self.enable:
             return
-        meta = loader.dataset.metainfo
-        for points, sample in zip(batch['inputs'], outputs):
+        meta, clouds = loader.dataset.metainfo, batch['inputs']
+        if isinstance(clouds[0], (list, tuple)):  # the views of test-time augmentation
+            clouds = clouds[0]
+        for points, sample in zip(clouds, outputs):
             # As mmengine's samplers deal clouds out to the processes.
             position = self._num_seen * get_world_size() + get_rank()
             self._num_seen += 1
             if position % self.interval:
                 continue
-            if isinstance(points, (list, tuple)):  # views of test-time augmentation
-                points = points[0]
             rgb = draw_prediction(points.cpu().numpy(), sample, meta)
             self._save(runner, f'{position:05d}_{name_file(sample)}', rgb)
 

@@ -1,5 +1,7 @@
 """The models of the runner: losses, predictions and averages of views."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.structures import BaseDataElement
@@ -9,6 +11,7 @@ from mmgroupmix.point_clouds import (
     PointCloudClassifier,
     PointCloudPartSegmentor,
     PointCloudTTAModel,
+    PointCloudVisualizationHook,
 )
 from mmgroupmix.point_clouds.models import smooth_cross_entropy
 
@@ -121,3 +124,33 @@ def test_wrong_arguments_are_refused():
         PointCloudClassifier(None)
     with pytest.raises(UserError, match="has no argument 'backbone'"):
         PointCloudClassifier(backbone=CLASSIFIER)
+
+
+class Recorder:
+    """A visualiser that keeps what it is given."""
+
+    def __init__(self):
+        self.names = []
+
+    def add_image(self, name, image, step):
+        self.names.append(name)
+
+
+@pytest.mark.smoke
+def test_the_hook_draws_every_nth_cloud_also_of_several_views():
+    meta = dict(classes=('a', 'b', 'c', 'd', 'e'), categories=dict(mug=2, table=3))
+    samples = part_samples(0, 1, 0, num_points=20)
+    for i, sample in enumerate(samples):
+        sample.set_metainfo(dict(cloud_path='x/test0.h5', cloud_index=i))
+        sample.pred_parts = sample.gt_parts
+    clouds = [torch.randn(20, 3) for _ in samples]
+    for inputs in (clouds, [clouds, clouds]):
+        loader = SimpleNamespace(dataset=SimpleNamespace(metainfo=meta))
+        recorder = Recorder()
+        runner = SimpleNamespace(
+            val_dataloader=loader, visualizer=recorder, iter=7, model=None
+        )
+        hook = PointCloudVisualizationHook(enable=True, interval=2)
+        hook.before_val_epoch(runner)
+        hook.after_val_iter(runner, 0, dict(inputs=inputs), samples)
+        assert recorder.names == ['00000_test0_cloud_0', '00002_test0_cloud_2']

@@ -14,7 +14,7 @@ SHORT = [
     'train_cfg.max_epochs=2',
     'train_cfg.val_interval=1',
     'train_dataloader.num_batch_per_epoch=2',
-    'train_dataloader.batch_size=4',
+    'train_dataloader.batch_size=2',
     'val_dataloader.num_batch_per_epoch=1',
     'val_dataloader.batch_size=8',
     'test_dataloader.num_batch_per_epoch=1',
@@ -105,7 +105,9 @@ def test_a_checkpoint_is_tested_and_its_predictions_are_drawn(run, workspace):
 
 def test_parts_are_tested_at_several_scales(run, workspace):
     name, folder, _ = run
-    options = ['--demo', '--tta', '--work-dir', f'{name}_tta', '--cfg-options', *SHORT]
+    drawn = f'{name}_tta_drawn'
+    options = ['--demo', '--tta', '--work-dir', f'{name}_tta', '--show-dir', drawn]
+    options += ['--cfg-options', *SHORT]
     result = run_tool(
         'test.py', config(name), folder / 'epoch_2.pth', *options, cwd=workspace
     )
@@ -115,6 +117,7 @@ def test_parts_are_tested_at_several_scales(run, workspace):
     else:
         assert result.returncode == 0, result.stderr[-4000:]
         assert 'pIoU/instance' in result.stdout
+        assert len(list((workspace / drawn).glob('*.png'))) == 8
 
 
 @pytest.mark.parametrize(
