@@ -1,6 +1,6 @@
 """Mini datasets of point clouds, in the HDF5 layouts of ModelNet40 and ShapeNet part.
 
-A cloud is the relief of a handwritten digit: points on a surface as high as there is ink.
+A cloud is the relief of a handwritten digit: points on a square, as high as there is ink.
 Its class is the digit; a point belongs to the stroke or to the ground.
 """
 
@@ -22,9 +22,7 @@ from .sources import load_sources
 #: Points of a cloud, as in the real data.
 NUM_POINTS = 2048
 #: Height of full ink; the square has a side of 2.
-HEIGHT = 1.0
-#: Candidates for each point, from which the surface is sampled evenly.
-NUM_CANDIDATES = 4
+HEIGHT = 0.6
 #: A point with more ink than this belongs to the stroke.
 STROKE = 0.4
 PARTS = ('ground', 'stroke')
@@ -189,21 +187,16 @@ def make_relief(
     """
     side = len(image)
     scale = 2 / (side - 1)
-    row, column = rng.uniform(0, side - 1, (2, NUM_CANDIDATES * NUM_POINTS))
+    row, column = rng.uniform(0, side - 1, (2, NUM_POINTS))
     top, left = row.astype(int), column.astype(int)
     down, right = row - top, column - left
     # Bilinear: the ink on the upper and the lower edge of a cell, then between them.
     above = image[top, left] * (1 - right) + image[top, left + 1] * right
     below = image[top + 1, left] * (1 - right) + image[top + 1, left + 1] * right
     ink = above * (1 - down) + below * down
-    on_left = image[top, left] * (1 - down) + image[top + 1, left] * down
-    on_right = image[top, left + 1] * (1 - down) + image[top + 1, left + 1] * down
-    slopes = np.stack([below - above, on_right - on_left]) * HEIGHT / scale
-    area = np.sqrt(1 + (slopes**2).sum(axis=0))
-    chosen = rng.choice(len(area), NUM_POINTS, replace=False, p=area / area.sum())
-    points = np.stack([column * scale, -row * scale, ink * HEIGHT], axis=1)[chosen]
+    points = np.stack([column * scale, -row * scale, ink * HEIGHT], axis=1)
     points -= points.mean(axis=0)
-    return points / np.sqrt((points**2).sum(axis=1)).max(), ink[chosen]
+    return points / np.sqrt((points**2).sum(axis=1)).max(), ink
 
 
 def _write_hdf5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
