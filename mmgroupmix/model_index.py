@@ -1,17 +1,19 @@
 """The model index: names, configs and published figures of all experiments.
 
 ``model-index.yml`` imports one metafile per toolbox, since a toolbox can only build its
-own models.
+own models, and one of the point clouds, which need none.
 """
 
 from pathlib import Path
 from typing import Any
 
-#: The metafile with the models of each toolbox, below the folder of the index.
+#: The metafile with the models of each toolbox, or without one, below the folder of the
+#: index.
 METAFILES = {
     'mmpretrain': 'configs/metafiles/classification.yml',
     'mmdet': 'configs/metafiles/detection.yml',
     'mmseg': 'configs/metafiles/segmentation.yml',
+    'point_clouds': 'configs/metafiles/point_clouds.yml',
 }
 
 

@@ -2,8 +2,8 @@
 
 ``MODELS`` is a child of mmengine's root registry, as are those of mmdet, mmseg and
 mmpretrain, so that all of them find ``type='mmgroupmix.GroupMixFormer'``; the same holds
-for hooks, loops, datasets, metrics, model wrappers, optimizer wrappers and their
-constructors.
+for hooks, loops, datasets, transforms, metrics, model wrappers, optimizer wrappers and
+their constructors.
 ``TOKEN_MIXERS`` has no parent.
 """
 
@@ -15,16 +15,17 @@ from mmengine.registry import MODEL_WRAPPERS as ROOT_MODEL_WRAPPERS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_CONSTRUCTORS
 from mmengine.registry import OPTIM_WRAPPERS as ROOT_OPTIM_WRAPPERS
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
 #: What a name of this scope may be defined in, imported when one is looked up.
-GENERATION = 'mmgroupmix.generation'
+GENERATION, POINT_CLOUDS = 'mmgroupmix.generation', 'mmgroupmix.point_clouds'
 
 MODELS = Registry(
     'model',
     parent=ROOT_MODELS,
     scope='mmgroupmix',
-    locations=['mmgroupmix.models', GENERATION],
+    locations=['mmgroupmix.models', GENERATION, POINT_CLOUDS],
 )
 
 HOOKS = Registry(
@@ -63,14 +64,21 @@ DATASETS = Registry(
     'dataset',
     parent=ROOT_DATASETS,
     scope='mmgroupmix',
-    locations=[GENERATION],
+    locations=[GENERATION, POINT_CLOUDS],
+)
+
+TRANSFORMS = Registry(
+    'transform',
+    parent=ROOT_TRANSFORMS,
+    scope='mmgroupmix',
+    locations=[POINT_CLOUDS],
 )
 
 METRICS = Registry(
     'metric',
     parent=ROOT_METRICS,
     scope='mmgroupmix',
-    locations=[GENERATION],
+    locations=[GENERATION, POINT_CLOUDS],
 )
 
 TOKEN_MIXERS = Registry(

@@ -35,6 +35,7 @@ FLOORS = {
     'models': 9,
     'generation': 10,
     'visualization': 10,
+    'point_clouds': 10,
     # `import mmgroupmix` itself, which the commands do not need
     '': 10,
     'apis.config': 11,

@@ -22,7 +22,8 @@ def count(cfg: Config, size: tuple[int, int]) -> dict[str, float]:
 
     Args:
         cfg (Config): Config of mmseg, mmdet or mmpretrain.
-        size (tuple[int, int]): Height and width of the image.
+        size (tuple[int, int]): Height and width of the image; points of a cloud and
+            their coordinates.
 
     Returns:
         dict[str, float]: ``params`` and ``activations`` in millions, ``flops`` in
@@ -45,7 +46,7 @@ def count(cfg: Config, size: tuple[int, int]) -> dict[str, float]:
         try:
             found = get_model_complexity_info(
                 model,
-                inputs=torch.zeros(1, 3, *size),
+                inputs=task.build_input(size),
                 show_table=False,
                 show_arch=False,
             )

@@ -57,6 +57,7 @@ def build_inferencer(
     check_generation(cfg)
     merge_options(cfg, options or {})
     task = infer_task(cfg)
+    task.check_inference()
     check_preprocessor(cfg, task.toolbox)
     if not cfg.get('test_dataloader'):
         raise UserError(

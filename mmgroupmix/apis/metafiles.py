@@ -12,7 +12,14 @@ from ..model_index import METAFILES, find_index_folder, read_metafile
 from .complexity import count
 from .config.read import read_config
 from .config.tree import leaf_datasets, type_name
-from .tasks import DETECTION, GENERATION, SEGMENTATION, infer_task
+from .tasks import (
+    CLOUD_CLASSIFICATION,
+    DETECTION,
+    GENERATION,
+    PART_SEGMENTATION,
+    SEGMENTATION,
+    infer_task,
+)
 
 #: Names of datasets in model indices, by their classes.
 DATASETS = dict(
@@ -23,6 +30,8 @@ DATASETS = dict(
     PascalVOCDataset='Pascal VOC 2012',
     CIFAR10Images='CIFAR-10',
     TinyImageNet='Tiny-ImageNet',
+    ModelNet40='ModelNet40',
+    ShapeNetPart='ShapeNet part',
 )
 #: Height and width at which papers count the operations of detectors.
 DETECTOR_SIZE = (800, 1280)
@@ -79,7 +88,10 @@ def describe_config(cfg: Config) -> dict[str, Any]:
 
 
 def infer_input_size(cfg: Config) -> tuple[int, int]:
-    """Return the height and width at which the papers count a model's operations."""
+    """Return the height and width at which the papers count a model's operations.
+
+    Of point clouds, these are points and coordinates.
+    """
     task = infer_task(cfg)
     if task is DETECTION:
         return DETECTOR_SIZE
@@ -89,6 +101,8 @@ def infer_input_size(cfg: Config) -> tuple[int, int]:
     if task is GENERATION:
         return cfg.model.generator.img_size, cfg.model.generator.img_size
     _, dataset = next(leaf_datasets(cfg.test_dataloader.dataset))
+    if task in (CLOUD_CLASSIFICATION, PART_SEGMENTATION):
+        return dataset.pipeline[0].num_points, 3
     (side,) = (step.crop_size for step in dataset.pipeline if 'crop_size' in step)
     return side, side
 

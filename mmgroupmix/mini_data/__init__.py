@@ -1,4 +1,4 @@
-"""Small generated datasets, in the layouts of ADE20K, COCO and ImageNet.
+"""Small generated datasets, in the layouts of ADE20K, COCO, ImageNet and point clouds.
 
 The images show handwritten digits (the objects) on photographs (the background). Both
 are shipped with scikit-learn, so nothing is downloaded. The toolboxes read the datasets
@@ -11,6 +11,7 @@ from .classes import DET_CLASSES, DET_PALETTE, SEG_CLASSES, SEG_PALETTE, mini_me
 from .coco import write_mini_coco
 from .digits import write_mini_digits
 from .imagenet import write_mini_imagenet
+from .point_clouds import write_mini_modelnet40, write_mini_shapenet_part
 
 __all__ = [
     'DET_CLASSES',
@@ -22,4 +23,6 @@ __all__ = [
     'write_mini_coco',
     'write_mini_digits',
     'write_mini_imagenet',
+    'write_mini_modelnet40',
+    'write_mini_shapenet_part',
 ]

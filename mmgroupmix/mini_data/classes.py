@@ -28,6 +28,11 @@ DET_CLASSES = tuple(f'digit {digit}' for digit in range(NUM_DIGITS))
 SEG_PALETTE = ((80, 80, 80), *DET_PALETTE)
 SEG_CLASSES = ('background', *DET_CLASSES)
 
+#: Parts of the reliefs, in the order of their labels.
+PART_CLASSES = tuple(
+    f'{name} {part}' for name in DET_CLASSES for part in ('ground', 'stroke')
+)
+
 UNUSED_COLOR = (128, 128, 128)
 
 
@@ -35,7 +40,8 @@ def mini_metainfo(layout: str, num_classes: int | None = None) -> dict[str, Any]
     """Return the ``metainfo`` with which a toolbox's dataset class reads a mini dataset.
 
     Args:
-        layout (str): 'ade20k', 'coco', 'imagenet' or 'digits'.
+        layout (str): 'ade20k', 'coco', 'imagenet', 'digits', 'modelnet40' or
+            'shapenetpart'.
         num_classes (int | None): Number of outputs of the model, as given to the
             writer of the dataset. If there are fewer outputs than classes, the first
             ``num_classes`` names are returned. If there are more, 'coco' is extended
@@ -58,6 +64,8 @@ def mini_metainfo(layout: str, num_classes: int | None = None) -> dict[str, Any]
         'coco': (DET_CLASSES, DET_PALETTE, 1),
         'imagenet': (DET_CLASSES, DET_PALETTE, 1),
         'digits': (DET_CLASSES, DET_PALETTE, 1),
+        'modelnet40': (DET_CLASSES, DET_PALETTE, 1),
+        'shapenetpart': (PART_CLASSES, DET_PALETTE * 2, 2),
     }
     if layout not in tables:
         raise UserError(

@@ -11,17 +11,25 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-from .recipe import MiniDatasetRecipe
+from typing import Any, Protocol, TypeVar
 
 MANIFEST_NAME = 'mini_dataset.json'
 
 
+class Recipe(Protocol):
+    """The arguments of a dataset."""
+
+    def to_manifest(self) -> dict[str, Any]:
+        """What the folder of the dataset states about itself."""
+
+
+AnyRecipe = TypeVar('AnyRecipe', bound=Recipe)
+
+
 def write_once(
     root: str | os.PathLike[str],
-    recipe: MiniDatasetRecipe,
-    write: Callable[[Path, MiniDatasetRecipe], None],
+    recipe: AnyRecipe,
+    write: Callable[[Path, AnyRecipe], None],
 ) -> Path:
     """Write a dataset to the folder ``root``, unless it is already there.
 
@@ -29,8 +37,8 @@ def write_once(
         root (str | os.PathLike): Folder of the dataset. It may be absent, empty or
             contain the same dataset, which is then left unchanged. Missing parent
             folders are created.
-        recipe (MiniDatasetRecipe): The arguments of the dataset.
-        write (Callable[[Path, MiniDatasetRecipe], None]): Writes the files to the empty
+        recipe (Recipe): The arguments of the dataset.
+        write (Callable[[Path, Recipe], None]): Writes the files to the empty
             folder that it is given.
 
     Returns:

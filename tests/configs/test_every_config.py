@@ -48,9 +48,18 @@ def test_an_experiment_registers_the_package_and_its_hooks_and_keeps_the_best(pa
     hooks = [hook.type for hook in cfg.custom_hooks]
     assert hooks[:2] == ['mmgroupmix.ClassNumCheckHook', 'mmgroupmix.CurveHook']
     assert hooks[2:] == ['SyncBuffersHook'] * ('batchnorm' in path.stem)
-    scores = dict(mmseg='mIoU', mmdet='coco/bbox_mAP', mmpretrain='accuracy/top1')
+    scores = dict(
+        mmseg='mIoU',
+        mmdet='coco/bbox_mAP',
+        mmpretrain='accuracy/top1',
+        modelnet40='accuracy/overall',
+        shapenetpart='pIoU/instance',
+    )
+    key = cfg.default_scope
+    if key == 'mmengine':  # this package's own models
+        key = path.stem.rpartition('_')[2]
     # The name of FID says how many images it is of.
-    expected = 'auto' if 'generator' in cfg.model else scores[cfg.default_scope]
+    expected = 'auto' if 'generator' in cfg.model else scores[key]
     assert cfg.default_hooks.checkpoint.save_best == expected
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 

@@ -34,7 +34,8 @@ EXPERIMENTS = {
 }
 # Experiments end with their dataset; files that a reader writes do not.
 EXPERIMENT = re.compile(
-    r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc|cifar10|imagenet)[\w*]*\.py'
+    r'[\w/*{},]+_(?:in1k|ade20k|coco|cityscapes|voc|cifar10|imagenet|modelnet40|'
+    r'shapenetpart)[\w*]*\.py'
 )
 # These belong to the reader or to a toolbox, or stand for such files.
 NOT_OURS = re.compile('work_dirs/|mmdetection/|mmsegmentation/|mmpretrain/|METHOD_')
@@ -177,5 +178,6 @@ def test_every_registered_name_in_a_code_block_exists():
     registries = MODELS, HOOKS, OPTIM_WRAPPER_CONSTRUCTORS
     for name in names:
         assert any(name in registry.module_dict for registry in registries), name
+    MODELS.import_from_location()
     mixers = {n for block in code for n in re.findall(r"type='(\w+Attention)'", block)}
-    assert mixers <= set(TOKEN_MIXERS.module_dict)
+    assert mixers <= {*TOKEN_MIXERS.module_dict, *MODELS.module_dict}

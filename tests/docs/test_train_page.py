@@ -55,7 +55,7 @@ def test_the_page_has_the_data_folders_of_the_configs():
     found = set()
     for path in (CONFIGS / '_base_' / 'datasets').glob('*.py'):
         found.update(re.findall(r"data_root = '(data/.*?)/?'", path.read_text()))
-    assert len(found) == 5
+    assert len(found) == 7
     assert all(re.search(f'^{folder}/', PAGE, re.MULTILINE) for folder in found)
 
 

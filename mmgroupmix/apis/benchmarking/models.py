@@ -14,6 +14,7 @@ from ...model_index import find_index_folder, read_models
 from ...models import EAMLP, GroupMixFormer, PoolFormer
 from ...models.blocks.external_attention_block import ExternalAttentionBlock
 from ...models.blocks.self_attention_block import SelfAttentionBlock
+from ...point_clouds import OffsetExternalAttention, OffsetSelfAttention
 from ..config.generation import check_generation
 from ..config.read import read_config
 from .tensor_path import TensorPath
@@ -24,6 +25,8 @@ TIMM_PREFIX = 'timm:'
 TIMM_INSTALL = 'pip install timm'
 #: Where EANet has its block: a map of 512 channels at an eighth of the image.
 BLOCK_CHANNELS, BLOCK_STRIDE = 512, 8
+#: Channels of a point in the part segmentors PCT and EAT.
+POINT_CHANNELS = 128
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class ModelSource:
         build (Callable): Builds it with random weights for a (height, width).
         channels (int): Channels of its input. Defaults to 3.
         stride (int): Pixels of the image for one of its input. Defaults to 1.
+        is_cloud (bool): Whether its input is a cloud, with a point for each pixel.
+            Defaults to False.
     """
 
     label: str
@@ -45,10 +50,13 @@ class ModelSource:
     build: Callable[[Size], nn.Module]
     channels: int = 3
     stride: int = 1
+    is_cloud: bool = False
 
-    def input_shape(self, batch: int, size: Size) -> tuple[int, int, int, int]:
+    def input_shape(self, batch: int, size: Size) -> tuple[int, ...]:
         """The shape of the input for images of a (height, width)."""
         height, width = (max(side // self.stride, 1) for side in size)
+        if self.is_cloud:
+            return batch, height * width, self.channels
         return batch, self.channels, height, width
 
 
@@ -102,6 +110,13 @@ def own_models() -> dict[str, ModelSource]:
     ):
         build = partial(_build_block, block)
         models[name] = ModelSource(name, part, True, build, BLOCK_CHANNELS, BLOCK_STRIDE)
+    part = f'attention layer on {POINT_CHANNELS} channels, a point for each pixel'
+    for name, layer in (
+        ('eat_layer', OffsetExternalAttention),
+        ('pct_layer', OffsetSelfAttention),
+    ):
+        build = partial(_build_layer, layer)
+        models[name] = ModelSource(name, part, True, build, POINT_CHANNELS, is_cloud=True)
     return models
 
 
@@ -115,6 +130,10 @@ def _build_eamlp(arch: str, size: Size) -> nn.Module:
 
 def _build_block(kind: Callable[..., nn.Module], size: Size) -> nn.Module:
     return kind(BLOCK_CHANNELS)
+
+
+def _build_layer(kind: Callable[..., nn.Module], size: Size) -> nn.Module:
+    return kind(POINT_CHANNELS)
 
 
 def _find_config(label: str, path: str) -> ModelSource:

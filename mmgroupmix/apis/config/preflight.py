@@ -55,6 +55,16 @@ KNOWN_DATASETS = dict(
         'ImageNet: ILSVRC2012 from image-net.org, the validation images sorted into '
         'one folder per class',
     ),
+    ModelNet40=(
+        'data/modelnet40_ply_hdf5_2048/ply_data_{train,test}*.h5',
+        'ModelNet40: modelnet40_ply_hdf5_2048.zip of PointNet (shapenet.cs.stanford.edu)',
+    ),
+    ShapeNetPart=(
+        'data/shapenet_part_seg_hdf5_data/ply_data_{train,val,test}*.h5, or a folder '
+        'with SYNSET/*.txt, synsetoffset2category.txt and train_test_split/',
+        'ShapeNet part: shapenet_part_seg_hdf5_data.zip of PointNet, or '
+        'shapenetcore_partanno_segmentation_benchmark_v0_normal.zip',
+    ),
 )
 #: These download their files at first use.
 DOWNLOADED_DATASETS = ('CIFAR10', 'CIFAR100', 'MNIST', 'FashionMNIST')

@@ -148,7 +148,7 @@ def _write_mini_data(task: Task, num_outputs: int | None, images: ImageKind) -> 
             num_train=num_train,
             num_val=num_val,
             num_classes=classes,
-            **asdict(images),
+            **(asdict(images) if images.name else {}),
         )
     except (FileExistsError, ValueError) as error:
         raise UserError(f'--demo cannot write its dataset: {error}') from error
@@ -196,6 +196,7 @@ def check_supported(cfg: Config, option: str) -> None:
         *names, last = (
             known.name + ' (boxes and instance masks)' * (known is DETECTION)
             for known in TASKS
+            if not known.models
         )
         raise UserError(
             f'{option} has no mini data for {place} ({kind}). It supports '

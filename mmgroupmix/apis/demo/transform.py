@@ -47,6 +47,7 @@ def to_demo(
     }
     changes |= task.adapt_demo(cfg)
     changes['sizes'], batch_size = shrink_sizes(cfg, task)
+    changes['points'] = task.shrink(cfg)
     changes['batch'] = _shrink_batch(cfg, batch_size)
     if planned:
         changes |= shorten_training(cfg, task, planned, options)

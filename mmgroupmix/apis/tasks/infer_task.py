@@ -10,11 +10,14 @@ from ..config.tree import get_scope, leaf_datasets, type_name
 from .classification import CLASSIFICATION
 from .detection import DETECTION
 from .generation import GENERATION
+from .point_clouds import CLOUD_CLASSIFICATION, PART_SEGMENTATION
 from .segmentation import SEGMENTATION
 from .task import Task
 
+#: Tasks of this package's own models.
+OWN_TASKS = (CLOUD_CLASSIFICATION, PART_SEGMENTATION)
 #: Of two tasks of one toolbox, its scope means the last one.
-TASKS = (SEGMENTATION, DETECTION, GENERATION, CLASSIFICATION)
+TASKS = (SEGMENTATION, DETECTION, GENERATION, CLASSIFICATION, *OWN_TASKS)
 
 DETECTOR_KEYS = ('bbox_head', 'roi_head', 'rpn_head', 'panoptic_head', 'mask_head')
 
@@ -35,7 +38,10 @@ def infer_task(cfg: Config) -> Task:
     model = cfg.get('model')
     if not model:
         raise UserError(f'{cfg.filename or "the config"} has no `model`')
-    scopes = {task.toolbox: task for task in TASKS}
+    own = [task for task in OWN_TASKS if type_name(model) in task.models]
+    if own:
+        return own[0]
+    scopes = {task.toolbox: task for task in TASKS if task not in OWN_TASKS}
     # The model says more than the scope: mmdet ships configs of classifiers too.
     if 'decode_head' in model:
         task: Task | None = SEGMENTATION

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
 from mmengine.infer import BaseInferencer
@@ -59,7 +60,7 @@ class DemoSettings:
         min_classes (int): Fewest classes of the mini dataset: a segmentor with one
             output tells two classes apart.
         max_classes (int, optional): Most classes that the mini dataset can have.
-        side (int): Largest side of the model's input, in pixels.
+        side (int): Largest side of the model's input, in pixels; points of a cloud.
         batch_size (int): Images per batch.
         full_size_batch_size (int): Images per batch if the model requires its original
             image size.
@@ -92,7 +93,7 @@ class DemoSettings:
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """One of the three tasks; determined once for a config and carried beside it.
+    """One of the tasks; determined once for a config and carried beside it.
 
     Attributes:
         name (str): For messages.
@@ -110,6 +111,7 @@ class Task(ABC):
         tta_meta_keys (tuple[str, ...], optional): ``meta_keys`` that it needs.
         can_draw_tta (bool): Whether the hook draws augmented predictions.
         refused (tuple[str, ...]): Options of ``train.py`` that the task does not have.
+        models (tuple[str, ...]): Types of this package's own models of the task.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Task(ABC):
     tta_model: Mapping | None = None
     tta_meta_keys: tuple[str, ...] | None = None
     can_draw_tta: bool = True
+    models: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
     def check_option(self, option: str) -> None:
@@ -179,6 +182,14 @@ class Task(ABC):
         """Run the part of a model that may be bound to one image size."""
         return model(images)
 
+    def build_input(self, size: tuple[int, int]) -> Tensor:
+        """An input to count operations with: an image of a height and a width."""
+        return torch.zeros(1, 3, *size)
+
+    def shrink(self, cfg: Config) -> str:
+        """Shrink what is not an image size, in place; the change, for the user, or ''."""
+        return ''
+
     def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
         """Let the visualisation hook draw, in place."""
         hook['draw'] = True
@@ -202,6 +213,10 @@ class Task(ABC):
         return  # by default, as the toolbox does it
 
     # --- inference
+
+    def check_inference(self) -> None:
+        """Raise a UserError unless there is an inferencer of the task."""
+        return  # by default, the toolbox has one
 
     @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:

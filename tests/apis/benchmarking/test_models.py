@@ -30,7 +30,8 @@ def test_every_architecture_has_a_name():
         *(f'poolformer_{arch}' for arch in PoolFormer.arch_settings),
         *(f'eamlp_{arch}' for arch in EAMLP.arch_settings),
     ]
-    assert list(own_models()) == [*names, 'ea_block', 'self_attention_block']
+    blocks = ['ea_block', 'self_attention_block', 'eat_layer', 'pct_layer']
+    assert list(own_models()) == [*names, *blocks]
 
 
 @pytest.mark.parametrize('name', own_models())
@@ -46,6 +47,7 @@ def test_every_model_of_the_package_takes_its_input(name):
 
 def test_a_block_takes_a_map_at_an_eighth_of_the_size():
     assert find_model('ea_block').input_shape(2, (64, 96)) == (2, 512, 8, 12)
+    assert find_model('eat_layer').input_shape(2, (32, 32)) == (2, 1024, 128)
 
 
 def test_names_of_the_model_index_stand_for_their_configs():

@@ -1,0 +1,199 @@
+"""Point clouds: their classification, and their segmentation into parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.evaluator import BaseMetric, DumpResults
+from mmengine.infer import BaseInferencer
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from ...errors import UserError
+from ...mini_data import DET_CLASSES, write_mini_modelnet40, write_mini_shapenet_part
+from ...mini_data.classes import PART_CLASSES
+from ..config.tree import type_name, walk
+from ..inference.memory import MemoryLimit
+from ..inference.sources import Frame
+from ..report.point_clouds import CloudCollector, PartCollector
+from .detection import check_pickle_name
+from .task import DemoSettings, ResultWriter, Task
+
+NO_IMAGES = (
+    'point clouds are not images: tools/infer.py and its inferencers cannot read them. '
+    'Draw predictions by tools/test.py CONFIG CHECKPOINT --show-dir DIR.'
+)
+#: Parts of a config whose pipelines take points.
+PARTS = ('train_dataloader', 'val_dataloader', 'test_dataloader', 'tta_pipeline')
+
+
+@dataclass(frozen=True)
+class PointClouds(Task):
+    """What both tasks share. They need no toolbox but mmengine."""
+
+    def build_input(self, size: tuple[int, int]) -> Tensor:
+        """A cloud of so many points and coordinates."""
+        return torch.rand(1, *size)
+
+    def shrink(self, cfg: Config) -> str:
+        """Take fewer points, and sample as much fewer of them."""
+        steps = [
+            step
+            for name in PARTS
+            for _, step in walk(cfg.get(name))
+            if type_name(step) == 'TakePoints'
+        ]
+        largest = max((step['num_points'] for step in steps), default=0)
+        if largest <= self.demo.side:
+            return ''
+        factor = self.demo.side / largest
+        for step in steps:
+            step['num_points'] = max(round(step['num_points'] * factor), 1)
+        change = f'{largest} -> {self.demo.side}'
+        network = cfg.model.network
+        if 'num_samples' in network:
+            old = tuple(network.num_samples)
+            network.num_samples = [max(round(number * factor), 1) for number in old]
+            # The neighbours of a point should be near it.
+            network.num_neighbors = max(network.num_neighbors // 2, 1)
+            new = tuple(network.num_samples)
+            change += f', sampled {old} -> {new}, neighbours {network.num_neighbors}'
+        return change
+
+    def enable_drawing(self, hook: dict, class_names: Sequence[str]) -> None:
+        """Let the hook draw."""
+        hook['enable'] = True
+
+    def write_predictions(self, cfg: Config, out: str) -> BaseMetric | None:
+        """Dump predictions to a pickle file."""
+        check_pickle_name(out)
+        return DumpResults(out_file_path=out)
+
+    def draw_into(self, cfg: Config, hook: dict, folder: str) -> None:
+        """Draw every cloud."""
+        hook.update(enable=True, out_dir=folder, interval=1)
+
+    def check_inference(self) -> None:
+        """There is no inferencer.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(NO_IMAGES)
+
+    def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
+        """There is none.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(NO_IMAGES)
+
+    def draw(
+        self,
+        inferencer: BaseInferencer,
+        frame: Frame,
+        prediction: BaseDataElement,
+        score_thr: float,
+        limit: MemoryLimit,
+    ) -> np.ndarray:
+        """There is nothing to draw on.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError(NO_IMAGES)
+
+
+@dataclass(frozen=True)
+class CloudClassification(PointClouds):
+    """Classification of point clouds."""
+
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
+        """The config of a mini ModelNet40."""
+        name = 'train' if split == 'train' else 'test'
+        return dict(type='mmgroupmix.ModelNet40', split=name)
+
+
+@dataclass(frozen=True)
+class PartSegmentation(PointClouds):
+    """Segmentation of shapes into parts."""
+
+    def mini_dataset(self, original: Mapping, split: str, suffix: str | None) -> dict:
+        """The config of a mini ShapeNet part."""
+        default = 'trainval' if split == 'train' else 'test'
+        return dict(type='mmgroupmix.ShapeNetPart', split=original.get('split', default))
+
+    def shrink(self, cfg: Config) -> str:
+        """Also name the categories of the data, as many as the model takes."""
+        for name in PARTS[:3]:
+            dataset = (cfg.get(name) or {}).get('dataset') or {}
+            for _, leaf in walk(dataset):
+                if type_name(leaf) == 'ShapeNetPart':
+                    number = len(leaf['metainfo']['classes']) // 2
+                    leaf['metainfo']['categories'] = dict.fromkeys(
+                        DET_CLASSES[:number], 2
+                    )
+        return super().shrink(cfg)
+
+
+def _build_writer(folder: Path, inferencer: Any) -> ResultWriter:
+    raise UserError(NO_IMAGES)
+
+
+CLOUD_CLASSIFICATION = CloudClassification(
+    name='classification of point clouds',
+    toolbox='mmengine',
+    head_keys=('network',),
+    visualizer='Visualizer',
+    visualization_hook='mmgroupmix.PointCloudVisualizationHook',
+    result_writer=_build_writer,
+    collector=CloudCollector,
+    refused=('--plan', '--data'),
+    models=('PointCloudClassifier',),
+    demo=DemoSettings(
+        layout='modelnet40',
+        write_data=write_mini_modelnet40,
+        num_images=(800, 200),
+        default_classes=len(DET_CLASSES),
+        min_classes=1,
+        max_classes=len(DET_CLASSES),
+        side=256,
+        batch_size=16,
+        full_size_batch_size=16,
+        iterations=400,
+        log_interval=25,
+        min_adaptive_lr=1e-3,
+        sgd_lr_factor=1,
+    ),
+)
+PART_SEGMENTATION = PartSegmentation(
+    name='part segmentation of point clouds',
+    toolbox='mmengine',
+    head_keys=('network',),
+    visualizer='Visualizer',
+    visualization_hook='mmgroupmix.PointCloudVisualizationHook',
+    result_writer=_build_writer,
+    collector=PartCollector,
+    refused=('--plan', '--data'),
+    models=('PointCloudPartSegmentor',),
+    demo=DemoSettings(
+        layout='shapenetpart',
+        write_data=write_mini_shapenet_part,
+        num_images=(800, 200),
+        default_classes=len(PART_CLASSES),
+        min_classes=2,
+        max_classes=len(PART_CLASSES),
+        side=256,
+        batch_size=16,
+        full_size_batch_size=16,
+        iterations=150,
+        log_interval=10,
+        min_adaptive_lr=1e-3,
+        sgd_lr_factor=1,
+    ),
+)

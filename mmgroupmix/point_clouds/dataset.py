@@ -1,0 +1,98 @@
+"""What the data sets of point clouds share."""
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from ..arguments import check_choice
+from ..errors import UserError
+
+#: The files of each split.
+SPLITS = dict(train=('train',), val=('val',), test=('test',), trainval=('train', 'val'))
+
+
+class PointCloudDataset(BaseDataset):
+    """A data set whose entries are the clouds of HDF5 or text files.
+
+    An entry has ``cloud_path`` and ``cloud_index``, by which messages and drawings name
+    it; ``points``, (N, 3), float32; and its labels.
+
+    Args:
+        data_root (str): Folder of the files.
+        split (str): 'train', 'val', 'test' or 'trainval'.
+        pipeline (Sequence): Transforms. Defaults to none.
+        metainfo (Mapping, optional): Names that replace those of the class. Defaults to
+            None.
+        **kwargs: As for mmengine's ``BaseDataset``.
+
+    Raises:
+        UserError: If a file is missing or not as expected.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        pipeline: Sequence = (),
+        metainfo: Mapping | None = None,
+        **kwargs: Any,
+    ):
+        check_choice(f'{type(self).__name__}: split', split, SPLITS)
+        self.split = split
+        super().__init__(
+            data_root=str(data_root), metainfo=metainfo, pipeline=list(pipeline), **kwargs
+        )
+
+    def find_files(self) -> list[Path]:
+        """The HDF5 files of the split, in the order of their names.
+
+        Raises:
+            UserError: If there is none.
+        """
+        files: list[Path] = []
+        for part in SPLITS[self.split]:
+            found = sorted(Path(self.data_root).glob(f'ply_data_{part}*.h5'))
+            if not found:
+                raise UserError(
+                    f'{self.data_root} has no file ply_data_{part}*.h5, expected those '
+                    f'of the {self.split} split of {type(self).__name__}. Check '
+                    'data_root, and whether the archive is unpacked.'
+                )
+            files += found
+        return files
+
+    def get_data_info(self, idx: int) -> dict:
+        """The entry of a cloud, with its points."""
+        info = super().get_data_info(idx)
+        return info | self.read_cloud(info)
+
+    def read_cloud(self, info: Mapping) -> dict:
+        """Points and further arrays of an entry, as copies."""
+        raise NotImplementedError
+
+    def warn_of_absent(self, names: Iterable[str], labels: Collection[int]) -> None:
+        """Warn of classes or categories of which a split has no cloud.
+
+        Args:
+            names (Iterable[str]): All of them, in the order of their labels.
+            labels (Collection[int]): Labels that occur.
+        """
+        absent = [name for label, name in enumerate(names) if label not in labels]
+        if absent:
+            print_log(
+                f'{self.data_root}: the {self.split} split of {type(self).__name__} has '
+                f'no cloud of {", ".join(absent)}: nothing is learned of it, and it does '
+                'not count in a mean over classes.',
+                'current',
+                logging.WARNING,
+            )
+
+
+def name_cloud(info: Mapping) -> str:
+    """The name of a cloud in messages and drawings: its file, and its place in it."""
+    name, index = Path(info['cloud_path']).name, info['cloud_index']
+    return name if index is None else f'{name} cloud {index}'
