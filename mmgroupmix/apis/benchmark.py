@@ -11,12 +11,17 @@ import torch
 from mmengine.device import get_device
 
 from ..errors import UserError
+from .benchmarking.breakdown_report import (
+    find_breakdown_file,
+    format_breakdown,
+    write_breakdown,
+)
 from .benchmarking.chart import SUFFIXES, draw_chart
 from .benchmarking.condition import Condition, Entry, Settings, measure_condition
 from .benchmarking.csv_file import write_csv
 from .benchmarking.machine import describe_machine
 from .benchmarking.models import find_model
-from .benchmarking.modes import MODES, check_mode, split_mode
+from .benchmarking.modes import COMPILING, MODES, check_mode, split_mode
 from .benchmarking.passes import OPTIMIZERS, PASSES
 from .benchmarking.progress import Progress
 from .benchmarking.results import Results, describe_condition, find_reference_index
@@ -72,6 +77,8 @@ def benchmark(args: argparse.Namespace) -> int:
     reference = find_reference_index(args.models, args.reference)
     check_options(args)
     entries = [find_entry(name, args.mode) for name in args.models]
+    if args.breakdown:
+        check_visible(entries)
     device = torch.device(args.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(args.threads or threads)
@@ -96,7 +103,13 @@ def _measure_all(
         )
     ]
     settings = Settings(
-        args.batch, device, args.runs, args.warmup, args.pure, args.optimizer
+        batch=args.batch,
+        device=device,
+        runs=args.runs,
+        warmup=args.warmup,
+        pure=args.pure,
+        optimizer=args.optimizer,
+        breakdown=args.breakdown,
     )
     machine = describe_machine(device)
     print(format_machine(machine, conditions, describe_options(args)), flush=True)
@@ -112,6 +125,9 @@ def _measure_all(
                 print(f'\n{format_parts(rows)}')
             results.rows.append(rows)
             print(f'\n{format_rows(results, rows)}', flush=True)
+            for row in rows:
+                if row.breakdown:
+                    print(f'\n{format_breakdown(row, row.breakdown)}', flush=True)
         if interrupted:
             print('\ninterrupted: this is what was measured until then', file=sys.stderr)
             break
@@ -127,6 +143,16 @@ def find_entry(name: str, mode: str | None) -> Entry:
     """Find a model by its name, with ``mode`` unless it carries one."""
     model, own_mode = split_mode(name)
     return Entry(find_model(model), own_mode or mode)
+
+
+def check_visible(entries: Sequence[Entry]) -> None:
+    """Raise a UserError unless the operations of all models can be told apart."""
+    for entry in entries:
+        if COMPILING & set((entry.mode or '').split('+')):
+            raise UserError(
+                f'--breakdown {entry.label}: the operations of a compiled model are one; '
+                f'expected {", ".join(m for m in MODES if m not in COMPILING)}'
+            )
 
 
 def check_options(args: argparse.Namespace) -> None:
@@ -149,6 +175,9 @@ def check_options(args: argparse.Namespace) -> None:
             )
         if path.is_dir() or not os.access(path.parent, os.W_OK):
             raise UserError(f'--{option} {file}: expected a file in a writable folder')
+    if args.csv and args.breakdown and find_breakdown_file(args.csv).is_dir():
+        file = find_breakdown_file(args.csv)
+        raise UserError(f'--csv {args.csv}: {file}, for --breakdown, is a folder')
 
 
 def describe_options(args: argparse.Namespace) -> list[str]:
@@ -170,6 +199,8 @@ def write_files(
         if args.csv:
             write_csv(results, machine, args.csv)
             print(f'\nwrote {args.csv}')
+        if args.csv and args.breakdown:
+            print(f'wrote {write_breakdown(results, machine, args.csv)}')
         if args.chart and draw_chart(results, machine, args.chart):
             print(f'wrote {args.chart}')
     except OSError as error:
@@ -245,7 +276,18 @@ def build_parser() -> argparse.ArgumentParser:
         default=get_device(),
         help='such as cpu or cuda:0; default here: %(default)s',
     )
-    parser.add_argument('--csv', metavar='FILE', help='write the figures to this file')
+    parser.add_argument(
+        '--breakdown',
+        action='store_true',
+        help='also print where the time of each step goes: calls, time, operations and '
+        'bytes by kind of operation, and the time at the peaks of this machine',
+    )
+    parser.add_argument(
+        '--csv',
+        metavar='FILE',
+        help='write the figures to this file; those of --breakdown to another one, named '
+        'FILE with .breakdown before its suffix',
+    )
     parser.add_argument(
         '--chart', metavar='FILE', help=f'draw a chart ({", ".join(SUFFIXES)})'
     )

@@ -2,18 +2,20 @@
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from ..planning.device_memory import limit_host_memory
+from .breakdown import Breakdown, break_down
 from .failure import describe_failure
 from .memory import count_held_bytes, count_saved_bytes, measure_peak
 from .models import ModelSource, Size
 from .modes import apply_mode, default_mode
 from .passes import OPTIMIZERS, Step
+from .peaks import measure_peaks
 from .progress import Progress
 from .rounds import time_in_turn
 
@@ -50,6 +52,7 @@ class Settings:
         pure (bool): Whether weights and images have the type of the condition, instead of
             mixed precision.
         optimizer (str): A name in ``OPTIMIZERS``, or 'none'.
+        breakdown (bool): Whether to find out where the time of a step goes.
     """
 
     batch: int
@@ -58,6 +61,7 @@ class Settings:
     warmup: int
     pure: bool = False
     optimizer: str = 'none'
+    breakdown: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Row:
         seconds (list[float]): Times of the rounds; none if it failed.
         peak (int, optional): Bytes that a step takes, with weights and optimizer state.
         saved (float, optional): Bytes kept for the backward pass, per image.
-        failure (str): The reason, if the model could not be timed.
+        failure (str): The reason, if the model could not be timed or broken down.
+        breakdown (Breakdown, optional): Where the time of a step goes.
     """
 
     label: str
@@ -108,6 +113,7 @@ class Row:
     peak: int | None = None
     saved: float | None = None
     failure: str = ''
+    breakdown: Breakdown | None = None
 
 
 def measure_condition(
@@ -125,7 +131,7 @@ def measure_condition(
         tuple[list[Row], bool]: One row per model, in order, and whether Ctrl-C ended it.
     """
     rows: list[Row] = []
-    steps: dict[int, Callable[[], None]] = {}
+    steps: dict[int, Step] = {}
     try:
         with limit_host_memory(settings.device.type):
             for index, entry in enumerate(entries):
@@ -141,9 +147,16 @@ def measure_condition(
             rounds = time_in_turn(
                 steps, settings.runs, settings.warmup, progress.show_rounds
             )
+            for index, row in enumerate(rows):
+                row.seconds = rounds.seconds.get(index, [])
+                row.failure = row.failure or rounds.failures.get(index, '')
+            if settings.breakdown and not rounds.interrupted:
+                measured = {i: step for i, step in steps.items() if rows[i].seconds}
+                break_down_all(measured, rows, condition, settings, progress)
     except KeyboardInterrupt:
         for row in rows:
-            row.failure = row.failure or NOT_MEASURED
+            if not row.seconds:
+                row.failure = row.failure or NOT_MEASURED
         return rows, True
     finally:
         steps.clear()
@@ -152,12 +165,36 @@ def measure_condition(
             torch.compiler.reset()
         if settings.device.type == 'cuda':
             torch.cuda.empty_cache()
-    for index, row in enumerate(rows):
-        row.seconds = rounds.seconds.get(index, [])
-        row.failure = row.failure or rounds.failures.get(index, '')
+    for row in rows:
         if not row.seconds and not row.failure:
             row.failure = NOT_MEASURED
     return rows, rounds.interrupted
+
+
+def break_down_all(
+    steps: Mapping[int, Step],
+    rows: Sequence[Row],
+    condition: Condition,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Find out where the time of the steps goes; fill in their rows.
+
+    Args:
+        steps (Mapping[int, Step]): Steps by the number of their row.
+        rows (Sequence[Row]): The rows.
+        condition (Condition): The condition.
+        settings (Settings): What holds for all conditions.
+        progress (Progress): Reports what is done.
+    """
+    progress.say('measuring the peaks of this machine')
+    peaks = measure_peaks(settings.device, condition.dtype)
+    for index, step in steps.items():
+        progress.say(f'breaking down {rows[index].label}')
+        try:
+            rows[index].breakdown = break_down(step, peaks)
+        except Exception as error:
+            rows[index].failure = f'no breakdown: {describe_failure(error)}'
 
 
 def prepare(row: Row, entry: Entry, condition: Condition, settings: Settings) -> Step:

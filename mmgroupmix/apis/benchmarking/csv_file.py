@@ -9,9 +9,11 @@ from .condition import Row
 from .results import Results
 from .summary import find_quartiles
 
+CONDITION_COLUMNS = ('model', 'pass', 'dtype', 'batch', 'height', 'width')
 #: Columns; those of the machine follow.
 COLUMNS = (
-    *('model', 'pass', 'dtype', 'batch', 'height', 'width', 'runs', 'parameters'),
+    *CONDITION_COLUMNS,
+    *('runs', 'parameters'),
     *('seconds', 'seconds_lower_quartile', 'seconds_upper_quartile', 'images_per_second'),
     *('reference', 'ratio', 'ratio_lower_quartile', 'ratio_upper_quartile'),
     *('peak_bytes', 'saved_bytes_per_image', 'failure'),
@@ -34,15 +36,16 @@ def write_csv(results: Results, machine: Mapping[str, str], path: str | Path) ->
                 writer.writerow({**_describe_row(results, row, rows), **machine})
 
 
-def _describe_row(results: Results, row: Row, rows: list[Row]) -> dict[str, Any]:
+def describe_condition_columns(results: Results, row: Row) -> dict[str, Any]:
+    """The columns that say which model a line is about, and under which condition."""
     condition = row.condition
+    values = (row.label, condition.name, condition.dtype_name, results.batch)
+    return dict(zip(CONDITION_COLUMNS, (*values, *condition.size)))
+
+
+def _describe_row(results: Results, row: Row, rows: list[Row]) -> dict[str, Any]:
     line: dict[str, Any] = {
-        'model': row.label,
-        'pass': condition.name,
-        'dtype': condition.dtype_name,
-        'batch': results.batch,
-        'height': condition.size[0],
-        'width': condition.size[1],
+        **describe_condition_columns(results, row),
         'runs': len(row.seconds),
         'parameters': row.parameters,
         'peak_bytes': row.peak,

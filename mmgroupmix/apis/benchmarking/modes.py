@@ -69,6 +69,8 @@ MODES: dict[str, Callable[[nn.Module], nn.Module]] = {
     'compiled': compile_model,
     'autotuned': compile_with_autotuning,
 }
+#: Modes whose models run as few operations, which nobody sees into.
+COMPILING = frozenset({'compiled', 'autotuned'})
 #: Modes after which a model cannot be trained.
 INFERENCE_ONLY = frozenset({'fused', 'packed'})
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layout import make_dense_on_gpu
+from .layout import make_dense_on_gpu, to_map, to_tokens
 from .recording import has_hooks, is_traced, needs_gradient
 
 #: Activations that oneDNN applies to a product, with its algorithm, and in plain PyTorch.
@@ -141,6 +141,10 @@ class PackedConv2d(PackedLayer, nn.Conv2d):
         super().__init__(channels, width, (sides[0], sides[1]), **options)
         self.set_parameters(weight, bias)
         self.activation = activation
+        geometry = (self.kernel_size, self.stride, self.padding, self.groups)
+        # The product of a linear layer. As a convolution, oneDNN would lay out the weight
+        # for one size of maps, and again in each call for other sizes.
+        self.is_product = geometry == ((1, 1), (1, 1), (0, 0), 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, C', H', W')."""
@@ -149,12 +153,19 @@ class PackedConv2d(PackedLayer, nn.Conv2d):
             return activate(super().forward(x))
         x = x.to(find_dtype(x), memory_format=torch.channels_last)
         weight, bias, *geometry = self.get_packed(x.dtype)
+        if self.is_product:
+            tokens = torch.ops.mkldnn._linear_pointwise(
+                to_tokens(x), weight, bias, name, [], algorithm
+            )
+            return to_map(tokens)
         return torch.ops.mkldnn._convolution_pointwise(
             x, weight, bias, *geometry, name, [], algorithm
         )
 
     def pack(self, weight: Tensor, bias: Tensor | None) -> tuple:
         """Weight, bias and geometry."""
+        if self.is_product:
+            return torch.ops.mkldnn._reorder_linear_weight(weight.flatten(1)), bias
         geometry = (self.padding, self.stride, self.dilation, self.groups)
         packed = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry)
         return packed, bias, *geometry

@@ -44,6 +44,9 @@ def test_a_linear_layer_and_its_activation(name, bias):
 @pytest.mark.parametrize(
     'options',
     [
+        dict(kernel_size=1),
+        dict(kernel_size=1, stride=2),
+        dict(kernel_size=1, groups=2),
         dict(kernel_size=3, stride=2, padding=1),
         dict(kernel_size=(5, 3), padding=(2, 1), groups=8),
         dict(kernel_size=3, dilation=2, groups=2, bias=False),
