@@ -206,6 +206,10 @@ def test_an_inferencer_reads_its_checkpoint_once(tmp_path, monkeypatch):
         visualizer, toolbox = 'Visualizer', 'mmpretrain'
 
         @staticmethod
+        def check_inference():
+            pass
+
+        @staticmethod
         def num_outputs(model):
             return None
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
 
@@ -129,6 +130,7 @@ def test_a_validation_draws_the_same_images_in_batches_of_any_size():
 
 @pytest.mark.smoke
 def test_iterations_draw_other_vectors():
+    MessageHub.get_instance('a model without runner')  # not that of an earlier runner
     model = build()
     seeds = {model._seed_of_step() for _ in range(3)}
     assert len(seeds) == 3
