@@ -146,7 +146,7 @@ def find_entry(name: str, mode: str | None) -> Entry:
 
 
 def check_visible(entries: Sequence[Entry]) -> None:
-    """Raise a UserError unless the operations of all models can be told apart."""
+    """Raise a UserError if a model is compiled, which hides its operations."""
     for entry in entries:
         if COMPILING & set((entry.mode or '').split('+')):
             raise UserError(

@@ -1,6 +1,7 @@
 """The command ``tools/generate.py``: images drawn by a GAN, from a checkpoint."""
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import ProgressBar
 from PIL import Image
 
+from ..checkpoints.atomic_files import write_atomically
 from ..errors import UserError
 from ..generation import ConditionalGAN
 from ..generation.sample_grid_hook import arrange, to_uint8
@@ -147,14 +149,12 @@ def save_image(image: Any, path: Path) -> None:
     Raises:
         UserError: If it cannot be written.
     """
-    unfinished = path.with_name(f'.{path.name}.unfinished')
+    content = io.BytesIO()
+    Image.fromarray(image).save(content, 'png')
     try:
-        Image.fromarray(image).save(unfinished, 'png')
-        unfinished.replace(path)
+        write_atomically(path, content.getvalue())
     except OSError as error:
         raise UserError(f'cannot write {path}: {error.strerror or error}') from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -58,6 +58,7 @@ class Prediction:
         model = getattr(inferencer, 'model', None)
         parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
         self.device = next((one.device.type for one in parameters), 'cpu')
+        assert task.result_writer, 'there is an inferencer'
         self.writer = task.result_writer(folder, inferencer)
         stack.callback(self.writer.close)
         self.overlays: OverlayFiles | None = None

@@ -75,8 +75,8 @@ class ExternalAttention2d(nn.Module):
     """External attention in the place of SAGAN's self-attention: x + sigma * EA(x).
 
     Mk and Mv are spectrally normalised, as every weight of SAGAN is, and sigma starts at
-    0, so that the network begins as one without attention. There is no batch norm and no
-    ReLU at the end; :class:`ExternalAttentionBlock` has both.
+    0, so that the network begins as one without attention. It ends without batch norm
+    and ReLU; :class:`ExternalAttentionBlock` has both.
 
     Args:
         channels (int): Channels of the map, and width d of the memories.
@@ -151,7 +151,7 @@ def build_attention(
         nn.Module | None: Maps (B, C, H, W) to (B, C, H, W).
 
     Raises:
-        UserError: If there is no such attention, or it has no such argument.
+        UserError: If the name is unknown, or it does not take the arguments.
     """
     if attention is None:
         return None

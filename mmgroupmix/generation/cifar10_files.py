@@ -43,7 +43,7 @@ def find_files(root: str | Path, split: str) -> list[Path]:
         list[Path]: Files that exist.
 
     Raises:
-        UserError: If there is no such folder, or a file is missing.
+        UserError: If the folder or a file is missing.
     """
     root = Path(root)
     folders = [root / name for name in FILES if (root / name).is_dir()]

@@ -28,7 +28,7 @@ class SplitDataset(BaseDataset):
         **kwargs: As for mmengine's ``BaseDataset``.
 
     Raises:
-        UserError: If there is no such split.
+        UserError: If ``split`` is not one of them.
     """
 
     splits: tuple[str, ...]

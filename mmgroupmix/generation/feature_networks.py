@@ -5,10 +5,8 @@ A feature network is a module that maps RGB images (B, 3, H, W) from -1 to 1 to 
 metrics: scores of two feature networks cannot be compared.
 """
 
-import importlib
 import io
 from pathlib import Path
-from types import ModuleType
 
 import mmcv
 import numpy as np
@@ -17,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..checkpoints.reading import read_checkpoint
-from ..errors import CheckpointError, CheckpointNotFoundError, UserError
+from ..errors import CheckpointError, CheckpointNotFoundError, require_library
 from ..registry import MODELS
 from .latents import seeded_generator
 
@@ -25,25 +23,6 @@ from .latents import seeded_generator
 INCEPTION_FILE = 'pt_inception-2015-12-05-6726825d.pth'
 INCEPTION_SIDE = 299
 INSTALL = 'pip install "mmgroupmix[generation]"'
-
-
-def require_library(name: str, purpose: str) -> ModuleType:
-    """Import an optional library of this package.
-
-    Args:
-        name (str): Its module, such as 'torchmetrics.image.fid'.
-        purpose (str): What needs it, for the message.
-
-    Raises:
-        UserError: If it is not installed, with the line that installs it.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        library = name.partition('.')[0].replace('_', '-')
-        raise UserError(
-            f'{purpose} needs {library}, which is not installed: {INSTALL} ({error})'
-        ) from error
 
 
 @MODELS.register_module()
@@ -67,7 +46,9 @@ class InceptionFeatures(nn.Module):
     def __init__(self, checkpoint: str):
         super().__init__()
         library = require_library(
-            'torch_fidelity.feature_extractor_inceptionv3', 'the Inception of FID and IS'
+            'torch_fidelity.feature_extractor_inceptionv3',
+            'the Inception of FID and IS',
+            INSTALL,
         )
         # torch-fidelity unpickles its file without protection: it gets a copy of what
         # the reader of this package takes for data.

@@ -15,9 +15,9 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor, nn
 
 from ..arguments import check_int
-from ..errors import UserError
+from ..errors import UserError, require_library
 from ..registry import METRICS, MODELS
-from .feature_networks import require_library
+from .feature_networks import INSTALL
 
 
 class GivenFeatures(nn.Module):
@@ -70,8 +70,10 @@ class GenerationMetric(BaseMetric):
         super().__init__(**kwargs)
         self.reference = reference
         self.splits = check_int('GenerationMetric: splits', splits, 1)
-        fid = require_library('torchmetrics.image.fid', 'GenerationMetric')
-        score = require_library('torchmetrics.image.inception', 'GenerationMetric')
+        fid, score = (
+            require_library(f'torchmetrics.image.{name}', 'GenerationMetric', INSTALL)
+            for name in ('fid', 'inception')
+        )
         self.network = MODELS.build(dict(features)).eval()
         given = GivenFeatures(self.network.num_features)
         # Those of the real images are the same in every evaluation.

@@ -70,8 +70,8 @@ def _write_files(folder: Path, recipe: MiniDatasetRecipe) -> None:
         most = min(map(len, samples)) * len(samples)
         if recipe.num_images(split) > most:
             raise UserError(
-                f'num_{split}={recipe.num_images(split)}, expected at most {most}: there '
-                'are no more handwritten digits.'
+                f'num_{split}={recipe.num_images(split)}, expected at most {most}, '
+                'the number of handwritten digits.'
             )
         for number in range(recipe.num_images(split)):
             digit = number % len(samples)

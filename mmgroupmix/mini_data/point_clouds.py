@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arguments import check_int
-from ..errors import UserError
+from ..errors import require_library
 from .classes import DET_CLASSES
 from .manifest import write_once
 from .recipe import NUM_DIGITS, VERSION, Split
@@ -200,13 +200,7 @@ def make_relief(
 
 
 def _write_hdf5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    try:
-        import h5py
-    except ImportError as error:
-        raise UserError(
-            'the mini datasets of point clouds are HDF5 files, which the library h5py '
-            'writes. It is not installed: pip install h5py'
-        ) from error
+    h5py = require_library('h5py', 'writing HDF5 files', 'pip install h5py')
     with h5py.File(path, 'w') as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array, compression='gzip', compression_opts=1)

@@ -130,7 +130,7 @@ def build_attention_layers(
         nn.ModuleList: The layers, each with its own weights.
 
     Raises:
-        UserError: If there is no such layer, or it has no such argument.
+        UserError: If the name is unknown, or it does not take the arguments.
     """
     given = attention if isinstance(attention, Mapping) else dict(type=attention)
     arguments = {**given, 'dim': dim}

@@ -92,7 +92,7 @@ class PointCloudDataset(BaseDataset):
             )
 
 
-def name_cloud(info: Mapping) -> str:
+def name_cloud(path: str, index: int | None) -> str:
     """The name of a cloud in messages and drawings: its file, and its place in it."""
-    name, index = Path(info['cloud_path']).name, info['cloud_index']
+    name = Path(path).name
     return name if index is None else f'{name} cloud {index}'

@@ -2,30 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, require_library
 
 #: Names of the arrays in a file and their shapes, for messages.
 EXPECTED = dict(data='(clouds, points, 3)', label='(clouds, 1)', pid='(clouds, points)')
-
-
-def import_h5py() -> ModuleType:
-    """Import the library that reads HDF5, which is optional.
-
-    Raises:
-        UserError: If it is not installed, with the line that installs it.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise UserError(
-            'reading and writing HDF5 files needs the library h5py, which is not '
-            'installed: pip install h5py'
-        ) from error
-    return h5py
 
 
 def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -43,7 +26,7 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]
         UserError: If h5py is not installed, the file is not whole or lacks an array, or
             the arrays have other shapes.
     """
-    h5py = import_h5py()
+    h5py = require_library('h5py', 'reading HDF5 files', 'pip install h5py')
     wanted = ', '.join(f'{name} {EXPECTED[name]}' for name in names)
     try:
         with h5py.File(path, 'r') as file:

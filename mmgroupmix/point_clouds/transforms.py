@@ -52,8 +52,10 @@ class TakePoints(BaseTransform):
         """Take points, and what belongs to them."""
         number = len(results['points'])
         if number < self.num_points and not (self.repeat and number):
+            path = results['cloud_path']
+            name = name_cloud(path, results['cloud_index'])
             raise UserError(
-                f'{results["cloud_path"]}: {name_cloud(results)} has {number} points, '
+                f'{path}: {name} has {number} points, '
                 f'expected at least the {self.num_points} of TakePoints. Set a smaller '
                 'num_points, or repeat=True to repeat points.'
             )

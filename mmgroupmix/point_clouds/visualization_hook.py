@@ -89,8 +89,8 @@ class PointCloudVisualizationHook(Hook):
 
 def name_file(sample: BaseDataElement) -> str:
     """A file name for a cloud, such as 'ply_data_test0_cloud_12'."""
-    info = dict(cloud_path=sample.cloud_path, cloud_index=sample.cloud_index)
-    return name_cloud(info).replace('.h5', '').replace('.txt', '').replace(' ', '_')
+    name = name_cloud(sample.cloud_path, sample.cloud_index)
+    return name.replace('.h5', '').replace('.txt', '').replace(' ', '_')
 
 
 def draw_prediction(

@@ -97,4 +97,4 @@ class PartCollector(Collector):
 
 def describe_cloud(sample: BaseDataElement) -> str:
     """The file of a cloud, and its place in it."""
-    return name_cloud(dict(cloud_path=sample.cloud_path, cloud_index=sample.cloud_index))
+    return name_cloud(sample.cloud_path, sample.cloud_index)

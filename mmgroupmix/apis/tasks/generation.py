@@ -5,21 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric
-from mmengine.infer import BaseInferencer
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from ...errors import UserError
 from ...mini_data import DET_CLASSES, write_mini_digits
 from ..config.tree import type_name
-from ..inference.json_list import JsonListWriter
-from ..inference.memory import MemoryLimit
-from ..inference.sources import Frame
 from ..report.generation import GenerationCollector
-from .task import DemoSettings, ResultWriter, Task
+from .task import DemoSettings, Task
 
 #: Side of the images of the mini dataset, in pixels.
 MINI_SIDE = 32
@@ -31,21 +25,6 @@ NO_PREDICTIONS = (
     'a GAN predicts nothing for images. tools/generate.py draws images from a checkpoint '
     'and writes them as PNG.'
 )
-
-
-class NoWriter(ResultWriter):
-    """There are no predictions to write."""
-
-    def __init__(self, folder: Path, inferencer: BaseInferencer):
-        super().__init__(JsonListWriter(folder / 'predictions.json'))
-
-    def add(self, frame: Frame, prediction: BaseDataElement) -> None:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(NO_PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -123,29 +102,6 @@ class ImageGeneration(Task):
         """Draw a grid."""
         hook['out_dir'] = folder
 
-    def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(f'{cfg.filename}: {NO_PREDICTIONS}')
-
-    def draw(
-        self,
-        inferencer: BaseInferencer,
-        frame: Frame,
-        prediction: BaseDataElement,
-        score_thr: float,
-        limit: MemoryLimit,
-    ) -> np.ndarray:
-        """Refuse.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(NO_PREDICTIONS)
-
 
 GENERATION = ImageGeneration(
     name='image generation',
@@ -155,7 +111,7 @@ GENERATION = ImageGeneration(
     visualization_hook='mmgroupmix.SampleGridHook',
     can_draw_tta=False,
     refused=('--plan', '--data'),
-    result_writer=NoWriter,
+    without_inference=NO_PREDICTIONS,
     collector=GenerationCollector,
     demo=DemoSettings(
         layout='digits',

@@ -2,26 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.evaluator import BaseMetric, DumpResults
-from mmengine.infer import BaseInferencer
-from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from ...errors import UserError
 from ...mini_data import DET_CLASSES, write_mini_modelnet40, write_mini_shapenet_part
 from ...mini_data.classes import PART_CLASSES
 from ..config.tree import type_name, walk
-from ..inference.memory import MemoryLimit
-from ..inference.sources import Frame
 from ..report.point_clouds import CloudCollector, PartCollector
 from .detection import check_pickle_name
-from .task import DemoSettings, ResultWriter, Task
+from .task import DemoSettings, Task
 
 NO_IMAGES = (
     'point clouds are not images: tools/infer.py and its inferencers cannot read them. '
@@ -77,37 +70,6 @@ class PointClouds(Task):
         """Draw every cloud."""
         hook.update(enable=True, out_dir=folder, interval=1)
 
-    def check_inference(self) -> None:
-        """There is no inferencer.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(NO_IMAGES)
-
-    def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
-        """There is none.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(NO_IMAGES)
-
-    def draw(
-        self,
-        inferencer: BaseInferencer,
-        frame: Frame,
-        prediction: BaseDataElement,
-        score_thr: float,
-        limit: MemoryLimit,
-    ) -> np.ndarray:
-        """There is nothing to draw on.
-
-        Raises:
-            UserError: Always.
-        """
-        raise UserError(NO_IMAGES)
-
 
 @dataclass(frozen=True)
 class CloudClassification(PointClouds):
@@ -141,59 +103,52 @@ class PartSegmentation(PointClouds):
         return super().shrink(cfg)
 
 
-def _build_writer(folder: Path, inferencer: Any) -> ResultWriter:
-    raise UserError(NO_IMAGES)
-
-
-CLOUD_CLASSIFICATION = CloudClassification(
-    name='classification of point clouds',
+#: What both tasks and their demos have in common.
+COMMON: dict[str, Any] = dict(
     toolbox='mmengine',
     head_keys=('network',),
     visualizer='Visualizer',
     visualization_hook='mmgroupmix.PointCloudVisualizationHook',
-    result_writer=_build_writer,
-    collector=CloudCollector,
     refused=('--plan', '--data'),
+    without_inference=NO_IMAGES,
+)
+COMMON_DEMO: dict[str, Any] = dict(
+    num_images=(800, 200),
+    side=256,
+    batch_size=16,
+    full_size_batch_size=16,
+    min_adaptive_lr=1e-3,
+    sgd_lr_factor=1,
+)
+CLOUD_CLASSIFICATION = CloudClassification(
+    name='classification of point clouds',
+    collector=CloudCollector,
     models=('PointCloudClassifier',),
     demo=DemoSettings(
         layout='modelnet40',
         write_data=write_mini_modelnet40,
-        num_images=(800, 200),
         default_classes=len(DET_CLASSES),
         min_classes=1,
         max_classes=len(DET_CLASSES),
-        side=256,
-        batch_size=16,
-        full_size_batch_size=16,
         iterations=400,
         log_interval=25,
-        min_adaptive_lr=1e-3,
-        sgd_lr_factor=1,
+        **COMMON_DEMO,
     ),
+    **COMMON,
 )
 PART_SEGMENTATION = PartSegmentation(
     name='part segmentation of point clouds',
-    toolbox='mmengine',
-    head_keys=('network',),
-    visualizer='Visualizer',
-    visualization_hook='mmgroupmix.PointCloudVisualizationHook',
-    result_writer=_build_writer,
     collector=PartCollector,
-    refused=('--plan', '--data'),
     models=('PointCloudPartSegmentor',),
     demo=DemoSettings(
         layout='shapenetpart',
         write_data=write_mini_shapenet_part,
-        num_images=(800, 200),
         default_classes=len(PART_CLASSES),
         min_classes=2,
         max_classes=len(PART_CLASSES),
-        side=256,
-        batch_size=16,
-        full_size_batch_size=16,
         iterations=150,
         log_interval=10,
-        min_adaptive_lr=1e-3,
-        sgd_lr_factor=1,
+        **COMMON_DEMO,
     ),
+    **COMMON,
 )

@@ -102,8 +102,11 @@ class Task(ABC):
             this order.
         visualizer (str): Type of the toolbox's visualiser.
         visualization_hook (str): Type of the toolbox's hook that draws predictions.
-        result_writer (Callable): Builds what writes the predictions of
+        result_writer (Callable, optional): Builds what writes the predictions of
             ``tools/infer.py``, from a folder and the inferencer.
+        without_inference (str): For a task without an inferencer: why, and what to use
+            instead. Such a task has no ``result_writer``, ``build_inferencer`` and
+            ``draw``.
         collector (Callable): Builds what records an evaluation for the report of a run,
             from the metainfo of the dataset and the metrics.
         demo (DemoSettings): The size of a demo.
@@ -119,7 +122,6 @@ class Task(ABC):
     head_keys: tuple[str, ...]
     visualizer: str
     visualization_hook: str
-    result_writer: Callable[[Path, BaseInferencer], ResultWriter]
     collector: Callable[[Mapping, Sequence[BaseMetric]], Collector]
     demo: DemoSettings
     tta_model: Mapping | None = None
@@ -127,6 +129,8 @@ class Task(ABC):
     can_draw_tta: bool = True
     models: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    result_writer: Callable[[Path, BaseInferencer], ResultWriter] | None = None
+    without_inference: str = ''
 
     def check_option(self, option: str) -> None:
         """Refuse an option that the task does not have.
@@ -215,18 +219,18 @@ class Task(ABC):
     # --- inference
 
     def check_inference(self) -> None:
-        """Raise a UserError unless there is an inferencer of the task."""
-        return  # by default, the toolbox has one
+        """Raise a UserError if the task has no inferencer."""
+        if self.without_inference:
+            raise UserError(self.without_inference)
 
-    @abstractmethod
     def build_inferencer(self, cfg: Config, weights: str, device: str) -> BaseInferencer:
         """Build the toolbox's inferencer."""
+        raise NotImplementedError
 
     def bound_memory(self, inferencer: BaseInferencer, limit: MemoryLimit) -> None:
         """Make a model predict large images within a limit of memory, in place."""
         return  # by default, only the system's refusal bounds it
 
-    @abstractmethod
     def draw(
         self,
         inferencer: BaseInferencer,
@@ -247,6 +251,7 @@ class Task(ABC):
         Returns:
             np.ndarray: RGB, (H, W, 3), uint8.
         """
+        raise NotImplementedError
 
 
 def _num_classes(node: Any) -> int | None:
