@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import textwrap
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from .config.preprocessor import check_preprocessor
 from .config.read import merge_options, read_config
 from .demo.schedule import planned_length
 from .demo.transform import to_demo
+from .inference.interruption import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE
 from .own_data.prepare import find_original, prepare_data
 from .tasks import Task, infer_task
 
@@ -50,6 +52,29 @@ def run_command(command: Callable[[], int | None], trust_checkpoint: bool = Fals
         message = str(error).split(f'{UserError.__name__}: ')[-1].strip()
         print(f'error: {message}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+
+
+def run_interruptible(
+    command: Callable[[], int | None], message: str, trust_checkpoint: bool = False
+) -> int:
+    """Run a command as :func:`run_command` does, and end in order when it is stopped.
+
+    Args:
+        command (Callable[[], int | None]): The command.
+        message (str): What remains after Ctrl-C, for stderr.
+        trust_checkpoint (bool): As for :func:`run_command`. Defaults to False.
+
+    Returns:
+        int: As of :func:`run_command`, and 130 after Ctrl-C.
+    """
+    # Clusters end a job by SIGTERM: files, above all videos, have to be closed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
+    try:
+        return run_command(command, trust_checkpoint)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+        print(f'\n{message}', file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:

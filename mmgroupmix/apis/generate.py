@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +18,9 @@ from ..checkpoints.atomic_files import write_atomically
 from ..errors import UserError
 from ..generation import ConditionalGAN
 from ..generation.sample_grid_hook import arrange, to_uint8
-from .command_line import add_trust_option, run_command
+from .command_line import add_trust_option, run_interruptible
 from .config.output_files import prepare_output
 from .config.read import merge_options, read_config
-from .inference.interruption import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE
 from .tasks import GENERATION, infer_task
 
 GRID = 'grid.png'
@@ -31,13 +29,11 @@ GRID = 'grid.png'
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
-    try:
-        return run_command(lambda: generate(args), args.trust_checkpoint)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        print('\ninterrupted: all files are complete so far', file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+    return run_interruptible(
+        lambda: generate(args),
+        'interrupted: all files are complete so far',
+        args.trust_checkpoint,
+    )
 
 
 def generate(args: argparse.Namespace) -> None:

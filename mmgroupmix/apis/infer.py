@@ -3,8 +3,6 @@
 import argparse
 import math
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +10,9 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from ..errors import UserError
-from .command_line import add_trust_option, run_command
+from .command_line import add_trust_option, run_interruptible
 from .config.output_files import prepare_output, refuse_link
 from .inference.batching import iter_batches
-from .inference.interruption import INTERRUPTED_EXIT_CODE, TERMINATED_EXIT_CODE
 from .inference.memory import DEFAULT_MAX_MEMORY, MemoryLimit
 from .inference.reading import read_frames
 from .inference.sources import Source, find_sources
@@ -39,16 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if interrupted.
     """
     args = _build_parser().parse_args(arguments)
-    # Clusters end a job by SIGTERM: files, above all videos, have to be closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
-    try:
-        return run_command(
-            lambda: SKIPPED_EXIT_CODE if infer(args) else 0, args.trust_checkpoint
-        )
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        print('\ninterrupted: all files are complete so far', file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+    return run_interruptible(
+        lambda: SKIPPED_EXIT_CODE if infer(args) else 0,
+        'interrupted: all files are complete so far',
+        args.trust_checkpoint,
+    )
 
 
 def infer(args: argparse.Namespace) -> int:

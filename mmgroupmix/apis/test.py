@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import signal
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
@@ -31,7 +29,7 @@ from .command_line import (
     build_runner,
     is_main_rank,
     load_config,
-    run_command,
+    run_interruptible,
 )
 from .compilation import add_compile_option, compile_test, take_compile_options
 from .config.output_files import prepare_output
@@ -42,8 +40,6 @@ from .config.work_dir import make_work_dir
 from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .inference.drawn_images import draw_as_read
 from .inference.interruption import (
-    INTERRUPTED_EXIT_CODE,
-    TERMINATED_EXIT_CODE,
     defer_signals,
 )
 from .report.hook import ReportHook, find_report
@@ -58,13 +54,11 @@ FLIPS = [dict(type='RandomFlip', prob=1.0), dict(type='RandomFlip', prob=0.0)]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process; return the exit code."""
     args = _build_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
-    try:
-        return run_command(lambda: test(args), args.trust_checkpoint)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
-        print('\ninterrupted before the result', file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+    return run_interruptible(
+        lambda: test(args),
+        'interrupted before the result',
+        args.trust_checkpoint,
+    )
 
 
 def test(args: argparse.Namespace) -> None:
