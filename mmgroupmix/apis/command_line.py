@@ -1,6 +1,7 @@
 """The common part of the commands: options, errors, and the config of a run."""
 
 import argparse
+import multiprocessing
 import os
 import signal
 import sys
@@ -52,6 +53,11 @@ def run_command(command: Callable[[], int | None], trust_checkpoint: bool = Fals
         message = str(error).split(f'{UserError.__name__}: ')[-1].strip()
         print(f'error: {message}', file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+    finally:
+        if multiprocessing.active_children():
+            # Python ends them by SIGTERM, and torch calls a data loader worker that was
+            # still starting then a crash.
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def run_interruptible(

@@ -1,4 +1,4 @@
-"""`tools/train.py CONFIG --demo` for every config that differs in more than its mixer."""
+"""`tools/train.py CONFIG --demo` for every config that differs in more than size or mixer."""
 
 import re
 
@@ -16,13 +16,16 @@ SAME_BUT_FOR_THE_MIXER = re.compile(
     r'mask_rcnn_gmf_t_(?!1x|all_identity|swin|pvt).*|'
     r'(sem_fpn|upernet)_gmf_t_(non_attention|aggregators)_only_.*|upernet_gmf_t_(swin|pvt)_.*'
 )
-EXPERIMENTS = sorted(
-    path
-    for path in [*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')]
+# Of the sizes of an architecture one is trained: the other tests of these configs build
+# and run each in full depth.
+SIZE = re.compile(r'(?<=gmf_)[tsmbl]_|(?<=poolformer_)[sm]\d\d_|(?<=eamlp_)\d+_')
+EXPERIMENTS = {
+    SIZE.sub('', path.stem): path
+    for path in sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')])
     if path.parent == CONFIGS or not SAME_BUT_FOR_THE_MIXER.fullmatch(path.stem)
     # Those of point clouds are trained in tests/point_clouds.
     if not path.stem.endswith(('_modelnet40', '_shapenetpart'))
-)
+}.values()
 # The second training step is that of a model that the optimizer has changed. Two images,
 # usually of different sizes, are evaluated and drawn.
 SHORT = [
@@ -59,7 +62,7 @@ TWO_STAGES = [
 ]
 # The blocks of a stage are alike: of the larger architectures, which the other tests of
 # these configs build and run in full depth, one block per stage is trained.
-SMALLEST = ('m', 's12', '7')
+SMALLEST = ('s12', '7')
 TASKS = dict(
     ade20k='seg',
     voc='seg',
