@@ -1,4 +1,4 @@
-"""`tools/train.py CONFIG --demo` for every config that differs in more than size or mixer."""
+"""`tools/train.py CONFIG --demo` for configs that differ in more than size or mixer."""
 
 import re
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mmgroupmix.models.layers import depthwise, packed
-from mmgroupmix.models.token_mixers import group_mix_attention, proxy_attention
+from mmgroupmix.models.token_mixers import proxy_attention
 
 #: Without a GPU, PyTorch's autograd cannot run on fake tensors of 'cuda'. Those of 'cpu'
 #: take the same way through this package: its layers for CPUs want real tensors.
@@ -39,7 +39,6 @@ def fake_gpu(dtype: torch.dtype | None = None) -> Iterator[None]:
         # What only a CPU, and only a GPU, does.
         patch.object(depthwise, 'NARROW', 99),
         patch.object(packed, 'make_dense_on_gpu', Tensor.contiguous),
-        patch.object(group_mix_attention, 'make_dense_on_gpu', Tensor.contiguous),
         patch.object(proxy_attention, 'make_dense_on_gpu', Tensor.contiguous),
         torch.autocast(kinds[0], dtype, enabled=enabled),
         torch.autocast(kinds[1], dtype, enabled=enabled),

@@ -108,12 +108,12 @@ def test_poolformer_copies_its_image_and_what_group_norms_return():
 
 
 @pytest.mark.parametrize('folded', [False, True])
-def test_groupmixformer_copies_segments_and_values_besides(folded):
+def test_groupmixformer_copies_segments_besides(folded):
     model = GroupMixFormer(ARCH)
     copies = log_layouts(model.fuse() if folded else model).copies
-    # Per block: the segments of q, k and v (folded, the activation has copied the first
-    # one), and v of the four pre-attention branches.
-    per_block = 4 + 4 if folded else 5 + 4
+    # Per block: the segments of q, k and v. Folded, the activation has copied the first
+    # one, and v of the four pre-attention branches lies beside q and k.
+    per_block = 4 + 4 if folded else 5
     assert copies.total() == IMAGE_AND_MAPS + per_block * sum(ARCH['depths'])
 
 

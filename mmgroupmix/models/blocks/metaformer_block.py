@@ -99,7 +99,10 @@ class MetaFormerBlock(nn.Module):
         """Compute x + scale * branch, as far as this block has them."""
         if not self.residual:
             return branch if scale is None else branch * scale
-        branch = self.drop_path(branch)
+        if self.training and self.drop_path.drop_prob:
+            # Factors of whole images take no pass over the tokens of their own.
+            kept = self.drop_path(x.new_ones(len(x), 1, 1, 1))
+            scale = kept if scale is None else kept * scale
         return x + branch if scale is None else torch.addcmul(x, branch, scale)
 
 

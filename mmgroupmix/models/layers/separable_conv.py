@@ -130,7 +130,8 @@ class TokenConv(Function):
 
     def repeat(self, x: Tensor, weight: Tensor) -> Tensor:
         """Kernels for all channels of x."""
-        return weight.repeat(x.shape[-1] // len(weight), 1, 1, 1)
+        count = x.shape[-1] // len(weight)
+        return weight.repeat(count, 1, 1, 1) if count > 1 else weight
 
     def linearize(
         self, needs: Sequence[bool], x: Tensor, weight: Tensor

@@ -28,7 +28,6 @@ from ...arguments import (
 from ...registry import TOKEN_MIXERS
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
-from ..layers.layout import make_dense_on_gpu
 from ..layers.norm import apply_norm, has_statistics
 from ..layers.packed import PackedLinear
 from ..layers.recomputation import (
@@ -36,6 +35,7 @@ from ..layers.recomputation import (
     apply_linear_to_norm,
 )
 from .group_mix_branches import NonAttentionBranch, PreAttentionBranch
+from .segments import split_segments
 
 NUM_SEGMENTS = 5
 NUM_HEADS = 8
@@ -47,9 +47,9 @@ POSITION_KERNELS = ((3, 3), (5, 5), (5, 7), (7, 7))
 class GroupMixAttention(nn.Module):
     """Group-Mix Attention on tokens (Section 3.2, Equations 3 to 5).
 
-    The rows of the ``qkv`` projection are ordered by segment first: the q, k and v parts
-    of a segment are neighbours in memory, so that one depthwise convolution serves all
-    three.
+    The rows of the ``qkv`` projection are ordered by segment first: in a fused model, one
+    product returns the q, k and v parts of a segment, and one depthwise convolution
+    serves all three.
 
     Args:
         dim (int): Channels C, a multiple of 10; of 40 without a non-attention branch.
@@ -135,8 +135,7 @@ class GroupMixAttention(nn.Module):
             segments = self.qkv.compute_parts(x)
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
-            parts = qkv.split(3 * self.segment, dim=-1)
-            segments = [make_dense_on_gpu(part) for part in parts]
+            segments = split_segments(qkv, self.segment)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))

@@ -56,7 +56,15 @@ class PreAttentionBranch(GroupProxies):
         self.register_buffer('head_scale', heads, persistent=False)
 
     def forward(self, qkv: Tensor) -> Tensor:
-        """(B, H, W, 3c), the q, k and v parts of the segment, to (B, H, W, c)."""
+        """Attend to the proxies of q, k and v.
+
+        Args:
+            qkv (Tensor): Their parts of the segment: (3B, H, W, c), all of q first, or
+                side by side, (B, H, W, 3c).
+
+        Returns:
+            Tensor: (B, H, W, c).
+        """
         height, width = qkv.shape[1:3]
         attention = ProxyAttention((height, width), self.head_scale)
         position: Any = self.position

@@ -36,7 +36,8 @@ class ProxyAttention(Function):
         """Attend.
 
         Args:
-            x (Tensor): Normalised maps of q, k and v, (B, HW, 3, c).
+            x (Tensor): Normalised maps of q, k and v: (3B, HW, 1, c), all of q first, or
+                (B, HW, 3, c).
             weight (Tensor): Kernels of the relative position, (c, 1, K, K).
             bias (Tensor): (c,).
 
@@ -46,8 +47,8 @@ class ProxyAttention(Function):
         return self.attend(F.hardswish(x), lambda v: convolve_depthwise(v, weight, bias))
 
     def attend(self, proxies: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """Attend to proxies (B, HW, 3, c), with the encoding of a map of v."""
-        q, k, v = proxies.unbind(2)  # (B, HW, c) each
+        """Attend to proxies as above, with the encoding of a map of v."""
+        q, k, v = separate(proxies)
         v = make_dense_on_gpu(v)
         position = to_tokens(encode(to_map(v.unflatten(1, self.size)))).flatten(1, 2)
         context = self.compute_context(k, v)[1].to(q.dtype)
@@ -65,7 +66,7 @@ class ProxyAttention(Function):
     ) -> tuple[Tensor, Pullback]:
         """Attend, and prepare the gradient."""
         dtype = find_dtype(x)
-        q, k, v = F.hardswish(x).to(dtype).unbind(2)
+        q, k, v = separate(F.hardswish(x).to(dtype))
         image = to_map(make_dense_on_gpu(v).unflatten(1, self.size))
         kernels = weight.to(dtype)
         encoded = convolve_depthwise(image, kernels, bias.to(dtype))
@@ -86,11 +87,17 @@ class ProxyAttention(Function):
             )
             grad_v = to_tokens(grad_image).flatten(1, 2) + softmax @ grad_context
             grad_q = torch.addcmul(grad @ context.mT, grad, position)
-            grads = [t.to(dtype) for t in (grad_q, grad_k, grad_v)]
-            grad_x = torch.ops.aten.hardswish_backward(
-                torch.stack(grads, 2).to(x.dtype), x
-            )
+            grads = [t.to(x.dtype) for t in (grad_q, grad_k, grad_v)]
+            joined = torch.stack(grads, 2 if x.shape[2] == 3 else 0).view(x.shape)
+            grad_x = torch.ops.aten.hardswish_backward(joined, x)
             grad_bias = grad_position.sum((0, 2, 3)) if needs[2] else None
             return [grad_x, grad_weight, grad_bias]
 
         return y, pull
+
+
+def separate(proxies: Tensor) -> Sequence[Tensor]:
+    """q, k and v, (B, HW, c) each, of (3B, HW, 1, c) or (B, HW, 3, c)."""
+    if proxies.shape[2] == 3:
+        return proxies.unbind(2)
+    return proxies.squeeze(2).unflatten(0, (3, -1)).unbind()
