@@ -1,7 +1,7 @@
 """What the data sets of point clouds share."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from mmengine.logging import print_log
 from ..arguments import check_choice
 from ..errors import UserError
 
-#: The files of each split.
+#: Names of the HDF5 files of a part of the data.
+HDF5_FILES = 'ply_data_{}*.h5'
+#: The parts of the data that belong to each split.
 SPLITS = dict(train=('train',), val=('val',), test=('test',), trainval=('train', 'val'))
 
 
@@ -30,7 +32,8 @@ class PointCloudDataset(BaseDataset):
         **kwargs: As for mmengine's ``BaseDataset``.
 
     Raises:
-        UserError: If a file is missing or not as expected.
+        UserError: If a file is missing or not as expected, or a class or category has no
+            cloud to train on.
     """
 
     def __init__(
@@ -55,11 +58,11 @@ class PointCloudDataset(BaseDataset):
         """
         files: list[Path] = []
         for part in SPLITS[self.split]:
-            found = sorted(Path(self.data_root).glob(f'ply_data_{part}*.h5'))
+            found = sorted(Path(self.data_root).glob(HDF5_FILES.format(part)))
             if not found:
                 raise UserError(
-                    f'{self.data_root} has no file ply_data_{part}*.h5, expected those '
-                    f'of the {self.split} split of {type(self).__name__}. Check '
+                    f'{self.data_root} has no file {HDF5_FILES.format(part)}, expected '
+                    f'those of the {self.split} split of {type(self).__name__}. Check '
                     'data_root, and whether the archive is unpacked.'
                 )
             files += found
@@ -74,22 +77,41 @@ class PointCloudDataset(BaseDataset):
         """Points and further arrays of an entry, as copies."""
         raise NotImplementedError
 
-    def warn_of_absent(self, names: Iterable[str], labels: Collection[int]) -> None:
-        """Warn of classes or categories of which a split has no cloud.
+    def check_occurrence(self, kind: str, labels: Collection[int], files: str) -> None:
+        """Check that a split has a cloud of each class or category.
 
         Args:
-            names (Iterable[str]): All of them, in the order of their labels.
+            kind (str): 'classes' or 'categories', whose names are in ``metainfo``.
             labels (Collection[int]): Labels that occur.
+            files (str): Name of the files that list the clouds, with {} for a split.
+
+        Raises:
+            UserError: For a split to train on: what has no cloud is not learned. Of
+                another one it is a warning.
         """
-        absent = [name for label, name in enumerate(names) if label not in labels]
-        if absent:
-            print_log(
-                f'{self.data_root}: the {self.split} split of {type(self).__name__} has '
-                f'no cloud of {", ".join(absent)}: nothing is learned of it, and it does '
-                'not count in a mean over classes.',
-                'current',
-                logging.WARNING,
+        names = list(self.metainfo[kind])
+        absent = [
+            f'label {label} ({name})'
+            for label, name in enumerate(names)
+            if label not in labels
+        ]
+        if not absent:
+            return
+        parts = SPLITS[self.split]
+        paths = (str(Path(self.data_root) / files.format(part)) for part in parts)
+        found = f'{" and ".join(paths)}: no cloud has {", ".join(absent)}'
+        if 'train' in parts:
+            raise UserError(
+                f'{found}; expected one or more of each of the {len(names)} {kind} to '
+                f'train on. Add such clouds, or give metainfo with those {kind} only '
+                'that occur, in the order of their labels.'
             )
+        print_log(
+            f'{found}: the {self.split} split says nothing of it, and it does not count '
+            'in a mean over classes.',
+            'current',
+            logging.WARNING,
+        )
 
 
 def name_cloud(path: str, index: int | None) -> str:

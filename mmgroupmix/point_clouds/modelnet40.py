@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..registry import DATASETS
-from .dataset import PointCloudDataset
+from .dataset import HDF5_FILES, PointCloudDataset
 from .hdf5_files import check_clouds, check_labels, read_arrays
 
 CLASSES = (
@@ -38,7 +38,8 @@ class ModelNet40(PointCloudDataset):
 
     Raises:
         UserError: If a file is missing, not a whole HDF5 file, lacks an array, or has
-            coordinates that are not finite or labels without a class.
+            coordinates that are not finite or labels without a class, or a class has no
+            cloud to train on.
     """
 
     METAINFO: ClassVar[dict] = dict(classes=tuple(CLASSES.split()))
@@ -56,9 +57,8 @@ class ModelNet40(PointCloudDataset):
                 dict(cloud_path=str(path), cloud_index=i, gt_label=label)
                 for i, label in enumerate(arrays['label'].tolist())
             ]
-        self.warn_of_absent(
-            self.metainfo['classes'], {entry['gt_label'] for entry in entries}
-        )
+        present = {entry['gt_label'] for entry in entries}
+        self.check_occurrence('classes', present, HDF5_FILES)
         return entries
 
     def read_cloud(self, info: Mapping) -> dict:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..registry import DATASETS
-from .dataset import SPLITS, PointCloudDataset
+from .dataset import HDF5_FILES, SPLITS, PointCloudDataset
 from .hdf5_files import check_clouds, check_labels, read_arrays
 
 #: Parts of each category, in the order of their labels.
@@ -37,6 +37,8 @@ NUM_PARTS = dict(
     table=3,
 )
 CATEGORY_FILE = 'synsetoffset2category.txt'
+#: Lists of the shapes of a part of the data.
+LIST_FILES = 'train_test_split/shuffled_{}_file_list.json'
 #: Columns of a text file: coordinates, a normal, and the part.
 NUM_COLUMNS = 7
 
@@ -72,8 +74,8 @@ class ShapeNetPart(PointCloudDataset):
 
     Raises:
         UserError: If a file is missing or not as described, or has coordinates that are
-            not finite, a category or part that does not exist, or a part that is not one
-            of its category.
+            not finite, a category or part that does not exist, a part that is not one of
+            its category, or no shape of a category to train on.
     """
 
     METAINFO: ClassVar[dict] = dict(categories=NUM_PARTS, classes=name_parts(NUM_PARTS))
@@ -91,7 +93,8 @@ class ShapeNetPart(PointCloudDataset):
         is_text = (Path(self.data_root) / CATEGORY_FILE).is_file()
         entries = self._list_shapes() if is_text else self._read_hdf5()
         present = {entry['category'] for entry in entries}
-        self.warn_of_absent(self.metainfo['categories'], present)
+        files = LIST_FILES if is_text else HDF5_FILES
+        self.check_occurrence('categories', present, files)
         return entries
 
     def _read_hdf5(self) -> list[dict]:
@@ -149,7 +152,7 @@ class ShapeNetPart(PointCloudDataset):
         entries = []
         names = list(self.metainfo['categories'])
         for part in SPLITS[self.split]:
-            source = root / 'train_test_split' / f'shuffled_{part}_file_list.json'
+            source = root / LIST_FILES.format(part)
             for i, listed in enumerate(_read_list(source)):
                 *_, synset, shape = ['', '', *str(listed).split('/')]
                 name = synsets.get(synset)

@@ -197,16 +197,37 @@ def test_a_shape_that_a_list_names_must_be_there(tmp_path):
 
 
 @pytest.mark.smoke
-def test_a_category_without_shapes_is_warned_of(tmp_path, monkeypatch):
+def test_a_class_or_category_without_a_cloud_to_train_on_is_refused(tmp_path):
+    write_modelnet(tmp_path, labels=(0, 2))
+    with pytest.raises(UserError) as error:
+        ModelNet40(tmp_path, 'train', metainfo=CLASSES)
+    message = str(error.value)
+    assert message.startswith(
+        f'{tmp_path}/ply_data_train*.h5: no cloud has label 1 (cup)'
+    )
+    assert 'expected one or more of each of the 3 classes to train on' in message
+    assert '\n' not in message
+    root = write_text_shapes(tmp_path / 'text')
+    more = dict(categories=dict(mug=2, table=3, cap=1), classes=tuple('abcdef'))
+    with pytest.raises(UserError) as error:
+        ShapeNetPart(root, 'trainval', metainfo=more)
+    assert str(error.value).startswith(
+        f'{root}/train_test_split/shuffled_train_file_list.json and '
+        f'{root}/train_test_split/shuffled_val_file_list.json: no cloud has label 2 (cap)'
+    )
+    assert 'give metainfo with those categories only that occur' in str(error.value)
+    assert len(ShapeNetPart(root, 'trainval', metainfo=PART_META)) == 2
+
+
+@pytest.mark.smoke
+def test_a_category_without_a_cloud_to_test_is_warned_of(tmp_path, monkeypatch):
     texts = []
     monkeypatch.setattr(dataset, 'print_log', lambda text, *args: texts.append(text))
-    write_modelnet(tmp_path, labels=(0, 2))
-    ModelNet40(tmp_path, 'train', metainfo=CLASSES)
-    root = write_text_shapes(tmp_path / 'text')
+    root = write_text_shapes(tmp_path)
     ShapeNetPart(root, 'test', metainfo=PART_META)
-    first, second = texts
-    assert 'train split of ModelNet40 has no cloud of cup: nothing is learned' in first
-    assert 'test split of ShapeNetPart has no cloud of table' in second
+    (text,) = texts
+    assert 'shuffled_test_file_list.json: no cloud has label 1 (table)' in text
+    assert 'it does not count in a mean over classes' in text
 
 
 def test_without_h5py_the_line_that_installs_it_is_named(tmp_path):
