@@ -44,16 +44,19 @@ def test_every_architecture_has_a_name():
 @pytest.mark.parametrize('name', own_models())
 def test_every_model_of_the_package_takes_its_input(name):
     source = find_model(name)
-    size = (64, 64) if source.inputs == LATENTS else (64, 96)
+    # Spectral norms take longer to initialise without values than with them.
+    device, size = 'meta', (64, 96)
+    if source.inputs == LATENTS:
+        device, size = 'cpu', (32, 32)
     shape = source.input_shape(2, size)
-    with torch.device('meta'):
+    with torch.device(device), torch.no_grad():
         model = source.build(size).eval()
         outputs = model(torch.empty(shape))
     assert source.is_ours
     if source.inputs == CLOUDS:
         assert outputs.shape == shape
     elif source.inputs == LATENTS:
-        assert outputs.shape == (2, 3, 64, 64)
+        assert outputs.shape == (2, 3, 32, 32)
     else:
         assert len(outputs) and outputs[0].shape[-2] < outputs[0].shape[-1]
 
