@@ -34,7 +34,8 @@ BLOCK_CHANNELS, BLOCK_STRIDE = 512, 8
 POINT_CHANNELS = 128
 #: Where SAGAN and EAGAN for images of 32 pixels have their attention: on a map at half of
 #: the image's size.
-GAN_CHANNELS = BASE_CHANNELS * ARCHITECTURES[32].generator[2]
+GAN_ARCH = ARCHITECTURES[32]
+GAN_CHANNELS = BASE_CHANNELS * GAN_ARCH.generator[GAN_ARCH.generator_attention]
 GAN_STRIDE = 2
 #: Classes of CIFAR-10.
 GAN_CLASSES = 10
@@ -112,7 +113,7 @@ def find_model(name: str) -> ModelSource:
 
 
 def own_models() -> dict[str, ModelSource]:
-    """The backbones and blocks of this package by name."""
+    """The backbones, blocks, layers and generators of this package by name."""
     builders: dict[str, Callable[[Size], nn.Module]] = {}
     for arch in GroupMixFormer.arch_aliases:
         builders[f'gmf_{arch}'] = partial(_build_backbone, GroupMixFormer, arch)
@@ -146,27 +147,15 @@ def _gan_models() -> dict[str, ModelSource]:
     models = {}
     part = f'attention layer on {GAN_CHANNELS} channels at 1/{GAN_STRIDE} of the size'
     kinds = dict(sagan=SelfAttention2d, eagan=ExternalAttention2d)
-    for name, layer in kinds.items():
-        models[f'{name}_layer'] = ModelSource(
-            f'{name}_layer',
-            part,
-            True,
-            partial(_build_gan_layer, layer),
-            GAN_CHANNELS,
-            GAN_STRIDE,
-        )
-    for name, layer in kinds.items():
-        generator = dict(
-            type='SAGANGenerator', num_classes=GAN_CLASSES, attention=layer.__name__
-        )
-        models[f'{name}_generator'] = ModelSource(
-            f'{name}_generator',
-            f'generator of images, {GAN_CLASSES} classes',
-            True,
-            partial(_build_generator, generator, ARCHITECTURES),
-            Z_DIM,
-            inputs=LATENTS,
-        )
+    for prefix, layer in kinds.items():
+        name, build = f'{prefix}_layer', partial(_build_gan_layer, layer)
+        models[name] = ModelSource(name, part, True, build, GAN_CHANNELS, GAN_STRIDE)
+    part = f'generator of images, {GAN_CLASSES} classes'
+    config = dict(type='SAGANGenerator', num_classes=GAN_CLASSES)
+    for prefix, layer in kinds.items():
+        name, generator = f'{prefix}_generator', dict(config, attention=layer.__name__)
+        build = partial(_build_generator, generator, ARCHITECTURES)
+        models[name] = ModelSource(name, part, True, build, Z_DIM, inputs=LATENTS)
     return models
 
 
