@@ -42,6 +42,8 @@ the backward pass.
 
 MODEL is one of
   gmf_s, poolformer_s12, eamlp_14, ea_block, ...  a backbone or block of this package
+  sagan_layer, eagan_layer, pct_layer, eat_layer  an attention layer of a GAN or of clouds
+  sagan_generator, eagan_generator                a generator of images
   gmf_s_in1k, upernet_gmf_b_ade20k, ...           a model of the model index
   path/to/config.py                               a config of mmdet, mmseg or mmpretrain
   timm:NAME                                       a classifier of timm
@@ -259,8 +261,9 @@ def build_parser() -> argparse.ArgumentParser:
         type=parse_size,
         default=[(224, 224)],
         metavar='HxW',
-        help='height and width of the images, or the side of a square; of several, the '
-        'exponent of time over pixels is printed; default: 224',
+        help='height and width of the images, or the side of a square; clouds have a '
+        'point for each pixel; of several sizes, the exponents of multiply-adds, memory '
+        'and time over pixels or points are printed; default: 224',
     )
     for name, default, text in (
         ('batch', 4, 'images per step; default: 4'),
@@ -289,6 +292,9 @@ def build_parser() -> argparse.ArgumentParser:
         'FILE with .breakdown before its suffix',
     )
     parser.add_argument(
-        '--chart', metavar='FILE', help=f'draw a chart ({", ".join(SUFFIXES)})'
+        '--chart',
+        metavar='FILE',
+        help='draw times, or with several sizes how multiply-adds, memory and time grow '
+        f'({", ".join(SUFFIXES)})',
     )
     return parser

@@ -122,6 +122,20 @@ def run_visibly(step: Step) -> None:
     synchronize(step.images.device)
 
 
+def count_multiply_adds(step: Step) -> int:
+    """Multiply-adds of a step in linear layers, convolutions and attention.
+
+    Args:
+        step (Step): The step, of a model that is not compiled.
+
+    Returns:
+        int: Of the whole batch; in a training those of the backward pass too.
+    """
+    with OperationCounter() as counter:
+        run_visibly(step)
+    return sum(counts.operations for counts in counter.counts.values()) // 2
+
+
 def find_floor(counts: Counts, peaks: Peaks) -> float:
     """Seconds that operations take at the peaks, products and memory at the same time."""
     return max(counts.operations / peaks.operations, counts.bytes / peaks.bytes)

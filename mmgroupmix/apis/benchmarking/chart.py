@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .condition import Row
+from .growth import group_growth
+from .growth_chart import draw_growth
 from .results import Results, describe_condition
 from .summary import find_quartiles
 from .table import format_milliseconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SUFFIXES = ('.png', '.svg', '.pdf')
 #: Characters of a reason that fit beside the names.
@@ -20,7 +23,7 @@ BAR_COLOUR, REFERENCE_COLOUR = '#3b75af', '#8c8c8c'
 
 
 def draw_chart(results: Results, machine: Mapping[str, str], path: str | Path) -> bool:
-    """Draw one panel per condition, and the growth with the size if there are several.
+    """Draw a chart into a file; see :func:`build_chart`.
 
     Args:
         results (Results): The benchmark.
@@ -30,26 +33,46 @@ def draw_chart(results: Results, machine: Mapping[str, str], path: str | Path) -
     Returns:
         bool: Whether there was anything to draw; if not, nothing is written.
     """
-    measured = [rows for rows in results.rows if any(row.seconds for row in rows)]
-    if not measured:
-        return False
+    figure = build_chart(results, machine)
+    if figure:
+        figure.savefig(path, dpi=120)
+    return figure is not None
+
+
+def build_chart(results: Results, machine: Mapping[str, str]) -> 'Figure | None':
+    """Draw times as bars, or for several sizes how figures grow with the size.
+
+    Args:
+        results (Results): The benchmark.
+        machine (Mapping[str, str]): What all figures depend on, for the title.
+
+    Returns:
+        Figure | None: One panel per condition, or a row of panels per kind of input, pass
+        and type. None if there is nothing to draw.
+    """
+    growth = group_growth(results)
+    if growth:
+        figure = draw_growth(growth, results.batch)
+    else:
+        measured = [rows for rows in results.rows if any(row.seconds for row in rows)]
+        if not measured:
+            return None
+        figure = _draw_conditions(results, measured)
+    device = machine.get('GPU') or machine['processor'].partition(' (')[0]
+    figure.suptitle(f'{device}, threads: {machine["threads"]}\n{machine["versions"]}')
+    return figure
+
+
+def _draw_conditions(results: Results, measured: Sequence[Sequence[Row]]) -> 'Figure':
     # Without pyplot, which would keep every figure and choose a display.
     from matplotlib.figure import Figure
 
-    growth = _group_growth(results)
-    heights = [0.5 * len(rows) + 0.9 for rows in measured] + [4.0] * len(growth)
+    heights = [0.5 * len(rows) + 0.9 for rows in measured]
     figure = Figure(figsize=(9, sum(heights) + 0.7), layout='constrained')
-    panels = figure.subplots(
-        len(heights), 1, squeeze=False, height_ratios=heights
-    ).flatten()
-    for axes, rows in zip(panels, measured):
+    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)
+    for axes, rows in zip(panels.flatten(), measured):
         _draw_bars(axes, results, rows)
-    for axes, (title, lines) in zip(panels[len(measured) :], growth.items()):
-        _draw_growth(axes, title, lines, results.batch)
-    device = machine.get('GPU') or machine['processor'].partition(' (')[0]
-    figure.suptitle(f'{device}, threads: {machine["threads"]}\n{machine["versions"]}')
-    figure.savefig(path, dpi=120)
-    return True
+    return figure
 
 
 def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
@@ -90,42 +113,3 @@ def _draw_bars(axes: 'Axes', results: Results, rows: Sequence[Row]) -> None:
     )
     axes.set_xlabel('milliseconds')
     axes.spines[['top', 'right']].set_visible(False)
-
-
-Line = tuple[list[tuple[int, float]], float]
-
-
-def _group_growth(results: Results) -> dict[str, dict[str, Line]]:
-    """Points and exponent of each model, by pass and type."""
-    points = results.group_by_size()
-    groups: dict[str, dict[str, Line]] = {}
-    for key, exponent in results.find_exponents().items():
-        name, dtype, label = key
-        groups.setdefault(f'{name}, {dtype}', {})[label] = (sorted(points[key]), exponent)
-    return groups
-
-
-def _draw_growth(axes: 'Axes', title: str, lines: Mapping[str, Line], batch: int) -> None:
-    """Time per image over the number of pixels, both on logarithmic axes."""
-    from matplotlib.ticker import LogFormatter
-
-    for label, (points, exponent) in lines.items():
-        pixels, seconds = zip(*points)
-        axes.plot(
-            pixels,
-            [time * 1e3 / batch for time in seconds],
-            marker='o',
-            label=f'{label}: pixels^{exponent:.2f}',
-        )
-    axes.set_xscale('log')
-    axes.set_yscale('log')
-    sizes = sorted({pixels for points, _ in lines.values() for pixels, _ in points})
-    axes.set_xticks(sizes, [f'{pixels:,}' for pixels in sizes])
-    axes.set_xticks([], minor=True)
-    axes.yaxis.set_major_formatter(LogFormatter())
-    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
-    axes.set_title(title, fontsize='medium')
-    axes.set_xlabel('pixels of an image')
-    axes.set_ylabel('milliseconds per image')
-    axes.grid(True, which='both', alpha=0.3)
-    axes.legend(fontsize='small')

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..planning.device_memory import limit_host_memory
-from .breakdown import Breakdown, break_down
+from .breakdown import Breakdown, break_down, count_multiply_adds
 from .failure import describe_failure
 from .memory import count_held_bytes, count_saved_bytes, measure_peak
 from .models import ModelSource, Size
@@ -103,6 +103,9 @@ class Row:
         saved (float, optional): Bytes kept for the backward pass, per image.
         failure (str): The reason, if the model could not be timed or broken down.
         breakdown (Breakdown, optional): Where the time of a step goes.
+        multiply_adds (float, optional): Of a step, per image, of the model as it is
+            built.
+        unit (str): What its size counts, 'pixels' or 'points'.
     """
 
     label: str
@@ -114,6 +117,8 @@ class Row:
     saved: float | None = None
     failure: str = ''
     breakdown: Breakdown | None = None
+    multiply_adds: float | None = None
+    unit: str = 'pixels'
 
 
 def measure_condition(
@@ -135,7 +140,9 @@ def measure_condition(
     try:
         with limit_host_memory(settings.device.type):
             for index, entry in enumerate(entries):
-                row = Row(entry.label, condition, entry.source.part)
+                row = Row(
+                    entry.label, condition, entry.source.part, unit=entry.source.unit
+                )
                 rows.append(row)
                 progress.say(f'preparing {row.label}')
                 try:
@@ -198,7 +205,7 @@ def break_down_all(
 
 
 def prepare(row: Row, entry: Entry, condition: Condition, settings: Settings) -> Step:
-    """Build a model, run it once and measure its memory; fill in its row.
+    """Build a model, count its multiply-adds and measure its memory; fill in its row.
 
     Args:
         row (Row): The row of the model.
@@ -221,13 +228,11 @@ def prepare(row: Row, entry: Entry, condition: Condition, settings: Settings) ->
     optimizer = None
     if training and settings.optimizer != 'none':
         optimizer = OPTIMIZERS[settings.optimizer](model.parameters())
-    step = Step(
-        apply_mode(model, mode, training),
-        draw_images(entry.source, condition, settings.batch).to(device, dtype),
-        training,
-        condition.dtype if is_mixed else None,
-        optimizer,
-    )
+    images = draw_inputs(entry.source, condition, settings.batch).to(device, dtype)
+    autocast = condition.dtype if is_mixed else None
+    counted = count_multiply_adds(Step(model, images, training, autocast))
+    row.multiply_adds = counted / settings.batch
+    step = Step(apply_mode(model, mode, training), images, training, autocast, optimizer)
     step()
     growth = measure_peak(step, device)
     if growth is not None:
@@ -237,8 +242,8 @@ def prepare(row: Row, entry: Entry, condition: Condition, settings: Settings) ->
     return step
 
 
-def draw_images(source: ModelSource, condition: Condition, batch: int) -> Tensor:
-    """Images of normally distributed values, the same for all models of one input."""
+def draw_inputs(source: ModelSource, condition: Condition, batch: int) -> Tensor:
+    """Normally distributed values, the same for all models of one input."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(source.input_shape(batch, condition.size), generator=generator)
 

@@ -13,7 +13,7 @@ CONDITION_COLUMNS = ('model', 'pass', 'dtype', 'batch', 'height', 'width')
 #: Columns; those of the machine follow.
 COLUMNS = (
     *CONDITION_COLUMNS,
-    *('runs', 'parameters'),
+    *('runs', 'parameters', 'multiply_adds_per_image'),
     *('seconds', 'seconds_lower_quartile', 'seconds_upper_quartile', 'images_per_second'),
     *('reference', 'ratio', 'ratio_lower_quartile', 'ratio_upper_quartile'),
     *('peak_bytes', 'saved_bytes_per_image', 'failure'),
@@ -48,6 +48,7 @@ def _describe_row(results: Results, row: Row, rows: list[Row]) -> dict[str, Any]
         **describe_condition_columns(results, row),
         'runs': len(row.seconds),
         'parameters': row.parameters,
+        'multiply_adds_per_image': row.multiply_adds,
         'peak_bytes': row.peak,
         'saved_bytes_per_image': row.saved,
         'failure': row.failure,

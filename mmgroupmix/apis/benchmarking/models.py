@@ -1,6 +1,6 @@
 """The models that a name on the command line stands for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,19 @@ from torch import nn
 
 from ...arguments import suggest
 from ...errors import UserError
+from ...generation import ExternalAttention2d, SelfAttention2d
+from ...generation.architecture import ARCHITECTURES, BASE_CHANNELS, Z_DIM
 from ...model_index import find_index_folder, read_models
 from ...models import EAMLP, GroupMixFormer, PoolFormer
 from ...models.blocks.external_attention_block import ExternalAttentionBlock
 from ...models.blocks.self_attention_block import SelfAttentionBlock
 from ...point_clouds import OffsetExternalAttention, OffsetSelfAttention
+from ...registry import MODELS
 from ..config.generation import check_generation
 from ..config.read import read_config
-from .tensor_path import TensorPath
+from ..config.tree import type_name
+from ..tasks.infer_task import OWN_TASKS
+from .tensor_path import GeneratorPath, TensorPath
 
 Size = tuple[int, int]
 
@@ -27,6 +32,16 @@ TIMM_INSTALL = 'pip install timm'
 BLOCK_CHANNELS, BLOCK_STRIDE = 512, 8
 #: Channels of a point in the part segmentors PCT and EAT.
 POINT_CHANNELS = 128
+#: Where SAGAN and EAGAN for images of 32 pixels have their attention: on a map at half of
+#: the image's size.
+GAN_ARCH = ARCHITECTURES[32]
+GAN_CHANNELS = BASE_CHANNELS * GAN_ARCH.generator[GAN_ARCH.generator_attention]
+GAN_STRIDE = 2
+#: Classes of CIFAR-10.
+GAN_CLASSES = 10
+#: What models take. A cloud has a point for each pixel; latents are the random vectors of
+#: generators, whose size is that of the images they draw.
+IMAGES, CLOUDS, LATENTS = 'images', 'clouds', 'latents'
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,8 @@ class ModelSource:
         build (Callable): Builds it with random weights for a (height, width).
         channels (int): Channels of its input. Defaults to 3.
         stride (int): Pixels of the image for one of its input. Defaults to 1.
-        is_cloud (bool): Whether its input is a cloud, with a point for each pixel.
-            Defaults to False.
+        inputs (str): What it takes, ``IMAGES``, ``CLOUDS`` or ``LATENTS``. Defaults to
+            ``IMAGES``.
     """
 
     label: str
@@ -50,12 +65,19 @@ class ModelSource:
     build: Callable[[Size], nn.Module]
     channels: int = 3
     stride: int = 1
-    is_cloud: bool = False
+    inputs: str = IMAGES
+
+    @property
+    def unit(self) -> str:
+        """What the size counts, 'pixels' or 'points'."""
+        return 'points' if self.inputs == CLOUDS else 'pixels'
 
     def input_shape(self, batch: int, size: Size) -> tuple[int, ...]:
         """The shape of the input for images of a (height, width)."""
+        if self.inputs == LATENTS:
+            return batch, self.channels
         height, width = (max(side // self.stride, 1) for side in size)
-        if self.is_cloud:
+        if self.inputs == CLOUDS:
             return batch, height * width, self.channels
         return batch, self.channels, height, width
 
@@ -91,7 +113,7 @@ def find_model(name: str) -> ModelSource:
 
 
 def own_models() -> dict[str, ModelSource]:
-    """The backbones and blocks of this package by name."""
+    """The backbones, blocks, layers and generators of this package by name."""
     builders: dict[str, Callable[[Size], nn.Module]] = {}
     for arch in GroupMixFormer.arch_aliases:
         builders[f'gmf_{arch}'] = partial(_build_backbone, GroupMixFormer, arch)
@@ -116,7 +138,24 @@ def own_models() -> dict[str, ModelSource]:
         ('pct_layer', OffsetSelfAttention),
     ):
         build = partial(_build_layer, layer)
-        models[name] = ModelSource(name, part, True, build, POINT_CHANNELS, is_cloud=True)
+        models[name] = ModelSource(name, part, True, build, POINT_CHANNELS, inputs=CLOUDS)
+    return models | _gan_models()
+
+
+def _gan_models() -> dict[str, ModelSource]:
+    """The attention layers and the generators of SAGAN and EAGAN by name."""
+    models = {}
+    part = f'attention layer on {GAN_CHANNELS} channels at 1/{GAN_STRIDE} of the size'
+    kinds = dict(sagan=SelfAttention2d, eagan=ExternalAttention2d)
+    for prefix, layer in kinds.items():
+        name, build = f'{prefix}_layer', partial(_build_gan_layer, layer)
+        models[name] = ModelSource(name, part, True, build, GAN_CHANNELS, GAN_STRIDE)
+    part = f'generator of images, {GAN_CLASSES} classes'
+    config = dict(type='SAGANGenerator', num_classes=GAN_CLASSES)
+    for prefix, layer in kinds.items():
+        name, generator = f'{prefix}_generator', dict(config, attention=layer.__name__)
+        build = partial(_build_generator, generator, ARCHITECTURES)
+        models[name] = ModelSource(name, part, True, build, Z_DIM, inputs=LATENTS)
     return models
 
 
@@ -136,9 +175,32 @@ def _build_layer(kind: Callable[..., nn.Module], size: Size) -> nn.Module:
     return kind(POINT_CHANNELS)
 
 
+def _build_gan_layer(kind: Callable[..., nn.Module], size: Size) -> nn.Module:
+    return kind(GAN_CHANNELS)
+
+
+def _build_generator(generator: Mapping, sides: Collection[int], size: Size) -> nn.Module:
+    height, width = size
+    if height != width or height not in sides:
+        raise UserError(
+            f'cannot draw images of {height}x{width}; expected --size '
+            f'{" or ".join(map(str, sides))}'
+        )
+    return GeneratorPath(MODELS.build(dict(generator, img_size=height)))
+
+
 def _find_config(label: str, path: str) -> ModelSource:
     cfg = read_config(path)
     check_generation(cfg)
+    kinds = {kind for task in OWN_TASKS for kind in task.models}
+    if type_name(cfg.get('model')) in kinds:
+        part = 'whole network, without losses, a point for each pixel'
+        return ModelSource(label, part, True, lambda size: TensorPath(cfg), inputs=CLOUDS)
+    if type_name(cfg.get('model')) == 'ConditionalGAN':
+        generator = cfg.model.generator
+        build = partial(_build_generator, generator, [generator.img_size])
+        z_dim = generator.get('z_dim', Z_DIM)
+        return ModelSource(label, 'generator', True, build, z_dim, inputs=LATENTS)
     channels = cfg.model.get('backbone', {}).get('in_channels', 3)
     part = 'backbone, neck and heads, without losses and postprocessing'
     return ModelSource(label, part, True, lambda size: TensorPath(cfg), channels)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ...arguments import suggest
 from ...errors import UserError
 from .condition import Condition, Row
-from .summary import Quartiles, find_exponent, find_quartiles, find_ratios
+from .summary import Quartiles, find_ratios
 
 
 @dataclass
@@ -35,30 +35,6 @@ class Results:
         if reference is None or not row.seconds:
             return None
         return find_ratios(row.seconds, reference.seconds)
-
-    def find_exponents(self) -> dict[tuple[str, str, str], float]:
-        """Exponents of time over pixels, by pass, type and model.
-
-        Returns:
-            dict[tuple[str, str, str], float]: Of models with times at two sizes or more.
-        """
-        exponents = {}
-        for key, points in self.group_by_size().items():
-            if len({pixels for pixels, _ in points}) > 1:
-                pixels, seconds = zip(*points)
-                exponents[key] = find_exponent(pixels, seconds)
-        return exponents
-
-    def group_by_size(self) -> dict[tuple[str, str, str], list[tuple[int, float]]]:
-        """Pixels and median seconds at each size, by pass, type and model."""
-        groups: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
-        for row in (row for rows in self.rows for row in rows if row.seconds):
-            condition = row.condition
-            key = (condition.name, condition.dtype_name, row.label)
-            pixels = condition.size[0] * condition.size[1]
-            median = find_quartiles(row.seconds).median
-            groups.setdefault(key, []).append((pixels, median))
-        return groups
 
 
 def find_reference_index(names: Sequence[str], reference: str | None) -> int:

@@ -35,17 +35,17 @@ def find_ratios(seconds: Sequence[float], reference: Sequence[float]) -> Quartil
     return find_quartiles([a / b for a, b in zip(seconds, reference, strict=True)])
 
 
-def find_exponent(pixels: Sequence[int], seconds: Sequence[float]) -> float:
-    """The exponent e of the power law seconds = c * pixels^e that fits best.
+def find_exponent(sizes: Sequence[int], figures: Sequence[float]) -> float:
+    """The exponent e of the power law figure = c * size^e that fits best.
 
     Args:
-        pixels (Sequence[int]): Two different numbers or more.
-        seconds (Sequence[float]): Time at each of them.
+        sizes (Sequence[int]): Two different numbers or more.
+        figures (Sequence[float]): A figure above 0 for each of them.
 
     Returns:
         float: The slope of the line of least squares through the logarithms.
     """
     line = statistics.linear_regression(
-        [math.log(number) for number in pixels], [math.log(time) for time in seconds]
+        [math.log(size) for size in sizes], [math.log(figure) for figure in figures]
     )
     return line.slope

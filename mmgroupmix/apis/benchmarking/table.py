@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 from .condition import Condition, Row
+from .growth import QUANTITIES, find_growth, group_growth
 from .memory import METHODS
 from .results import Results, describe_condition
 from .summary import Quartiles, find_quartiles
 
 NO_FIGURE = '-'
-HEADER = ('model', 'ms (quartiles)', 'images/s', 'ratio (quartiles)', 'peak MiB')
+HEADER = (
+    *('model', 'ms (quartiles)', 'images/s', 'ratio (quartiles)'),
+    *('G multiply-adds/image', 'peak MiB'),
+)
 SAVED = 'saved MiB/image'
 
 
@@ -47,19 +51,25 @@ def _format_figures(results: Results, row: Row, rows: Sequence[Row]) -> tuple[st
         format_milliseconds(time),
         f'{results.batch / time.median:.1f}',
         ratio,
+        NO_FIGURE if row.multiply_adds is None else f'{row.multiply_adds / 1e9:.4g}',
         _in_mib(row.peak),
     )
 
 
 def format_exponents(results: Results) -> str:
-    """List how time grows with the number of pixels; '' for one size."""
-    exponents = results.find_exponents()
-    if not exponents:
+    """List how figures grow with the size of the input; '' for one size."""
+    table = [('model', 'pass', 'type', *QUANTITIES)]
+    for group, growth in group_growth(results).items():
+        for label, rows in growth.items():
+            exponents = (find_growth(rows, quantity) for quantity in QUANTITIES)
+            cells = (
+                NO_FIGURE if exponent is None else f'{group.unit}^{exponent:.2f}'
+                for exponent in exponents
+            )
+            table.append((label, group.name, group.dtype, *cells))
+    if len(table) == 1:
         return ''
-    table = [('time grows with', 'pass', 'type', 'model')]
-    for (name, dtype, label), exponent in exponents.items():
-        table.append((f'pixels^{exponent:.2f}', name, dtype, label))
-    return '\n'.join(align(table))
+    return '\n'.join(['growth with the size', *(f'  {line}' for line in align(table))])
 
 
 def format_machine(

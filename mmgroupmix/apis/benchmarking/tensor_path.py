@@ -1,7 +1,8 @@
-"""The tensor path of a config's model: from images to the outputs of its heads."""
+"""Models called with one tensor: a config's from images to heads, and generators."""
 
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from torch import Tensor, nn
@@ -43,3 +44,20 @@ class TensorPath(nn.Module):
             DetDataSample(metainfo=dict(img_shape=size, pad_shape=size)) for _ in images
         ]
         return self.model(images, data_samples=samples, mode='tensor')
+
+
+class GeneratorPath(nn.Module):
+    """A class-conditional generator, called with random vectors alone.
+
+    Args:
+        generator (nn.Module): Takes random vectors and classes.
+    """
+
+    def __init__(self, generator: nn.Module):
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Draw images of class 0 from random vectors, (B, z_dim)."""
+        labels = torch.zeros(len(latents), dtype=torch.int64, device=latents.device)
+        return self.generator(latents, labels)

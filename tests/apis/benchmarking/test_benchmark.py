@@ -79,8 +79,8 @@ def test_the_table_and_the_files_have_every_model_pass_type_and_size(
         assert row['processor'] and 'torch' in row['versions'] and row['libraries']
     for part in ('training step, bfloat16, 64x96, batch 2', '1, the reference'):
         assert part in output.out
-    # One exponent per model, pass and type.
-    assert output.out.count('pixels^') == 3 * 2 * 2
+    # Exponents of three quantities per model, pass and type.
+    assert output.out.count('pixels^') == 3 * 3 * 2 * 2
     assert (tmp_path / 'all.png').read_bytes().startswith(b'\x89PNG')
 
 

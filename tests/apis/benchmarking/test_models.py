@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from mmgroupmix.apis.benchmarking.models import find_model, own_models
+from mmgroupmix.apis.benchmarking.models import (
+    CLOUDS,
+    IMAGES,
+    LATENTS,
+    find_model,
+    own_models,
+)
 from mmgroupmix.apis.benchmarking.modes import (
     MODES,
     apply_mode,
@@ -31,19 +37,26 @@ def test_every_architecture_has_a_name():
         *(f'eamlp_{arch}' for arch in EAMLP.arch_settings),
     ]
     blocks = ['ea_block', 'self_attention_block', 'eat_layer', 'pct_layer']
-    assert list(own_models()) == [*names, *blocks]
+    gans = ['sagan_layer', 'eagan_layer', 'sagan_generator', 'eagan_generator']
+    assert list(own_models()) == [*names, *blocks, *gans]
 
 
 @pytest.mark.parametrize('name', own_models())
 def test_every_model_of_the_package_takes_its_input(name):
     source = find_model(name)
-    shape = source.input_shape(2, (64, 96))
-    with torch.device('meta'):
-        model = source.build((64, 96)).eval()
+    # Spectral norms take longer to initialise without values than with them.
+    device, size = 'meta', (64, 96)
+    if source.inputs == LATENTS:
+        device, size = 'cpu', (32, 32)
+    shape = source.input_shape(2, size)
+    with torch.device(device), torch.no_grad():
+        model = source.build(size).eval()
         outputs = model(torch.empty(shape))
     assert source.is_ours
-    if source.is_cloud:
+    if source.inputs == CLOUDS:
         assert outputs.shape == shape
+    elif source.inputs == LATENTS:
+        assert outputs.shape == (2, 3, 32, 32)
     else:
         assert len(outputs) and outputs[0].shape[-2] < outputs[0].shape[-1]
 
@@ -51,6 +64,44 @@ def test_every_model_of_the_package_takes_its_input(name):
 def test_a_block_takes_a_map_at_an_eighth_of_the_size():
     assert find_model('ea_block').input_shape(2, (64, 96)) == (2, 512, 8, 12)
     assert find_model('eat_layer').input_shape(2, (32, 32)) == (2, 1024, 128)
+
+
+@pytest.mark.parametrize('name', ['sagan_layer', 'eagan_layer'])
+def test_a_layer_of_a_gan_is_that_of_the_generator_at_its_place(name):
+    source = find_model(name)
+    generator = find_model(name.replace('layer', 'generator')).build((32, 32)).generator
+    layer = source.build((32, 32))
+    (found,) = (block for block in generator.modules() if type(block) is type(layer))
+    shapes = [{n: p.shape for n, p in m.named_parameters()} for m in (layer, found)]
+    assert shapes[0] == shapes[1]
+    given = []
+    found.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].shape))
+    generator(torch.ones(2, 128), torch.zeros(2, dtype=torch.int64))
+    assert given == [source.input_shape(2, (32, 32))]
+
+
+@pytest.mark.parametrize(
+    'name, size, expected',
+    [
+        ('eagan_generator', (48, 48), '48x48; expected --size 32 or 64'),
+        ('sagan_generator', (32, 64), '32x64; expected --size 32 or 64'),
+        ('eagan_cifar10', (64, 64), '64x64; expected --size 32'),
+    ],
+)
+def test_a_generator_names_the_sizes_that_it_draws(name, size, expected):
+    with pytest.raises(UserError) as raised:
+        find_model(name).build(size)
+    assert str(raised.value) == f'cannot draw images of {expected}'
+
+
+def test_configs_of_gans_and_clouds_take_latents_and_points():
+    gan, cloud = find_model('eagan_tiny_imagenet'), find_model('eat_shapenetpart')
+    assert gan.input_shape(2, (64, 64)) == (2, 128) and gan.unit == 'pixels'
+    assert cloud.input_shape(2, (8, 16)) == (2, 128, 3) and cloud.unit == 'points'
+    with torch.no_grad():
+        outputs = cloud.build((8, 16)).eval()(torch.ones(2, 128, 3))
+    assert outputs.shape == (2, 128, 50)  # parts of ShapeNet
+    assert find_model('gmf_s').inputs == IMAGES
 
 
 def test_names_of_the_model_index_stand_for_their_configs():
