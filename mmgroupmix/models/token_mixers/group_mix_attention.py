@@ -135,7 +135,7 @@ class GroupMixAttention(nn.Module):
             segments = self.qkv.compute_parts(x)
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
-            segments = split_segments(qkv, self.segment)
+            segments = list(split_segments(qkv, self.segment))
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))

@@ -49,4 +49,6 @@ class Pooling(nn.Module):
             Tensor: Mixed tokens, (B, H, W, C).
         """
         # The block around the mixer adds the input again; hence the subtraction.
-        return to_tokens(self.pool(to_map(x))).sub_(x)
+        # In place on the map itself: on a view, autograd would copy the gradient.
+        maps = to_map(x)
+        return to_tokens(self.pool(maps).sub_(maps))
