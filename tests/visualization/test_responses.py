@@ -24,15 +24,17 @@ pytestmark = pytest.mark.smoke
 class Impulse(nn.Module):
     """Answers with ``value`` in the first head, -3 ``value`` in the second, 0 elsewhere.
 
-    It replaces a branch, and answers in row ``value`` of the first column.
+    It replaces a branch, and answers in row ``value`` of the first column. q, k and v
+    come one after another in ``dim``: 0 for a pre-attention branch, else -1.
     """
 
-    def __init__(self, value):
+    def __init__(self, value, dim=0):
         super().__init__()
         self.value = value
+        self.dim = dim
 
     def forward(self, qkv):
-        output = qkv.new_zeros(*qkv.shape[:3], qkv.shape[3] // 3)
+        output = torch.zeros_like(qkv.chunk(3, self.dim)[0])
         first, second = output.chunk(2, dim=-1)
         first[:, self.value, 0] = self.value
         second[:, self.value, 0] = -3 * self.value
@@ -44,7 +46,7 @@ def build_impulse_model():
     mixer = backbone.stages[0].blocks[0].token_mixer
     for index in range(4):
         mixer.pre_attention[index] = Impulse(index)
-    mixer.non_attention = Impulse(4)
+    mixer.non_attention = Impulse(4, dim=-1)
     return build_model(backbone)
 
 
