@@ -39,9 +39,7 @@ from .config.tree import leaf_datasets
 from .config.work_dir import make_work_dir
 from .data_scan import SCAN_FILE, DataScan, describe_score, write_scan
 from .inference.drawn_images import draw_as_read
-from .inference.interruption import (
-    defer_signals,
-)
+from .inference.interruption import defer_signals
 from .report.hook import ReportHook, find_report
 from .tasks import Task
 from .tasks.detection import PICKLE_SUFFIXES

@@ -108,7 +108,7 @@ def test_poolformer_copies_its_image_and_what_group_norms_return():
 
 
 @pytest.mark.parametrize('folded', [False, True])
-def test_groupmixformer_copies_segments_besides(folded):
+def test_groupmixformer_copies_image_maps_and_segments(folded):
     model = GroupMixFormer(ARCH)
     copies = log_layouts(model.fuse() if folded else model).copies
     # Per block: the segments of q, k and v. Folded, the activation has copied the first

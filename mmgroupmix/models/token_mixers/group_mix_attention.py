@@ -35,9 +35,8 @@ from ..layers.recomputation import (
     apply_linear_to_norm,
 )
 from .group_mix_branches import NonAttentionBranch, PreAttentionBranch
-from .segments import split_segments
+from .segments import NUM_SEGMENTS, split_segments
 
-NUM_SEGMENTS = 5
 NUM_HEADS = 8
 #: Kernel sides of the position encoding for the two heads of each pre-attention branch.
 POSITION_KERNELS = ((3, 3), (5, 5), (5, 7), (7, 7))
@@ -132,10 +131,10 @@ class GroupMixAttention(nn.Module):
             return self.proj(self.attend_across_segments(x))
         if isinstance(self.qkv, PackedLinear):
             x = x if norm is None else apply_norm(norm, x)
-            segments = self.qkv.compute_parts(x)
+            segments: Sequence[Tensor] = self.qkv.compute_parts(x)
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
-            segments = list(split_segments(qkv, self.segment))
+            segments = split_segments(qkv, self.segment)
         branches = (*self.pre_attention, self.non_attention)
         mixed = [branch(segment) for branch, segment in zip(branches, segments)]
         return self.proj(torch.cat(mixed, dim=-1))

@@ -47,7 +47,7 @@ class ProxyAttention(Function):
         return self.attend(F.hardswish(x), lambda v: convolve_depthwise(v, weight, bias))
 
     def attend(self, proxies: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
-        """Attend to proxies as above, with the encoding of a map of v."""
+        """Attend to proxies of q, k and v, laid out as x above, with an encoding of v."""
         q, k, v = separate(proxies)
         v = make_dense_on_gpu(v)
         position = to_tokens(encode(to_map(v.unflatten(1, self.size)))).flatten(1, 2)
@@ -88,8 +88,7 @@ class ProxyAttention(Function):
             grad_v = to_tokens(grad_image).flatten(1, 2) + softmax @ grad_context
             grad_q = torch.addcmul(grad @ context.mT, grad, position)
             grads = [t.to(x.dtype) for t in (grad_q, grad_k, grad_v)]
-            joined = torch.stack(grads, 2 if x.shape[2] == 3 else 0).view(x.shape)
-            grad_x = torch.ops.aten.hardswish_backward(joined, x)
+            grad_x = torch.ops.aten.hardswish_backward(join(grads, x.shape), x)
             grad_bias = grad_position.sum((0, 2, 3)) if needs[2] else None
             return [grad_x, grad_weight, grad_bias]
 
@@ -98,6 +97,16 @@ class ProxyAttention(Function):
 
 def separate(proxies: Tensor) -> Sequence[Tensor]:
     """q, k and v, (B, HW, c) each, of (3B, HW, 1, c) or (B, HW, 3, c)."""
-    if proxies.shape[2] == 3:
+    if is_side_by_side(proxies.shape):
         return proxies.unbind(2)
     return proxies.squeeze(2).unflatten(0, (3, -1)).unbind()
+
+
+def join(parts: Sequence[Tensor], shape: torch.Size) -> Tensor:
+    """The inverse of :func:`separate`, for proxies of that shape."""
+    return torch.stack([*parts], 2 if is_side_by_side(shape) else 0).view(shape)
+
+
+def is_side_by_side(shape: torch.Size) -> bool:
+    """Whether q, k and v of a token are neighbours, or all of q comes first."""
+    return shape[2] == 3

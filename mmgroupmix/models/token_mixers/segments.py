@@ -13,6 +13,8 @@ from torch import Tensor
 
 from ..layers.recording import is_recorded
 
+NUM_SEGMENTS = 5
+
 
 def split_segments(qkv: Tensor, dim: int) -> tuple[Tensor, ...]:
     """Copy the segments of q, k and v into dense maps.
@@ -31,7 +33,7 @@ def split_segments(qkv: Tensor, dim: int) -> tuple[Tensor, ...]:
 
 def copy_segments(qkv: Tensor, dim: int) -> tuple[Tensor, ...]:
     """Compute :func:`split_segments`."""
-    *segments, last = qkv.unflatten(-1, (5, 3, dim)).unbind(-3)
+    *segments, last = qkv.unflatten(-1, (NUM_SEGMENTS, 3, dim)).unbind(-3)
     stacked = [part.movedim(-2, 0).flatten(0, 1) for part in segments]
     return *stacked, last.flatten(-2).contiguous()
 
@@ -48,10 +50,6 @@ class SplitSegments(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         """Join the gradients of all segments."""
         *stacked, last = grads
-        shape = (5, 3, last.shape[-1] // 3)
-        joined = last.new_empty((*last.shape[:-1], *shape))
-        *segments, target = joined.unbind(-3)
-        for segment, grad in zip(segments, stacked):
-            segment.movedim(-2, 0).copy_(grad.unflatten(0, (3, -1)))
-        target.copy_(last.unflatten(-1, shape[1:]))
-        return joined.flatten(-3), None
+        segments = [grad.unflatten(0, (3, -1)).movedim(0, -2) for grad in stacked]
+        segments.append(last.unflatten(-1, (3, -1)))
+        return torch.stack(segments, dim=-3).flatten(-3), None

@@ -139,3 +139,10 @@ def test_small_weights_of_many_tokens_do_not_underflow_in_half_precision():
 def test_impossible_sizes_are_named(arguments, message):
     with pytest.raises(UserError, match=message):
         GroupMixAttention(**arguments)
+
+
+def test_gradients_of_first_and_second_order_in_training_are_right():
+    mixer = GroupMixAttention(10).double()
+    x = torch.randn(2, 3, 4, 10, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(mixer, x, fast_mode=True)
+    assert torch.autograd.gradgradcheck(mixer, x, fast_mode=True)
