@@ -140,22 +140,8 @@ def iter_columns(grad: Tensor, x: Tensor, weight: Tensor) -> Iterable[Tensor]:
     for first in range(-margin, margin + 1, NARROW):
         last = min(first + NARROW - 1, margin)
         # Columns first to last, counted from the middle, see the map moved by as much.
-        moved = to_map(pad_columns(to_tokens(x), -first, last))
+        moved = to_map(F.pad(to_tokens(x), (0, 0, -first, last)))
         columns = weight[..., margin + first : margin + last + 1]
         padding = (row_padding, 0)
         _, part = differentiate(grad, moved, columns, (1, 1), padding, [False, True])
         yield part
-
-
-def pad_columns(x: Tensor, left: int, right: int) -> Tensor:
-    """Zeros beside tokens (B, H, W, C); fewer than none leave out columns.
-
-    PyTorch's own padding writes zeros everywhere first.
-    """
-    batch, height, width, channels = x.shape
-    padded = x.new_empty(batch, height, left + width + right, channels)
-    begin, end = max(left, 0), left + width + min(right, 0)
-    padded[:, :, :begin] = 0
-    padded[:, :, end:] = 0
-    padded[:, :, begin:end] = x[:, :, begin - left : end - left]
-    return padded

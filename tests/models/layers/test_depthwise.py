@@ -6,18 +6,11 @@ import torch.nn.functional as F
 
 from mmgroupmix.models.layers.depthwise import (
     differentiate_depthwise,
-    pad_columns,
     prefers_columns,
 )
 from mmgroupmix.models.layers.layout import to_map
 
 pytestmark = pytest.mark.smoke
-
-
-@pytest.mark.parametrize('left, right', [(3, -1), (0, 2), (-3, 3), (1, 1), (-2, -1)])
-def test_columns_are_padded_and_left_out_as_pytorch_does(left, right):
-    x = torch.randn(2, 3, 5, 4)
-    assert torch.equal(pad_columns(x, left, right), F.pad(x, (0, 0, left, right)))
 
 
 @pytest.mark.parametrize('kernel', [(5, 5), (7, 7), (3, 7), (7, 9)])
