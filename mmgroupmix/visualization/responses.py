@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..errors import UserError
 from ..models.layers.group_proxies import GroupProxies
 from ..models.token_mixers import GroupMixAttention
+from ..models.token_mixers.segments import NUM_SEGMENTS
 from .input_record import InputRecord, record_input
 from .panels import Panel, blend_heatmap, draw_panels
 
@@ -80,24 +81,20 @@ def record_responses(
             'share all segments. Only a model with a non-attention branch, and so with '
             'heads of single segments, can be drawn.'
         )
-    branches = [*mixer.pre_attention, mixer.non_attention]
     titles = [describe_aggregator(branch) for branch in mixer.pre_attention]
     record = ResponseRecord(mixer=place, titles=[*titles, 'non-attention'])
 
-    def drop_outputs(mixer: nn.Module, inputs: tuple[Tensor]) -> None:
-        record.outputs = []
+    def record_outputs(proj: nn.Module, inputs: tuple[Tensor]) -> None:
+        # The projection takes the branches' outputs side by side.
+        outputs = inputs[0][0].detach().float().cpu()
+        record.outputs = list(outputs.chunk(NUM_SEGMENTS, dim=-1))
 
-    def record_output(branch: nn.Module, inputs: tuple, output: Tensor) -> None:
-        record.outputs.append(output[0].detach().float().cpu())
-
-    hooks = [mixer.register_forward_pre_hook(drop_outputs)]
-    hooks += [branch.register_forward_hook(record_output) for branch in branches]
+    hook = mixer.proj.register_forward_pre_hook(record_outputs)
     try:
         with record_input(model, record):
             yield record
     finally:
-        for hook in hooks:
-            hook.remove()
+        hook.remove()
 
 
 def find_mixer(

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
 from mmgroupmix.errors import UserError
 from mmgroupmix.models import GroupMixFormer, PoolFormer
@@ -21,32 +20,24 @@ from .toolbox_model import NORMALIZATION, build_model
 pytestmark = pytest.mark.smoke
 
 
-class Impulse(nn.Module):
-    """Answers with ``value`` in the first head, -3 ``value`` in the second, 0 elsewhere.
+def answer_with_impulses(proj, inputs):
+    """Replace what branch i made of an image by impulses in row i of the first column.
 
-    It replaces a branch, and answers in row ``value`` of the first column. q, k and v
-    come one after another in ``dim``: 0 for a pre-attention branch, else -1.
+    They are i in the first head, -3 i in the second.
     """
-
-    def __init__(self, value, dim=0):
-        super().__init__()
-        self.value = value
-        self.dim = dim
-
-    def forward(self, qkv):
-        output = torch.zeros_like(qkv.chunk(3, self.dim)[0])
+    (mixed,) = inputs
+    mixed = torch.zeros_like(mixed)
+    for index, output in enumerate(mixed.chunk(5, dim=-1)):
         first, second = output.chunk(2, dim=-1)
-        first[:, self.value, 0] = self.value
-        second[:, self.value, 0] = -3 * self.value
-        return output
+        first[:, index, 0] = index
+        second[:, index, 0] = -3 * index
+    return (mixed,)
 
 
 def build_impulse_model():
     backbone = GroupMixFormer(NANO)
     mixer = backbone.stages[0].blocks[0].token_mixer
-    for index in range(4):
-        mixer.pre_attention[index] = Impulse(index)
-    mixer.non_attention = Impulse(4, dim=-1)
+    mixer.proj.register_forward_pre_hook(answer_with_impulses)
     return build_model(backbone)
 
 
@@ -77,8 +68,11 @@ def test_a_pre_attention_branch_holds_two_heads_and_the_other_none(impulses):
     torch.testing.assert_close(responses, expected)
 
 
-def test_an_aggregator_of_another_kind_has_the_name_of_its_class(impulses):
-    assert impulses.titles == ['Impulse'] * 4 + ['non-attention']
+def test_an_aggregator_of_another_kind_has_the_name_of_its_class():
+    mixer = dict(type='GroupMixAttention', kinds='max_pool')
+    model = build_model(GroupMixFormer(NANO, token_mixers=mixer))
+    with record_responses(model) as record:
+        assert record.titles == ['identity', *['MapPooling'] * 3, 'non-attention']
 
 
 @pytest.mark.parametrize('fuse', [False, True])
@@ -167,7 +161,7 @@ def test_heads_are_drawn_below_their_segment(impulses, tmp_path, monkeypatch):
     assert len(titles) == 2 * 3 * 6
     names = [title[0] if title else '' for title in titles[:18]]
     assert names == [
-        *('image', 'Impulse', 'Impulse', 'Impulse', 'Impulse', 'non-attention'),
+        *('image', 'identity', '3x3', '5x5', '7x7', 'non-attention'),
         *('', 'head 0', 'head 2', 'head 4', 'head 6', ''),
         *('', 'head 1', 'head 3', 'head 5', 'head 7', ''),
     ]

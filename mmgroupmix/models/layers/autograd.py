@@ -40,31 +40,42 @@ class RecomputedFunction(torch.autograd.Function):
 
 
 class RecomputedBatchNorm(torch.autograd.Function):
-    """A function of a batch norm in training, of which the statistics are kept."""
+    """A function of batch norms in training, of which the statistics are kept.
+
+    Each norm has a part of the channels; they have all but their statistics, weights and
+    biases in common, and the latter come side by side.
+    """
 
     @staticmethod
     def forward(
         ctx: Any,
         function: Callable,
-        norm: nn.BatchNorm2d,
+        norms: Sequence[nn.BatchNorm2d],
         x: Tensor,
         weight: Tensor,
         bias: Tensor,
         *tensors: Tensor,
     ) -> Tensor:
-        """Compute norm and function, and update the running statistics."""
-        ctx.function, ctx.autocast, ctx.eps = function, get_autocast(x), norm.eps
-        momentum = count_batch(norm)
+        """Compute norms and function, and update the running statistics."""
+        ctx.function, ctx.autocast, ctx.eps = function, get_autocast(x), norms[0].eps
+        for norm in norms:
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.add_(1)
+        running_mean, running_variance = (
+            join_buffers(norms, name) for name in ('running_mean', 'running_var')
+        )
         y, mean, inverse = torch.native_batch_norm(
             to_map(x),
             weight,
             bias,
-            norm.running_mean,
-            norm.running_var,
+            running_mean,
+            running_variance,
             True,
-            momentum,
-            norm.eps,
+            norms[0].momentum or 0.0,
+            ctx.eps,
         )
+        split_buffer(norms, 'running_mean', running_mean)
+        split_buffer(norms, 'running_var', running_variance)
         ctx.save_for_backward(x, weight, bias, mean, inverse, *tensors)
         return function(to_tokens(y), *tensors)
 
@@ -102,6 +113,22 @@ class RecomputedBatchNorm(torch.autograd.Function):
         return None, None, *grad_norm, *grad_tensors
 
 
+def join_buffers(norms: Sequence[nn.BatchNorm2d], name: str) -> Tensor | None:
+    """A buffer of all norms, side by side; None if they have none."""
+    if getattr(norms[0], name) is None:
+        return None
+    return torch.cat([norm.get_buffer(name) for norm in norms])
+
+
+def split_buffer(
+    norms: Sequence[nn.BatchNorm2d], name: str, joined: Tensor | None
+) -> None:
+    """Give each norm its part of a buffer."""
+    if joined is not None:
+        parts = joined.split([norm.num_features for norm in norms])
+        torch._foreach_copy_([norm.get_buffer(name) for norm in norms], parts)
+
+
 def keep_gradient_dense(tokens: Tensor) -> None:
     """Let the gradient of (B, H, W, C) tokens be dense, whatever it comes from.
 
@@ -110,15 +137,6 @@ def keep_gradient_dense(tokens: Tensor) -> None:
     """
     if is_recorded([tokens]):
         tokens.register_hook(Tensor.contiguous)
-
-
-def count_batch(norm: nn.BatchNorm2d) -> float:
-    """Count a batch of a batch norm; the momentum of its running statistics."""
-    if norm.num_batches_tracked is not None:
-        norm.num_batches_tracked.add_(1)
-        if norm.momentum is None:
-            return 1.0 / float(norm.num_batches_tracked)
-    return norm.momentum or 0.0
 
 
 class RecomputedLinear(torch.autograd.Function):

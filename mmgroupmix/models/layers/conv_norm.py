@@ -9,7 +9,7 @@ from .functions import get_activation_function
 from .layout import to_map, to_tokens
 from .norm import build_batch_norm, fold_batch_norm
 from .packed import pack_convolution, pack_pointwise
-from .recomputation import apply_to_batch_norm
+from .recomputation import apply_to_batch_norms
 from .separable_conv import SeparableConv2d
 
 
@@ -32,7 +32,7 @@ class ConvNormAct(nn.Module):
         """(B, C, H, W) to (B, C', ceil(H / stride), ceil(W / stride))."""
         tokens = to_tokens(self.conv(x))
         function = get_activation_function(self.activation) or self.activation
-        return to_map(apply_to_batch_norm(function, self.norm, tokens))
+        return to_map(apply_to_batch_norms(function, [self.norm], [tokens]))
 
     def fuse(self) -> None:
         """Fold the batch norm into the convolution; the outputs stay the same."""

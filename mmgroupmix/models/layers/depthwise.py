@@ -20,7 +20,7 @@ from .recording import is_recorded
 #: Columns of a kernel whose gradient is fast.
 NARROW = 3
 #: Values of a map on which more calls take longer than they save, in float32.
-SMALL = 2**16
+SMALL = 3 * 2**14
 
 
 def convolve_depthwise(

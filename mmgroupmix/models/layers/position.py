@@ -1,12 +1,12 @@
 """Position encodings: convolutional, learnt, sinusoidal."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
-from .packed import PackedConv2d
 
 
 class ConvPositionEncoding(nn.Module):
@@ -39,10 +39,11 @@ class ConvPositionEncoding(nn.Module):
 
 
 class HeadwiseConv2d(nn.Module):
-    """Depthwise convolution with bias in which two heads have kernels of their own.
+    """Kernels and biases of a depthwise convolution, of which heads have their own.
 
     The relative position encoding of "Co-Scale Conv-Attentional Image Transformers"
     (arXiv 2104.06399), Section 3.2, as GroupMixFormer uses it: q times this, of v.
+    :func:`merge_kernels` makes one convolution of those of several heads.
 
     Args:
         head_dim (int): Channels Ch of a head.
@@ -56,25 +57,24 @@ class HeadwiseConv2d(nn.Module):
             for k in kernel_sizes
         )
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
-        # One convolution is faster than two: the kernels are small, the map is not.
-        weight, bias = self.merge_kernels()
-        return convolve_depthwise(image, weight, bias)
 
-    def merge_kernels(self) -> tuple[Tensor, Tensor]:
-        """(2 Ch, 1, K, K) kernels, zeros around the smaller ones, and (2 Ch,) bias."""
-        weights, biases = zip(*(conv.parameters() for conv in self.convs))
-        side = max(weight.shape[-1] for weight in weights)
-        margins = [(side - weight.shape[-1]) // 2 for weight in weights]
-        padded = [F.pad(weight, [m] * 4) for weight, m in zip(weights, margins)]
-        return torch.cat(padded), torch.cat(biases)
+def merge_kernels(convs: Sequence[nn.Module]) -> tuple[Tensor, Tensor]:
+    """Merge depthwise convolutions of different odd sides, of channels side by side.
 
-    def merge(self) -> nn.Conv2d:
-        """Build one convolution that computes the same, for inference."""
-        weight, bias = self.merge_kernels()
-        padding = weight.shape[-1] // 2
-        return PackedConv2d(weight, bias, padding=padding, groups=len(weight))
+    One convolution is faster than several: the kernels are small, the map is not.
+
+    Args:
+        convs (Sequence[nn.Conv2d]): Each of Ci channels, with bias.
+
+    Returns:
+        tuple[Tensor, Tensor]: (C, 1, K, K) kernels with the largest side K, zeros around
+        the smaller ones, and (C,) bias.
+    """
+    weights, biases = zip(*(conv.parameters() for conv in convs))
+    side = max(weight.shape[-1] for weight in weights)
+    margins = [(side - weight.shape[-1]) // 2 for weight in weights]
+    padded = [F.pad(w, [m] * 4) if m else w for w, m in zip(weights, margins)]
+    return torch.cat(padded), torch.cat(biases)
 
 
 class PositionEmbedding(nn.Module):

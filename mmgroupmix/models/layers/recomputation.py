@@ -10,6 +10,7 @@ see :mod:`.products`.
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from .autograd import (
@@ -88,28 +89,51 @@ def recompute(function: Callable, *tensors: Tensor) -> Tensor:
     return function(*tensors)
 
 
-def apply_to_batch_norm(
-    function: Callable, norm: nn.Module, x: Tensor, *tensors: Tensor
+def apply_to_batch_norms(
+    function: Callable, norms: Sequence[nn.Module], xs: Sequence[Tensor], *tensors: Tensor
 ) -> Tensor:
-    """Compute ``function(norm(x), *tensors)``, and all but statistics once more.
+    """Compute a function of normalised tokens, and all but statistics once more.
 
     Args:
-        function (Callable): Of (B, H, W, C) tokens and the tensors.
-        norm (nn.Module): A batch norm, or what takes its place.
-        x (Tensor): Tokens, (B, H, W, C).
+        function (Callable): Of all tokens side by side, (B, H, W, C), and the tensors.
+        norms (Sequence[nn.Module]): Batch norms, or what takes their place.
+        xs (Sequence[Tensor]): Tokens of each norm, (B, H, W, Ci).
         *tensors (Tensor): Further arguments of the function.
 
     Returns:
         Tensor: What the function returns.
     """
+    if can_join(norms, xs[0]):
+        weight, bias = (
+            torch.cat([norm.get_parameter(name) for norm in norms])
+            for name in ('weight', 'bias')
+        )
+        if is_recorded((*xs, weight, bias, *tensors)):
+            x = join_channels(xs)
+            return RecomputedBatchNorm.apply(function, norms, x, weight, bias, *tensors)
+    x = join_channels([apply_norm(norm, x) for norm, x in zip(norms, xs)])
+    return recompute(function, x, *tensors)
+
+
+def join_channels(xs: Sequence[Tensor]) -> Tensor:
+    """Tokens side by side; a copy, if there are several."""
+    return torch.cat([*xs], dim=-1) if len(xs) > 1 else xs[0]
+
+
+def can_join(norms: Sequence[nn.Module], x: Tensor) -> bool:
+    """Whether norms are batch norms in training that differ in their channels only."""
+    first = describe_training(norms[0])
+    if first is None or any(describe_training(norm) != first for norm in norms[1:]):
+        return False
     # PyTorch refuses to train on a single value per channel, which the norm itself says.
-    if type(norm) is nn.BatchNorm2d:
-        plain = norm.training and norm.affine and x.numel() > x.shape[-1]
-        if (
-            plain
-            and not has_hooks(norm)
-            and is_recorded((x, norm.weight, norm.bias, *tensors))
-        ):
-            affine = (norm.weight, norm.bias)
-            return RecomputedBatchNorm.apply(function, norm, x, *affine, *tensors)
-    return recompute(function, apply_norm(norm, x), *tensors)
+    return x.numel() > x.shape[-1]
+
+
+def describe_training(norm: nn.Module) -> tuple | None:
+    """What batch norms in training have in common, None if it is not a plain one."""
+    if type(norm) is not nn.BatchNorm2d or has_hooks(norm):
+        return None
+    # Without momentum, running statistics depend on the number of batches of each.
+    if not norm.training or not norm.affine or norm.momentum is None:
+        return None
+    return norm.eps, norm.momentum, norm.track_running_stats

@@ -8,11 +8,12 @@ branches: one stays unchanged, three are aggregated over 3x3, 5x5 and 7x7 neighb
 branch.
 
 The eight heads have C/10 channels and a segment has C/5: every segment holds two whole
-heads. So attention is computed segment by segment, on views, and only the results are
-concatenated.
+heads. What is computed for each channel runs on the proxies of all segments at once, and
+products of heads segment by segment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -26,15 +27,20 @@ from ...arguments import (
     check_sequence,
 )
 from ...registry import TOKEN_MIXERS
+from ..layers.depthwise import convolve_depthwise
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.norm import apply_norm, has_statistics
-from ..layers.packed import PackedLinear
+from ..layers.packed import PackedConv2d, PackedLinear
+from ..layers.position import merge_kernels
 from ..layers.recomputation import (
     Linear,
     apply_linear_to_norm,
+    apply_to_batch_norms,
 )
+from ..layers.recording import has_hooks
 from .group_mix_branches import NonAttentionBranch, PreAttentionBranch
+from .proxy_attention import ProxyAttention
 from .segments import NUM_SEGMENTS, split_segments
 
 NUM_HEADS = 8
@@ -72,6 +78,8 @@ class GroupMixAttention(nn.Module):
     #: Blocks pass the norm before the mixer instead of applying it.
     takes_norm: ClassVar = True
 
+    head_scale: Tensor
+
     def __init__(
         self,
         dim: int,
@@ -105,7 +113,7 @@ class GroupMixAttention(nn.Module):
         scale = (dim / NUM_HEADS) ** -0.5
         self.qkv: nn.Linear = Linear(dim, 3 * dim)
         self.pre_attention = nn.ModuleList(
-            PreAttentionBranch(self.segment, kind, side, width, position, scale, norm_cfg)
+            PreAttentionBranch(self.segment, kind, side, width, position, norm_cfg)
             for kind, side, position in zip(kinds, (1, *kernel_sizes), POSITION_KERNELS)
         )
         self.non_attention = (
@@ -113,6 +121,9 @@ class GroupMixAttention(nn.Module):
             if heads_share_segments
             else NonAttentionBranch(self.segment)
         )
+        heads = torch.block_diag(*[torch.full((width // 2, width // 2), scale)] * 2)
+        self.register_buffer('head_scale', heads, persistent=False)
+        self.position: nn.Module | None = None
         self.proj: nn.Linear = Linear(dim, dim)
         self.apply(initialize)
 
@@ -135,9 +146,33 @@ class GroupMixAttention(nn.Module):
         else:
             qkv = apply_linear_to_norm(self.qkv, norm, x)
             segments = split_segments(qkv, self.segment)
-        branches = (*self.pre_attention, self.non_attention)
-        mixed = [branch(segment) for branch, segment in zip(branches, segments)]
-        return self.proj(torch.cat(mixed, dim=-1))
+        mixed = self.attend_within_segments(segments[:-1], x.shape[1:3])
+        return self.proj(torch.cat([mixed, self.non_attention(segments[-1])], dim=-1))
+
+    def attend_within_segments(
+        self, segments: Sequence[Tensor], size: Sequence[int]
+    ) -> Tensor:
+        """Attend in two heads for each segment.
+
+        Args:
+            segments (Sequence[Tensor]): Of each pre-attention branch, q, k and v of a
+                segment: (3B, H, W, c), all of q first, or side by side, (B, H, W, 3c).
+            size (Sequence[int]): Height and width of the map.
+
+        Returns:
+            Tensor: (B, H, W, 4c).
+        """
+        branches = self.list_pre_attention()
+        # Not if the mixer is fused, or if somebody looks at an activation.
+        if self.position is None and all(map(activates_plainly, branches)):
+            maps = [
+                branch.aggregate_maps(part) for branch, part in zip(branches, segments)
+            ]
+            norms = [branch.norm for branch in branches]
+            attention = self.build_attention(size)
+            return apply_to_batch_norms(attention, norms, maps, *self.merge_positions())
+        proxies = [branch.aggregate(part) for branch, part in zip(branches, segments)]
+        return self.attend(torch.cat(proxies, dim=-1), size)
 
     def attend_across_segments(self, x: Tensor) -> Tensor:
         """Attend in eight heads that share all segments, (B, H, W, C) to the same."""
@@ -146,12 +181,25 @@ class GroupMixAttention(nn.Module):
             qkv = qkv.unflatten(-1, (3, -1))
         else:
             qkv = self.aggregate(self.qkv(x))  # (B, HW, 3, C)
-        pairs = qkv.chunk(len(self.pre_attention), dim=-1)  # (B, HW, 3, C/4) each
-        mixed = [
-            branch.attend(pair, x.shape[1:3])
-            for branch, pair in zip(self.list_pre_attention(), pairs)
-        ]
-        return torch.cat(mixed, dim=-1)
+        return self.attend(qkv, x.shape[1:3])
+
+    def attend(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
+        """Attend to proxies of all heads, (B, HW, 3, n c) or (3B, HW, 1, n c)."""
+        encode: Callable | None = self.position
+        if encode is None:
+            weight, bias = self.merge_positions()
+            encode = partial(convolve_depthwise, weight=weight, bias=bias)
+        return self.build_attention(size).attend(proxies, encode)
+
+    def build_attention(self, size: Sequence[int]) -> ProxyAttention:
+        """The attention on maps of that size."""
+        height, width = size
+        return ProxyAttention((height, width), self.head_scale)
+
+    def merge_positions(self) -> tuple[Tensor, Tensor]:
+        """Kernels and bias of the position encoding of all heads."""
+        positions = [branch.position for branch in self.list_pre_attention()]
+        return merge_kernels([conv for heads in positions for conv in heads.convs])
 
     def aggregate(self, x: Tensor) -> Tensor:
         """Aggregate all five segments, (B, H, W, n C) to (B, HW, n, C)."""
@@ -176,6 +224,14 @@ class GroupMixAttention(nn.Module):
             if branch.is_mean and not self.aggregate_input:
                 rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
                 fold_into_rows(self.qkv, rows, branch)
+        if self.position is None:
+            weight, bias = self.merge_positions()
+            padding = weight.shape[-1] // 2
+            self.position = PackedConv2d(
+                weight, bias, padding=padding, groups=len(weight)
+            )
+            for branch in self.list_pre_attention():
+                del branch.position
         self.pack()
 
     def pack(self) -> None:
@@ -189,6 +245,11 @@ class GroupMixAttention(nn.Module):
                 activations[index] = 'hardswish'
                 branch.activation = nn.Identity()
         self.qkv = PackedLinear(self.qkv.weight, self.qkv.bias, activations)
+
+
+def activates_plainly(branch: GroupProxies) -> bool:
+    """Whether the branch's activation is a Hardswish at which nobody looks."""
+    return type(branch.activation) is nn.Hardswish and not has_hooks(branch.activation)
 
 
 def resolve_kinds(kinds: str | Sequence[str]) -> list[str]:

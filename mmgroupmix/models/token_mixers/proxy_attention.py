@@ -22,11 +22,12 @@ from ..layers.precision import disable_autocast, promote_to_float32
 
 @dataclass
 class ProxyAttention(Function):
-    """Hardswish, then attention to the proxies that it leaves.
+    """Hardswish, then attention to the proxies that it leaves, of n segments at once.
 
     Args:
         size (tuple[int, int]): Height and width of the map.
-        head_scale (Tensor): (c, c), the scale within each head and zeros elsewhere.
+        head_scale (Tensor): (c, c), the scale within each head of a segment and zeros
+            elsewhere.
     """
 
     size: tuple[int, int]
@@ -36,13 +37,13 @@ class ProxyAttention(Function):
         """Attend.
 
         Args:
-            x (Tensor): Normalised maps of q, k and v: (3B, HW, 1, c), all of q first, or
-                (B, HW, 3, c).
-            weight (Tensor): Kernels of the relative position, (c, 1, K, K).
-            bias (Tensor): (c,).
+            x (Tensor): Normalised maps of q, k and v: (3B, HW, 1, n c), all of q first,
+                or (B, HW, 3, n c).
+            weight (Tensor): Kernels of the relative position, (n c, 1, K, K).
+            bias (Tensor): (n c,).
 
         Returns:
-            Tensor: (B, H, W, c).
+            Tensor: (B, H, W, n c).
         """
         return self.attend(F.hardswish(x), lambda v: convolve_depthwise(v, weight, bias))
 
@@ -51,15 +52,29 @@ class ProxyAttention(Function):
         q, k, v = separate(proxies)
         v = make_dense_on_gpu(v)
         position = to_tokens(encode(to_map(v.unflatten(1, self.size)))).flatten(1, 2)
-        context = self.compute_context(k, v)[1].to(q.dtype)
-        return torch.addcmul(q @ context, q, position).unflatten(1, self.size)
+        contexts = self.compute_contexts(self.normalize(k), v).to(q.dtype)
+        mixed = multiply_segments(q, contexts)
+        return torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
-    def compute_context(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Softmax of k over tokens, (B, HW, c), and context of both heads, (B, c, c)."""
+    def normalize(self, k: Tensor) -> Tensor:
+        """Softmax over tokens, (B, HW, n c)."""
         # A softmax over 16384 tokens leaves float16's range: at least float32 here.
         with disable_autocast(k):
-            softmax = promote_to_float32(k).softmax(dim=1)
-            return softmax, softmax.mT @ promote_to_float32(v) * self.head_scale
+            return promote_to_float32(k).softmax(dim=1)
+
+    def compute_contexts(self, softmax: Tensor, v: Tensor) -> Tensor:
+        """Contexts of the heads of each segment, (n, B, c, c)."""
+        with disable_autocast(v):
+            return self.correlate(softmax, promote_to_float32(v)) * self.head_scale
+
+    def correlate(self, x: Tensor, y: Tensor) -> Tensor:
+        """Sum x^T y over tokens within each segment: (n, B, c, c)."""
+        pairs = zip(self.split(x), self.split(y))
+        return torch.stack([torch.bmm(a.mT, b) for a, b in pairs])
+
+    def split(self, x: Tensor) -> Sequence[Tensor]:
+        """The segments of (B, HW, n c): n of (B, HW, c)."""
+        return x.split(len(self.head_scale), dim=-1)
 
     def linearize(
         self, needs: Sequence[bool], x: Tensor, weight: Tensor, bias: Tensor
@@ -71,28 +86,51 @@ class ProxyAttention(Function):
         kernels = weight.to(dtype)
         encoded = convolve_depthwise(image, kernels, bias.to(dtype))
         position = to_tokens(encoded).flatten(1, 2)
-        softmax, exact_context = self.compute_context(k, v)
-        context = exact_context.to(dtype)
-        y = torch.addcmul(q @ context, q, position).unflatten(1, self.size)
+        softmax = self.normalize(k)
+        exact_contexts = self.compute_contexts(softmax, v)
+        contexts = exact_contexts.to(dtype)
+        mixed = multiply_segments(q, contexts)
+        y = torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
         def pull(grad: Tensor) -> list[Any]:
             grad = grad.flatten(1, 2)
-            grad_context = promote_to_float32(q.mT @ grad) * self.head_scale
-            grad_softmax = promote_to_float32(v) @ grad_context.mT
-            grad_k = torch._softmax_backward_data(grad_softmax, softmax, 1, softmax.dtype)
+            grad_y = torch.empty_like(x, dtype=dtype)
+            grad_q, grad_k, grad_v = separate(grad_y)
+            torch.mul(grad, position, out=grad_q)
+            add_products(grad_q, grad, contexts.mT)
+            grad_contexts = promote_to_float32(self.correlate(q, grad)) * self.head_scale
+            grad_softmax = multiply_segments(promote_to_float32(v), grad_contexts.mT)
+            grad_k.copy_(
+                torch._softmax_backward_data(grad_softmax, softmax, 1, softmax.dtype)
+            )
             grad_position = to_map((grad * q).unflatten(1, self.size))
             conv_needs = (True, needs[1])
             grad_image, grad_weight = differentiate_depthwise(
                 grad_position, image, kernels, (1, 1), conv_needs
             )
-            grad_v = to_tokens(grad_image).flatten(1, 2) + softmax @ grad_context
-            grad_q = torch.addcmul(grad @ context.mT, grad, position)
-            grads = [t.to(x.dtype) for t in (grad_q, grad_k, grad_v)]
-            grad_x = torch.ops.aten.hardswish_backward(join(grads, x.shape), x)
+            grad_v.copy_(to_tokens(grad_image).flatten(1, 2))
+            add_products(grad_v, softmax, grad_contexts)
+            grad_x = torch.ops.aten.hardswish_backward(grad_y.to(x.dtype), x)
             grad_bias = grad_position.sum((0, 2, 3)) if needs[2] else None
             return [grad_x, grad_weight, grad_bias]
 
         return y, pull
+
+
+def multiply_segments(x: Tensor, matrices: Tensor) -> Tensor:
+    """Multiply each segment of (B, HW, n c) by its (B, c, c) of (n, B, c, c)."""
+    parts = x.split(matrices.shape[-2], dim=-1)
+    return torch.cat([torch.bmm(a, b) for a, b in zip(parts, matrices)], dim=-1)
+
+
+def add_products(total: Tensor, x: Tensor, matrices: Tensor) -> None:
+    """Add what :func:`multiply_segments` computes to (B, HW, n c), in place."""
+    size = matrices.shape[-1]
+    for part, a, b in zip(total.split(size, -1), x.split(size, -1), matrices):
+        if part.dtype == a.dtype:
+            part.baddbmm_(a, b)
+        else:
+            part += torch.bmm(a, b)
 
 
 def separate(proxies: Tensor) -> Sequence[Tensor]:
@@ -100,11 +138,6 @@ def separate(proxies: Tensor) -> Sequence[Tensor]:
     if is_side_by_side(proxies.shape):
         return proxies.unbind(2)
     return proxies.squeeze(2).unflatten(0, (3, -1)).unbind()
-
-
-def join(parts: Sequence[Tensor], shape: torch.Size) -> Tensor:
-    """The inverse of :func:`separate`, for proxies of that shape."""
-    return torch.stack([*parts], 2 if is_side_by_side(shape) else 0).view(shape)
 
 
 def is_side_by_side(shape: torch.Size) -> bool:

@@ -33,7 +33,11 @@ FUNCTIONS = {
     'stride': (TokenConv((2, 2), 4), [(2, 7, 5, 4), (4, 1, 3, 3)]),
     'attention': (
         ProxyAttention((4, 5), torch.block_diag(*[torch.full((2, 2), 0.3)] * 2)),
-        [(2, 20, 3, 4), (4, 1, 5, 5), (4,)],
+        [(2, 20, 3, 12), (12, 1, 5, 5), (12,)],  # of three segments
+    ),
+    'attention to q, k and v one after another': (
+        ProxyAttention((4, 5), torch.block_diag(*[torch.full((2, 2), 0.3)] * 2)),
+        [(6, 20, 1, 8), (8, 1, 5, 5), (8,)],
     ),
 }
 

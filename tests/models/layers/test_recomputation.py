@@ -1,5 +1,7 @@
 """Layers that keep less for the backward pass have the gradients of plain PyTorch."""
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,7 @@ from mmgroupmix.models.layers.recomputation import (
     Linear,
     apply_linear_to_activation,
     apply_linear_to_norm,
-    apply_to_batch_norm,
+    apply_to_batch_norms,
     recompute,
 )
 
@@ -128,35 +130,47 @@ def test_hooks_of_a_norm_are_called():
     assert seen == [(1, 2, 2, 8)]
 
 
+#: Of the second of two batch norms, what differs from the first.
+OTHERS = [None, {}, dict(momentum=0.3), dict(eps=1e-2), dict(affine=False)]
+
+
 @pytest.mark.smoke
 @pytest.mark.parametrize('momentum', [0.1, None])
 @pytest.mark.parametrize('training', [True, False])
-def test_a_function_of_a_batch_norm(momentum, training):
-    norm = nn.BatchNorm2d(6, momentum=momentum).train(training)
-    other = nn.BatchNorm2d(6, momentum=momentum).train(training)
-    nn.init.normal_(norm.weight)
-    other.load_state_dict(norm.state_dict())
-    x = torch.randn(2, 5, 7, 6, requires_grad=True)
-    factor = torch.randn(6, requires_grad=True)
+@pytest.mark.parametrize('other', OTHERS, ids=str)
+def test_a_function_of_batch_norms(momentum, training, other):
+    options = [dict(momentum=momentum)]
+    if other is not None:
+        options.append(dict(momentum=momentum) | other)
+    norms = [nn.BatchNorm2d(6, **kwargs).train(training) for kwargs in options]
+    for norm in norms:
+        if norm.affine:
+            nn.init.normal_(norm.weight)
+    copies = copy.deepcopy(norms)
+    count = len(norms)
+    xs = [torch.randn(2, 5, 7, 6, requires_grad=True) for _ in norms]
+    factor = torch.randn(6 * count, requires_grad=True)
 
     def compute():
-        normed = other(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return F.hardswish(normed) * factor
+        maps = [norm(x.permute(0, 3, 1, 2)) for norm, x in zip(copies, xs)]
+        return F.hardswish(torch.cat(maps, 1).permute(0, 2, 3, 1)) * factor
 
     for _ in range(2):  # running statistics of a second batch, too
         results = differentiate(
-            lambda: apply_to_batch_norm(
-                lambda y, factor: F.hardswish(y) * factor, norm, x, factor
+            lambda: apply_to_batch_norms(
+                lambda y, factor: F.hardswish(y) * factor, norms, xs, factor
             ),
-            x,
+            *xs,
             factor,
-            *norm.parameters(),
+            *nn.ModuleList(norms).parameters(),
         )
-        expected = differentiate(compute, x, factor, *other.parameters())
+        parameters = nn.ModuleList(copies).parameters()
+        expected = differentiate(compute, *xs, factor, *parameters)
         for given, wanted in zip(results, expected, strict=True):
             torch.testing.assert_close(given, wanted, **TOLERANCE)
-    for name, buffer in norm.named_buffers():
-        torch.testing.assert_close(buffer, other.get_buffer(name))
+    for norm, same in zip(norms, copies):
+        for name, buffer in norm.named_buffers():
+            torch.testing.assert_close(buffer, same.get_buffer(name))
 
 
 @pytest.mark.smoke
@@ -172,7 +186,7 @@ def test_a_batch_norm_of_which_only_the_bias_is_trained():
         return F.hardswish(normed.permute(0, 2, 3, 1))
 
     assert_equal_gradients(
-        lambda: apply_to_batch_norm(F.hardswish, norm, x), compute, norm.bias
+        lambda: apply_to_batch_norms(F.hardswish, [norm], [x]), compute, norm.bias
     )
 
 
@@ -180,7 +194,7 @@ def test_a_batch_norm_of_which_only_the_bias_is_trained():
 def test_a_single_value_per_channel_is_refused_as_by_pytorch():
     norm, x = nn.BatchNorm2d(4), torch.randn(1, 1, 1, 4, requires_grad=True)
     with pytest.raises(ValueError, match='more than 1 value per channel'):
-        apply_to_batch_norm(F.hardswish, norm, x)
+        apply_to_batch_norms(F.hardswish, [norm], [x])
 
 
 @pytest.mark.smoke
@@ -212,7 +226,7 @@ def test_gradients_can_be_differentiated():
 
     def compute(x, kernels, *parameters):
         y = apply_linear_to_norm(linear, norm, x)
-        y = apply_to_batch_norm(F.silu, batch_norm, y)
+        y = apply_to_batch_norms(F.silu, [batch_norm], [y])
         y = convolve_depthwise(y.permute(0, 3, 1, 2), kernels)
         return recompute(torch.tanh, y)
 

@@ -92,7 +92,7 @@ def test_training_statistics_pool_over_q_k_and_v():
 
 def attend_without_position(q, k, v):
     """The attention of a branch to 128 x 128 tokens."""
-    scale = GroupMixAttention(40).pre_attention[0].head_scale
+    scale = GroupMixAttention(40).head_scale
     attention = ProxyAttention((128, 128), scale)
     return attention.attend(torch.stack((q, k, v), dim=2), torch.zeros_like)
 
