@@ -112,8 +112,9 @@ def test_groupmixformer_copies_image_maps_and_segments(folded):
     model = GroupMixFormer(ARCH)
     copies = log_layouts(model.fuse() if folded else model).copies
     # Per block: the segments of q, k and v. Folded, the activation has copied the first
-    # one, but v of the other four lies beside q and k.
-    assert copies.total() == IMAGE_AND_MAPS + 5 * sum(ARCH['depths'])
+    # one, and v of the four pre-attention branches lies beside q and k.
+    per_block = 4 + 4 if folded else 5
+    assert copies.total() == IMAGE_AND_MAPS + per_block * sum(ARCH['depths'])
 
 
 def test_channels_last_weights_load_and_save_like_others():

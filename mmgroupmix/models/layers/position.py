@@ -6,7 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .depthwise import convolve_depthwise
 from .layout import to_map, to_tokens
+from .packed import PackedConv2d
 
 
 class ConvPositionEncoding(nn.Module):
@@ -39,11 +41,10 @@ class ConvPositionEncoding(nn.Module):
 
 
 class HeadwiseConv2d(nn.Module):
-    """Kernels and biases of a depthwise convolution, of which heads have their own.
+    """Depthwise convolution with bias in which two heads have kernels of their own.
 
     The relative position encoding of "Co-Scale Conv-Attentional Image Transformers"
     (arXiv 2104.06399), Section 3.2, as GroupMixFormer uses it: q times this, of v.
-    :func:`merge_kernels` makes one convolution of those of several heads.
 
     Args:
         head_dim (int): Channels Ch of a head.
@@ -56,6 +57,16 @@ class HeadwiseConv2d(nn.Module):
             nn.Conv2d(head_dim, head_dim, k, padding=k // 2, groups=head_dim)
             for k in kernel_sizes
         )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, 2 Ch, H, W) to (B, 2 Ch, H, W)."""
+        return convolve_depthwise(image, *merge_kernels(list(self.convs)))
+
+    def merge(self) -> nn.Conv2d:
+        """Build one convolution that computes the same, for inference."""
+        weight, bias = merge_kernels(list(self.convs))
+        padding = weight.shape[-1] // 2
+        return PackedConv2d(weight, bias, padding=padding, groups=len(weight))
 
 
 def merge_kernels(convs: Sequence[nn.Module]) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,7 @@ heads. What is computed for each channel runs on the proxies of all segments at 
 products of heads segment by segment.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -27,12 +26,11 @@ from ...arguments import (
     check_sequence,
 )
 from ...registry import TOKEN_MIXERS
-from ..layers.depthwise import convolve_depthwise
 from ..layers.group_proxies import AGGREGATORS, GroupProxies
 from ..layers.initialization import initialize
 from ..layers.norm import apply_norm, has_statistics
-from ..layers.packed import PackedConv2d, PackedLinear
-from ..layers.position import merge_kernels
+from ..layers.packed import PackedLinear
+from ..layers.position import HeadwiseConv2d, merge_kernels
 from ..layers.recomputation import (
     Linear,
     apply_linear_to_norm,
@@ -123,7 +121,6 @@ class GroupMixAttention(nn.Module):
         )
         heads = torch.block_diag(*[torch.full((width // 2, width // 2), scale)] * 2)
         self.register_buffer('head_scale', heads, persistent=False)
-        self.position: nn.Module | None = None
         self.proj: nn.Linear = Linear(dim, dim)
         self.apply(initialize)
 
@@ -147,11 +144,11 @@ class GroupMixAttention(nn.Module):
             qkv = apply_linear_to_norm(self.qkv, norm, x)
             segments = split_segments(qkv, self.segment)
         mixed = self.attend_within_segments(segments[:-1], x.shape[1:3])
-        return self.proj(torch.cat([mixed, self.non_attention(segments[-1])], dim=-1))
+        return self.proj(torch.cat([*mixed, self.non_attention(segments[-1])], dim=-1))
 
     def attend_within_segments(
         self, segments: Sequence[Tensor], size: Sequence[int]
-    ) -> Tensor:
+    ) -> list[Tensor]:
         """Attend in two heads for each segment.
 
         Args:
@@ -160,19 +157,18 @@ class GroupMixAttention(nn.Module):
             size (Sequence[int]): Height and width of the map.
 
         Returns:
-            Tensor: (B, H, W, 4c).
+            list[Tensor]: (B, H, W, c) of each segment, or (B, H, W, 4c) of all of them.
         """
+        attention = self.build_attention(size)
         branches = self.list_pre_attention()
-        # Not if the mixer is fused, or if somebody looks at an activation.
-        if self.position is None and all(map(activates_plainly, branches)):
-            maps = [
-                branch.aggregate_maps(part) for branch, part in zip(branches, segments)
-            ]
-            norms = [branch.norm for branch in branches]
-            attention = self.build_attention(size)
-            return apply_to_batch_norms(attention, norms, maps, *self.merge_positions())
-        proxies = [branch.aggregate(part) for branch, part in zip(branches, segments)]
-        return self.attend(torch.cat(proxies, dim=-1), size)
+        pairs = list(zip(branches, segments))
+        if not all(map(is_plain, branches)):
+            return [attention.attend(b.aggregate(part), b.position) for b, part in pairs]
+        # All at once: fewer calls, at the price of a copy.
+        maps = [branch.aggregate_maps(part) for branch, part in pairs]
+        norms = [branch.norm for branch in branches]
+        kernels = merge_kernels([c for b in branches for c in b.position.convs])
+        return [apply_to_batch_norms(attention, norms, maps, *kernels)]
 
     def attend_across_segments(self, x: Tensor) -> Tensor:
         """Attend in eight heads that share all segments, (B, H, W, C) to the same."""
@@ -181,25 +177,16 @@ class GroupMixAttention(nn.Module):
             qkv = qkv.unflatten(-1, (3, -1))
         else:
             qkv = self.aggregate(self.qkv(x))  # (B, HW, 3, C)
-        return self.attend(qkv, x.shape[1:3])
-
-    def attend(self, proxies: Tensor, size: Sequence[int]) -> Tensor:
-        """Attend to proxies of all heads, (B, HW, 3, n c) or (3B, HW, 1, n c)."""
-        encode: Callable | None = self.position
-        if encode is None:
-            weight, bias = self.merge_positions()
-            encode = partial(convolve_depthwise, weight=weight, bias=bias)
-        return self.build_attention(size).attend(proxies, encode)
+        attention = self.build_attention(x.shape[1:3])
+        branches = self.list_pre_attention()
+        pairs = zip(branches, qkv.chunk(len(branches), dim=-1))  # (B, HW, 3, C/4) each
+        mixed = [attention.attend(part, branch.position) for branch, part in pairs]
+        return torch.cat(mixed, dim=-1)
 
     def build_attention(self, size: Sequence[int]) -> ProxyAttention:
         """The attention on maps of that size."""
         height, width = size
         return ProxyAttention((height, width), self.head_scale)
-
-    def merge_positions(self) -> tuple[Tensor, Tensor]:
-        """Kernels and bias of the position encoding of all heads."""
-        positions = [branch.position for branch in self.list_pre_attention()]
-        return merge_kernels([conv for heads in positions for conv in heads.convs])
 
     def aggregate(self, x: Tensor) -> Tensor:
         """Aggregate all five segments, (B, H, W, n C) to (B, HW, n, C)."""
@@ -224,14 +211,6 @@ class GroupMixAttention(nn.Module):
             if branch.is_mean and not self.aggregate_input:
                 rows = slice(3 * self.segment * index, 3 * self.segment * (index + 1))
                 fold_into_rows(self.qkv, rows, branch)
-        if self.position is None:
-            weight, bias = self.merge_positions()
-            padding = weight.shape[-1] // 2
-            self.position = PackedConv2d(
-                weight, bias, padding=padding, groups=len(weight)
-            )
-            for branch in self.list_pre_attention():
-                del branch.position
         self.pack()
 
     def pack(self) -> None:
@@ -247,9 +226,11 @@ class GroupMixAttention(nn.Module):
         self.qkv = PackedLinear(self.qkv.weight, self.qkv.bias, activations)
 
 
-def activates_plainly(branch: GroupProxies) -> bool:
-    """Whether the branch's activation is a Hardswish at which nobody looks."""
-    return type(branch.activation) is nn.Hardswish and not has_hooks(branch.activation)
+def is_plain(branch: PreAttentionBranch) -> bool:
+    """Whether a branch is as it was built, and nobody looks at its parts."""
+    parts = (branch.position, branch.activation)
+    built = tuple(map(type, parts)) == (HeadwiseConv2d, nn.Hardswish)
+    return built and not any(map(has_hooks, parts))
 
 
 def resolve_kinds(kinds: str | Sequence[str]) -> list[str]:

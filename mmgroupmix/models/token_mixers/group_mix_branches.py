@@ -6,6 +6,7 @@ segment, and the non-attention branch.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -43,7 +44,13 @@ class PreAttentionBranch(GroupProxies):
         norm_cfg: Mapping,
     ):
         super().__init__(dim, kind, kernel_size, norm_cfg)
-        self.position = HeadwiseConv2d(width // 2, position_kernels)
+        self.position: Any = HeadwiseConv2d(width // 2, position_kernels)
+
+    def fuse(self, num_maps: int = 3) -> None:
+        """Fold the batch norm into the aggregator, if it can, and build kernels once."""
+        super().fuse(num_maps)
+        if isinstance(self.position, HeadwiseConv2d):
+            self.position = self.position.merge()
 
 
 class NonAttentionBranch(nn.Module):

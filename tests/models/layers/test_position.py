@@ -49,6 +49,16 @@ def test_every_head_is_convolved_by_its_own_kernel(kernel_sizes):
 
 
 @pytest.mark.smoke
+def test_two_heads_are_convolved_alike_before_and_after_they_are_merged():
+    heads = HeadwiseConv2d(4, (3, 7))
+    image = torch.randn(2, 8, 6, 9)
+    parts = zip(heads.convs, image.split(4, dim=1))
+    expected = torch.cat([conv(part) for conv, part in parts], dim=1)
+    for convolve in (heads, heads.merge()):
+        torch.testing.assert_close(convolve(image), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.smoke
 def test_a_position_embedding_is_resampled_for_other_sizes():
     position = PositionEmbedding(8, (16, 16))
     ramp = torch.linspace(-1, 1, 16).view(1, 16, 1, 1)
