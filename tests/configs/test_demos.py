@@ -16,11 +16,16 @@ SAME_BUT_FOR_THE_MIXER = re.compile(
     r'mask_rcnn_gmf_t_(?!1x|all_identity|swin|pvt).*|'
     r'(sem_fpn|upernet)_gmf_t_(non_attention|aggregators)_only_.*|upernet_gmf_t_(swin|pvt)_.*'
 )
-# Of the sizes of an architecture one is trained: the other tests of these configs build
-# and run each in full depth.
-SIZE = re.compile(r'(?<=gmf_)[tsmbl]_|(?<=poolformer_)[sm]\d\d_|(?<=eamlp_)\d+_')
+# Of the sizes of an architecture one is trained, and of experiments that differ in a size
+# or a name within the mixer or head: the other tests of these configs build and run each
+# in full depth.
+VALUE = re.compile(
+    r'(?<=gmf_)[tsmbl]_|(?<=poolformer_)[sm]\d\d_|(?<=eamlp_)\d+_|(?<=t2t_vit_)\d+_|'
+    r'(?<=mea)_h\d+_s\d+|(?<=_r50_ea)_s\d+|k\d+_|pool\d_|(max|min|avg)pool_|'
+    r'(relu|silu)_|large_(early|late)_|(?<=_pp)(aa|pa)'
+)
 EXPERIMENTS = {
-    SIZE.sub('', path.stem): path
+    VALUE.sub('', path.stem): path
     for path in sorted([*CONFIGS.glob('*.py'), *CONFIGS.glob('ablations/*.py')])
     if path.parent == CONFIGS or not SAME_BUT_FOR_THE_MIXER.fullmatch(path.stem)
     # Those of point clouds are trained in tests/point_clouds.
