@@ -19,6 +19,8 @@ from .task import DemoSettings, Task
 MINI_SIDE = 32
 #: Of the networks in a demo: the channels of a real run would take days on a CPU.
 DEMO_CHANNELS = 8
+#: At most, of the discriminator for one of the generator: they share the images of a batch.
+DEMO_STEPS = 2
 #: Grids that a demo draws.
 NUM_GRIDS = 6
 NO_PREDICTIONS = (
@@ -66,9 +68,9 @@ class ImageGeneration(Task):
         if classes > len(DET_CLASSES):
             changes.append(f'{classes} classes -> {len(DET_CLASSES)}')
         steps = model.get('discriminator_steps', 1)
-        if steps > 1:
-            model['discriminator_steps'] = 1
-            changes.append(f'{steps} steps of the discriminator -> 1')
+        if steps > DEMO_STEPS:
+            model['discriminator_steps'] = DEMO_STEPS
+            changes.append(f'{steps} steps of the discriminator -> {DEMO_STEPS}')
         if size != MINI_SIDE:
             self._resize(cfg, size)
         flips = 'left out: a mirrored digit is none'
