@@ -15,8 +15,6 @@ from mmgroupmix.apis.inference.reading import read_frames
 from mmgroupmix.apis.inference.sources import find_sources
 from mmgroupmix.apis.tasks.label_map_drawing import draw_label_map
 
-pytestmark = pytest.mark.smoke
-
 linux = pytest.mark.skipif(
     not sys.platform.startswith('linux'), reason='only Linux refuses memory'
 )

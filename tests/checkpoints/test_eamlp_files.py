@@ -56,7 +56,6 @@ WRAPPINGS = {
 }
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('wrapping', WRAPPINGS)
 def test_a_published_file_loads_completely(published, tmp_path, wrapping):
     path = tmp_path / 'eamlp_7.pth'
@@ -66,7 +65,6 @@ def test_a_published_file_loads_completely(published, tmp_path, wrapping):
     assert_published_weights(backbone, published, find_eamlp_tensor)
 
 
-@pytest.mark.smoke
 def test_learnt_positions_are_refused(published):
     learnt = published['pos_embed'] + 0.02 * torch.randn(1, 197, 256)
     with pytest.raises(CheckpointError, match=r'positions \(197, 256\).*sinusoid'):
@@ -75,7 +73,6 @@ def test_learnt_positions_are_refused(published):
         convert_state_dict(published | {'pos_embed': learnt * float('nan')})
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('arch', [None, 7, '7'])
 def test_mmpretrain_classifies_with_converted_weights(eamlp_golden, published, arch):
     model = build_classifier()
@@ -86,14 +83,12 @@ def test_mmpretrain_classifies_with_converted_weights(eamlp_golden, published, a
     assert eamlp_golden.distance(logits, expected) < 1e-4
 
 
-@pytest.mark.smoke
 def test_conversion_keeps_the_final_norm_with_the_backbone(published):
     ours = convert_state_dict(published)
     assert set(ours) == set(EAMLP('7').state_dict())
     assert torch.equal(ours['final_norm.weight'], published['norm.weight'])
 
 
-@pytest.mark.smoke
 def test_batch_norms_load_with_their_statistics(with_batch_norms):
     backbone = EAMLP('7', mlp_norm_cfg=dict(type='BN'))
     backbone.load_state_dict(with_batch_norms)
@@ -105,7 +100,6 @@ def test_batch_norms_load_with_their_statistics(with_batch_norms):
         assert torch.equal(ours[key], with_batch_norms[key]), key
 
 
-@pytest.mark.smoke
 def test_batch_norms_do_not_load_as_layer_norms_or_the_reverse(
     published, with_batch_norms
 ):
@@ -115,7 +109,6 @@ def test_batch_norms_do_not_load_as_layer_norms_or_the_reverse(
         EAMLP('7', mlp_norm_cfg=dict(type='BN')).load_state_dict(published)
 
 
-@pytest.mark.smoke
 def test_a_classifier_trained_by_this_package_loads_for_another_image_size(published):
     weights = convert_state_dict(published)
     trained = {f'backbone.{k}': v for k, v in weights.items()}
@@ -126,7 +119,6 @@ def test_a_classifier_trained_by_this_package_loads_for_another_image_size(publi
         assert torch.equal(value, weights[key]), key
 
 
-@pytest.mark.smoke
 def test_the_tokens_to_token_module_loads_with_self_attention_too(published):
     mixed = {k: v for k, v in published.items() if '.attn.' not in k or 'tokens' in k}
     for block in range(7):
@@ -140,7 +132,6 @@ def test_the_tokens_to_token_module_loads_with_self_attention_too(published):
     assert torch.equal(qkv, mixed['blocks.6.attn.qkv.weight'])
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('names', ['published', 'ours'])
 def test_fine_tuning_starts_from_the_whole_classifier(published, tmp_path, names):
     path = str(tmp_path / 'eamlp_7.pth')
@@ -168,7 +159,6 @@ def test_fine_tuning_starts_from_the_whole_classifier(published, tmp_path, names
     assert torch.equal(built.backbone.final_norm.bias, published['norm.bias'])
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('arch', [14, '19'])
 def test_another_architecture_is_named(published, arch):
     with pytest.raises(CheckpointError, match=rf"published EAMLP '7'.*EAMLP '{arch}' \("):
@@ -177,7 +167,6 @@ def test_another_architecture_is_named(published, arch):
         convert_state_dict(published, arch=arch)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'key, description',
     [
@@ -195,7 +184,6 @@ def test_a_t2t_vit_is_named(key, description):
         EAMLP('7').load_state_dict(tensors)
 
 
-@pytest.mark.smoke
 def test_a_file_of_another_backbone_of_the_package_is_named(published, poolformer_golden):
     with pytest.raises(CheckpointError, match="EAMLP '7'.*expected PoolFormer 's12'"):
         PoolFormer('s12').load_state_dict(published)
@@ -203,7 +191,6 @@ def test_a_file_of_another_backbone_of_the_package_is_named(published, poolforme
         EAMLP('7').load_state_dict(poolformer_golden.state_dict())
 
 
-@pytest.mark.smoke
 def test_an_incomplete_file_is_refused(published):
     part = {k: v for k, v in published.items() if not k.startswith('blocks.6.')}
     with pytest.raises(CheckpointError, match=r'Missing: \d+ tensors in blocks'):

@@ -16,7 +16,6 @@ def published(poolformer_file):
     return poolformer_file
 
 
-@pytest.mark.smoke
 def test_hybrid_models_load_with_attention_and_position_embedding(published):
     # In the published list of stages, the position embedding shifts the last stage.
     hybrid = {k: v for k, v in published.items() if not k.startswith('network.6.')}
@@ -46,7 +45,6 @@ def test_hybrid_models_load_with_attention_and_position_embedding(published):
         PoolFormer('s12', **LAST).load_state_dict(hybrid)
 
 
-@pytest.mark.smoke
 def test_position_embeddings_in_every_stage_give_eleven_published_entries():
     published = [
         *('network.0.pos_embed', 'network.1.0.norm1.weight', 'network.2.proj.bias'),
@@ -63,7 +61,6 @@ def test_position_embeddings_in_every_stage_give_eleven_published_entries():
         assert places[f'stages.{stage}.embedding.bias'] == 3 * stage - 1
 
 
-@pytest.mark.smoke
 def test_conversion_of_a_hybrid_model_names_the_token_mixers(published):
     hybrid = published | {
         f'network.6.{block}.token_mixer.fc.weight': torch.ones(49, 49)
@@ -73,7 +70,6 @@ def test_conversion_of_a_hybrid_model_names_the_token_mixers(published):
         convert_state_dict(hybrid)
 
 
-@pytest.mark.smoke
 def test_a_file_without_layer_scale_is_recognised_as_poolformer(published):
     plain = {k: v for k, v in published.items() if 'layer_scale' not in k}
     PoolFormer('s12', layer_scale=0).load_state_dict(plain)
@@ -83,7 +79,6 @@ def test_a_file_without_layer_scale_is_recognised_as_poolformer(published):
         PoolFormer('s12').load_state_dict(plain)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'arguments, problem',
     [
@@ -108,7 +103,6 @@ def test_a_different_argument_of_the_same_architecture_is_named(
 SMALL = dict(embed_dims=(8, 8, 8, 8), depths=(1, 1, 1, 1), mlp_ratios=(1, 1, 1, 1))
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('norm', ['BN', 'GN', 'LN'])
 def test_our_own_classifier_loads_for_dense_prediction_with_any_norm(norm):
     norm_cfg = dict(type=norm, **(dict(num_groups=1) if norm == 'GN' else {}))
@@ -118,7 +112,6 @@ def test_our_own_classifier_loads_for_dense_prediction_with_any_norm(norm):
     assert torch.equal(dense.stem.weight, trained.stem.weight)
 
 
-@pytest.mark.smoke
 def test_a_detector_with_three_outputs_loads_into_one_with_four():
     three = PoolFormer(SMALL, out_indices=(1, 2, 3))
     torch.nn.init.constant_(three.out_norms[2].weight, 3)
@@ -128,7 +121,6 @@ def test_a_detector_with_three_outputs_loads_into_one_with_four():
     three.load_state_dict(four.state_dict())
 
 
-@pytest.mark.smoke
 def test_a_norm_that_a_file_has_in_part_is_missing():
     weights = PoolFormer(SMALL).state_dict()
     del weights['out_norms.2.bias']
@@ -136,7 +128,6 @@ def test_a_norm_that_a_file_has_in_part_is_missing():
         PoolFormer(SMALL).load_state_dict(weights)
 
 
-@pytest.mark.smoke
 def test_the_log_names_the_parts_that_the_file_does_not_have(tmp_path, monkeypatch):
     messages = []
     monkeypatch.setattr(
@@ -152,7 +143,6 @@ def test_the_log_names_the_parts_that_the_file_does_not_have(tmp_path, monkeypat
     assert second.endswith('every tensor of the backbone.')
 
 
-@pytest.mark.smoke
 def test_our_own_file_of_another_architecture_is_named():
     with torch.device('meta'):
         trained = PoolFormer('s24').state_dict()
@@ -160,7 +150,6 @@ def test_our_own_file_of_another_architecture_is_named():
         PoolFormer('s12').load_state_dict(trained)
 
 
-@pytest.mark.smoke
 def test_a_classifier_trained_by_this_package_loads_for_dense_prediction():
     weights = PoolFormer('s12', **LAST).state_dict()
     trained = {f'backbone.{k}': v for k, v in weights.items()}
@@ -181,7 +170,6 @@ def two_files(tmp_path):
     return paths
 
 
-@pytest.mark.smoke
 def test_of_several_pretrained_files_the_last_one_counts(two_files):
     cfgs = [dict(type='Pretrained', checkpoint=str(path)) for path in two_files]
     backbone = PoolFormer(
@@ -191,7 +179,6 @@ def test_of_several_pretrained_files_the_last_one_counts(two_files):
     assert all((value == 1).all() for value in backbone.state_dict().values())
 
 
-@pytest.mark.smoke
 def test_weights_are_initialized_only_once(two_files):
     cfg = dict(type='Pretrained', checkpoint=str(two_files[0]))
     backbone = PoolFormer(SMALL, init_cfg=cfg)

@@ -9,8 +9,6 @@ from mmgroupmix.models import GroupMixFormer, convert_state_dict
 
 from .published_files import load_pretrained, save
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.fixture(scope='module')
 def published(groupmixformer_file):

@@ -16,8 +16,6 @@ SETTINGS = dict(
     tiny_imagenet=(1e-4, 4e-4, (0.0, 0.999), 256, 1),
 )
 
-pytestmark = pytest.mark.smoke
-
 
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_the_networks_have_the_parameters_of_the_reference(name):

@@ -54,7 +54,6 @@ def describe_branch(branch):
     return {1: 'max_pool', -1: 'min_pool'}[aggregator.sign], aggregator.pool.kernel_size
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('name', AGGREGATORS)
 def test_every_block_has_the_aggregators_of_the_ablation(name):
     kinds, last, sides = AGGREGATORS[name]
@@ -70,7 +69,6 @@ def test_every_block_has_the_aggregators_of_the_ablation(name):
             assert mixer.aggregate_input == (name == 'conv_before')
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('name', MIXERS)
 def test_other_attention_stands_in_the_same_macro_structure(name):
     backbone = build_backbone(f'gmf_t_{name}_in1k')
@@ -86,7 +84,6 @@ def test_other_attention_stands_in_the_same_macro_structure(name):
     assert without_mixers[0] == without_mixers[1]
 
 
-@pytest.mark.smoke
 def test_windows_are_shifted_in_every_second_block_and_keys_reduced_as_in_pvt():
     swin = build_backbone('gmf_t_swin_in1k')
     for stage in swin.stages:
@@ -98,7 +95,6 @@ def test_windows_are_shifted_in_every_second_block_and_keys_reduced_as_in_pvt():
     assert [conv and conv.stride[0] for conv in convs] == [8, 4, 2, None]
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('name', [*COCO, *ADE20K])
 def test_a_dense_ablation_has_the_backbone_and_the_weights_of_its_classifier(name):
     ablation = name.split('gmf_t_')[1].removesuffix('_1x_coco').removesuffix('_ade20k')
@@ -111,7 +107,6 @@ def test_a_dense_ablation_has_the_backbone_and_the_weights_of_its_classifier(nam
     assert dense == classifier
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'name, millions, blocks',
     # Swin-T has 28.3 million parameters (arXiv 2103.14030, Table 7), PVT-Small 24.5

@@ -27,7 +27,6 @@ EXPERIMENTS = {
 }
 
 
-@pytest.mark.smoke
 def test_every_experiment_is_in_the_ledger():
     assert LEDGER.keys() == EXPERIMENTS.keys()
 
@@ -38,7 +37,6 @@ def test_every_setting_has_the_value_of_the_ledger(name):
     assert recipe == {key: line.value for key, line in LEDGER[name].items()}
 
 
-@pytest.mark.smoke
 def test_every_value_has_a_source():
     for lines in LEDGER.values():
         for line in lines.values():
@@ -77,7 +75,6 @@ TOOLBOX_HEADS = [
 ON_PURPOSE = ('in_channels', 'num_classes')
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('name, toolbox, file, heads', TOOLBOX_HEADS)
 def test_heads_are_those_of_the_toolbox(name, toolbox, file, heads):
     folder = Path(find_spec(toolbox).origin).parent / '.mim' / 'configs' / '_base_'
@@ -88,7 +85,6 @@ def test_heads_are_those_of_the_toolbox(name, toolbox, file, heads):
         assert without(ours, *ON_PURPOSE) == without(theirs[head], *ON_PURPOSE)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'name, file',
     [
@@ -106,7 +102,6 @@ def test_images_at_one_scale_are_prepared_as_in_the_toolbox(name, file):
     assert LEDGER[name]['batch size per device'].value == theirs.batch_size
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'part, message',
     [
@@ -156,7 +151,6 @@ def table(output):
     return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
 
 
-@pytest.mark.smoke
 def test_the_command_prints_values_with_their_sources(capsys):
     assert main([str(CONFIGS / 'gmf_t_in1k.py')]) == 0
     header, *rows = table(capsys.readouterr().out)
@@ -167,7 +161,6 @@ def test_the_command_prints_values_with_their_sources(capsys):
     assert printed['learning rate'] == ['0.001', line.kind, line.source]
 
 
-@pytest.mark.smoke
 def test_a_changed_value_has_no_source(tmp_path, capsys):
     config = tmp_path / 'gmf_t_in1k.py'
     config.write_text(
@@ -181,7 +174,6 @@ def test_a_changed_value_has_no_source(tmp_path, capsys):
     assert printed['learning rate'][1] == LEDGER['gmf_t_in1k']['learning rate'].kind
 
 
-@pytest.mark.smoke
 def test_two_experiments_are_compared_setting_by_setting(capsys):
     small, large = (str(CONFIGS / f'gmf_s_in1k{end}.py') for end in ('', '_384'))
     assert main([small, '--diff', large]) == 0
@@ -193,13 +185,11 @@ def test_two_experiments_are_compared_setting_by_setting(capsys):
     assert printed.keys() == {k for k in one if one[k].value != other[k].value}
 
 
-@pytest.mark.smoke
 def test_a_config_that_does_not_exist_is_named(capsys):
     assert main(['absent.py']) == 2
     assert 'config file not found: absent.py' in capsys.readouterr().err
 
 
-@pytest.mark.smoke
 def test_several_optimizers_are_refused(tmp_path, capsys):
     config = tmp_path / 'two.py'
     config.write_text(
@@ -211,7 +201,6 @@ def test_several_optimizers_are_refused(tmp_path, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.smoke
 def test_the_page_holds_the_ledger_as_it_is(tmp_path):
     page = tmp_path / 'reproduce.md'
     committed = (REPOSITORY / 'docs' / 'reproduce.md').read_text()
@@ -220,7 +209,6 @@ def test_the_page_holds_the_ledger_as_it_is(tmp_path):
     assert page.read_text() == committed
 
 
-@pytest.mark.smoke
 def test_the_page_states_value_kind_and_source_of_every_line():
     page = (REPOSITORY / 'docs' / 'reproduce.md').read_text()
     rows = {tuple(row) for row in table(page)}
@@ -233,7 +221,6 @@ def test_the_page_states_value_kind_and_source_of_every_line():
     assert not missing
 
 
-@pytest.mark.smoke
 def test_a_page_without_markers_is_left_alone(tmp_path, capsys):
     page = tmp_path / 'notes.md'
     page.write_text('mine')

@@ -11,8 +11,6 @@ from mmengine.runner import Runner
 from mmgroupmix.engine.hooks import CurveHook, curve_hook
 from mmgroupmix.engine.hooks.curves import plot_curves, read_curves
 
-pytestmark = pytest.mark.smoke
-
 
 class LinearModel(BaseModel):
     def __init__(self):

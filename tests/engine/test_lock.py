@@ -36,7 +36,6 @@ def test_a_run_that_is_alive_is_named(tmp_path, holder):
     assert (tmp_path / LOCK_FILE).exists()
 
 
-@pytest.mark.smoke
 def test_a_plan_finds_a_run_that_is_alive_and_creates_nothing(tmp_path, holder):
     with pytest.raises(UserError, match=f'process {holder.pid}'):
         check_not_in_use(tmp_path)
@@ -44,7 +43,6 @@ def test_a_plan_finds_a_run_that_is_alive_and_creates_nothing(tmp_path, holder):
     assert not (tmp_path / 'absent').exists()
 
 
-@pytest.mark.smoke
 def test_the_lock_of_a_killed_run_yields(tmp_path, holder):
     holder.kill()
     holder.join()
@@ -70,7 +68,6 @@ def test_a_run_on_another_host_counts_as_dead_without_a_sign_of_life(
         WorkDirLock(tmp_path).__enter__()
 
 
-@pytest.mark.smoke
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path):
     target = tmp_path / 'precious'
     target.write_text('text')
@@ -80,7 +77,6 @@ def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path):
     assert target.read_text() == 'text'
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('content', ['', 'not JSON', '[1]', '{}'])
 def test_a_lock_file_with_other_content_does_not_matter(tmp_path, content):
     (tmp_path / LOCK_FILE).write_text(content)

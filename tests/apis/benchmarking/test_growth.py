@@ -16,8 +16,6 @@ from mmgroupmix.apis.benchmarking.operations import OperationCounter
 from mmgroupmix.apis.benchmarking.results import Results
 from mmgroupmix.apis.benchmarking.table import format_exponents
 
-pytestmark = pytest.mark.smoke
-
 S = 64  # entries of a memory
 
 

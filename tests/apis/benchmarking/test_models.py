@@ -27,8 +27,6 @@ from mmgroupmix.models import EAMLP, GroupMixFormer, PoolFormer
 
 from ...models.small_backbones import NANO, randomize_batch_norms
 
-pytestmark = pytest.mark.smoke
-
 
 def test_every_architecture_has_a_name():
     names = [

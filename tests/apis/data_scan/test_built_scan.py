@@ -11,8 +11,6 @@ from mmgroupmix.apis.data_scan.images import iter_sample
 from mmgroupmix.apis.data_scan.labels import find_allowed_labels
 from mmgroupmix.apis.tasks import CLASSIFICATION, DETECTION, SEGMENTATION
 
-pytestmark = pytest.mark.smoke
-
 SIGMOID = dict(type='CrossEntropyLoss', use_sigmoid=True)
 
 

@@ -9,7 +9,6 @@ from mmgroupmix.models import EAMLP, GroupMixFormer, PoolFormer
 from ..small_backbones import NANO, NANO_EAMLP
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize('frozen', [-1, 0, 2, 4])
 def test_frozen_stages_do_not_learn_and_stay_in_eval_mode(frozen):
     backbone = GroupMixFormer(NANO, frozen_stages=frozen).train()
@@ -24,7 +23,6 @@ def test_frozen_stages_do_not_learn_and_stay_in_eval_mode(frozen):
     assert unchanged == (frozen >= 0)
 
 
-@pytest.mark.smoke
 def test_stages_after_the_last_returned_one_expect_no_gradients():
     backbone = GroupMixFormer(NANO, out_indices=(0, 1)).train()
     sum(out.mean() for out in backbone(torch.randn(2, 3, 32, 32))).backward()
@@ -33,7 +31,6 @@ def test_stages_after_the_last_returned_one_expect_no_gradients():
     assert not any(p.requires_grad for p in backbone.stages[2].parameters())
 
 
-@pytest.mark.smoke
 def test_norm_eval_keeps_batch_statistics():
     backbone = GroupMixFormer(NANO, norm_eval=True).train()
     before = {k: v.clone() for k, v in backbone.named_buffers()}
@@ -46,7 +43,6 @@ def test_norm_eval_keeps_batch_statistics():
     assert all(counter == 1 for counter in counters)
 
 
-@pytest.mark.smoke
 def test_activation_checkpointing_gives_the_same_gradients_and_statistics():
     torch.manual_seed(0)
     plain = GroupMixFormer(NANO, drop_path_rate=0.3).train()
@@ -62,7 +58,6 @@ def test_activation_checkpointing_gives_the_same_gradients_and_statistics():
         torch.testing.assert_close(one, other, msg=name)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'cls, arch', [(GroupMixFormer, NANO), (PoolFormer, NANO), (EAMLP, NANO_EAMLP)]
 )
@@ -79,14 +74,12 @@ def test_activation_checkpointing_keeps_fewer_activations(cls, arch):
     assert kept[True] < 0.6 * kept[False]
 
 
-@pytest.mark.smoke
 def test_stochastic_depth_rises_linearly_over_all_blocks():
     backbone = GroupMixFormer(NANO, drop_path_rate=0.4)
     rates = [b.drop_path.drop_prob for stage in backbone.stages for b in stage.blocks]
     assert rates == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize(
     'arch, rate', [('m', 0), ('t', 0.1), ('s', 0.2), ('b', 0.4), ('l', 0.5)]
 )
@@ -96,7 +89,6 @@ def test_stochastic_depth_has_the_rates_of_the_published_training(arch, rate):
     assert last.drop_path.drop_prob == pytest.approx(rate)
 
 
-@pytest.mark.smoke
 def test_sync_batch_norms_can_be_reverted_for_one_device():
     backbone = GroupMixFormer(NANO, norm_cfg=dict(type='SyncBN'))
     reverted = revert_sync_batchnorm(backbone).train()
