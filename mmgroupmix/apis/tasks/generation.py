@@ -19,7 +19,7 @@ from .task import DemoSettings, Task
 MINI_SIDE = 32
 #: Of the networks in a demo: the channels of a real run would take days on a CPU.
 DEMO_CHANNELS = 8
-#: At most, of the discriminator for one of the generator: they share the images of a batch.
+#: Steps of the discriminator for one of the generator, which share the images of a batch.
 DEMO_STEPS = 2
 #: Grids that a demo draws.
 NUM_GRIDS = 6

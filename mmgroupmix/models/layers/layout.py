@@ -6,6 +6,8 @@ tensor in PyTorch's channels-last format, for which the fast kernels on CPU and 
 written. :func:`to_map` and :func:`to_tokens` copy nothing.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,11 @@ def to_map(tokens: Tensor) -> Tensor:
 def to_tokens(feature_map: Tensor) -> Tensor:
     """View a (B, C, H, W) map as (B, H, W, C) tokens."""
     return feature_map.permute(0, 2, 3, 1)
+
+
+def join_channels(tokens: Sequence[Tensor]) -> Tensor:
+    """Put tokens (..., Ci) side by side, (..., C); a copy, if there are several."""
+    return torch.cat([*tokens], dim=-1) if len(tokens) > 1 else tokens[0]
 
 
 def make_dense_on_gpu(x: Tensor) -> Tensor:

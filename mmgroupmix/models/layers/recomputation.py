@@ -20,6 +20,7 @@ from .autograd import (
     evaluate,
 )
 from .functions import get_activation_function, get_norm_function
+from .layout import join_channels
 from .norm import apply_norm
 from .products import avoids_blas, multiply
 from .recording import has_hooks, is_recorded
@@ -113,11 +114,6 @@ def apply_to_batch_norms(
             return RecomputedBatchNorm.apply(function, norms, x, weight, bias, *tensors)
     x = join_channels([apply_norm(norm, x) for norm, x in zip(norms, xs)])
     return recompute(function, x, *tensors)
-
-
-def join_channels(xs: Sequence[Tensor]) -> Tensor:
-    """Tokens side by side; a copy, if there are several."""
-    return torch.cat([*xs], dim=-1) if len(xs) > 1 else xs[0]
 
 
 def can_join(norms: Sequence[nn.Module], x: Tensor) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..layers.depthwise import convolve_depthwise, differentiate_depthwise
 from ..layers.functions import Function, Pullback
-from ..layers.layout import make_dense_on_gpu, to_map, to_tokens
+from ..layers.layout import join_channels, make_dense_on_gpu, to_map, to_tokens
 from ..layers.packed import find_dtype
 from ..layers.precision import disable_autocast, promote_to_float32
 
@@ -120,7 +120,7 @@ class ProxyAttention(Function):
 def multiply_segments(x: Tensor, matrices: Tensor) -> Tensor:
     """Multiply each segment of (B, HW, n c) by its (B, c, c) of (n, B, c, c)."""
     parts = x.split(matrices.shape[-2], dim=-1)
-    return torch.cat([torch.bmm(a, b) for a, b in zip(parts, matrices)], dim=-1)
+    return join_channels([torch.bmm(a, b) for a, b in zip(parts, matrices)])
 
 
 def add_products(total: Tensor, x: Tensor, matrices: Tensor) -> None:
