@@ -18,7 +18,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from ..arguments import check_int, explain_arguments
-from ..errors import UserError
+from ..errors import CheckpointError, UserError
 from ..registry import MODELS
 from .hinge_loss import hinge_loss
 from .image_sizes import check_image_sizes
@@ -257,6 +257,17 @@ class ConditionalGAN(BaseModel):
             # In order, since a name that is not changed moves to the end too.
             state[_WRAPPED.sub(r'\1.', name)] = state.pop(name)
         return state
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        for network in (unwrap(self.generator), unwrap(self.discriminator)):
+            if any(n.startswith(f'{prefix}{network.first_layer}.') for n in state_dict):
+                raise CheckpointError(
+                    f'these are the weights of a {network.part} alone, expected both '
+                    'networks of a GAN. tools/generate.py draws from a generator alone.'
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def _prepare(self, data: dict, training: bool) -> tuple[Tensor, Tensor]:
         """Images from -1 to 1 on the device of the model, and their labels."""

@@ -6,7 +6,7 @@ from mmengine.logging import MessageHub
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.structures import BaseDataElement
 
-from mmgroupmix.errors import UserError
+from mmgroupmix.errors import CheckpointError, UserError
 from mmgroupmix.generation import (
     ConditionalGAN,
     SeparateOptimWrapperConstructor,
@@ -164,3 +164,13 @@ def test_an_optimizer_of_an_unknown_part_is_refused():
     )
     with pytest.raises(UserError, match='optim_wrapper.critic.*generator, discriminator'):
         build_wrappers_of(build())
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize('part', ['generator', 'discriminator'])
+def test_the_weights_of_one_network_alone_are_refused(part):
+    model = build()
+    weights = getattr(model, part).state_dict()
+    with pytest.raises(CheckpointError, match=f'of a {part} alone.*tools/generate.py'):
+        model.load_state_dict(weights, strict=False)
+    model.load_state_dict(model.state_dict())
