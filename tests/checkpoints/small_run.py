@@ -1,5 +1,6 @@
 """A model of three weights, and a run that trains it for a moment."""
 
+import itertools
 from collections import OrderedDict
 
 import torch
@@ -22,13 +23,17 @@ GOOD = OrderedDict(
 )
 
 
+# mmengine shares a visualizer and its folder among runs of one name.
+RUN_NUMBERS = itertools.count()
+
+
 def build_runner(folder, **options):
     data = [dict(x=torch.rand(2)) for _ in range(2)]
     return Runner(
         Linear(),
         str(folder / 'run'),
         log_level='ERROR',
-        experiment_name=f'{id(options)}',
+        experiment_name=f'small_run_{next(RUN_NUMBERS)}',
         train_dataloader=dict(
             dataset=data,
             batch_size=1,
