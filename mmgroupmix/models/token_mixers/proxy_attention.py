@@ -70,7 +70,8 @@ class ProxyAttention(Function):
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
         """Sum x^T y over tokens within each segment: (n, B, c, c)."""
         pairs = zip(self.split(x), self.split(y))
-        return torch.stack([torch.bmm(a.mT, b) for a, b in pairs])
+        products = [torch.bmm(a.mT, b) for a, b in pairs]
+        return torch.stack(products) if len(products) > 1 else products[0].unsqueeze(0)
 
     def split(self, x: Tensor) -> Sequence[Tensor]:
         """The segments of (B, HW, n c): n of (B, HW, c)."""
