@@ -1,5 +1,7 @@
 """Responses of Group-Mix Attention: what is recorded, how it is summed up and drawn."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,30 @@ def test_a_pre_attention_branch_holds_two_heads_and_the_other_none(impulses):
     responses = impulses.compute_head_responses()
     expected = [[impulse(row, row), impulse(row, 3 * row)] for row in range(4)]
     torch.testing.assert_close(responses, expected)
+
+
+@pytest.mark.parametrize('fuse', [False, True])
+@pytest.mark.parametrize('head', [0, 1])
+@pytest.mark.parametrize('branch', range(4))
+def test_the_recorded_outputs_are_those_of_the_branches_in_order(branch, head, fuse):
+    model = build_model(GroupMixFormer(NANO)).eval()
+    mixer = model.backbone.stages[0].blocks[0].token_mixer
+    image = torch.randn(1, 3, 32, 40)
+
+    def record():
+        backbone = copy.deepcopy(model.backbone)
+        copied = build_model(backbone.fuse() if fuse else backbone)
+        with record_responses(copied, stage=0, block=0) as responses, torch.no_grad():
+            copied.backbone(image)
+        return torch.stack(responses.outputs).unflatten(-1, (2, -1))  # of both heads
+
+    before = record()
+    # The bias of the position encoding adds q to the head, and to no other.
+    torch.nn.init.ones_(mixer.pre_attention[branch].position.convs[head].bias)
+    differs = (record() - before).abs().amax((1, 2, 4)) > 1e-4
+    expected = torch.zeros(5, 2, dtype=torch.bool)
+    expected[branch, head] = True
+    assert torch.equal(differs, expected)
 
 
 def test_an_aggregator_of_another_kind_has_the_name_of_its_class():

@@ -52,11 +52,11 @@ class ProxyAttention(Function):
         q, k, v = separate(proxies)
         v = make_dense_on_gpu(v)
         position = to_tokens(encode(to_map(v.unflatten(1, self.size)))).flatten(1, 2)
-        contexts = self.compute_contexts(self.normalize(k), v).to(q.dtype)
+        contexts = self.compute_contexts(self.compute_softmax(k), v).to(q.dtype)
         mixed = multiply_segments(q, contexts)
         return torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
-    def normalize(self, k: Tensor) -> Tensor:
+    def compute_softmax(self, k: Tensor) -> Tensor:
         """Softmax over tokens, (B, HW, n c)."""
         # A softmax over 16384 tokens leaves float16's range: at least float32 here.
         with disable_autocast(k):
@@ -69,13 +69,10 @@ class ProxyAttention(Function):
 
     def correlate(self, x: Tensor, y: Tensor) -> Tensor:
         """Sum x^T y over tokens within each segment: (n, B, c, c)."""
-        pairs = zip(self.split(x), self.split(y))
+        size = len(self.head_scale)
+        pairs = zip(x.split(size, dim=-1), y.split(size, dim=-1))
         products = [torch.bmm(a.mT, b) for a, b in pairs]
         return torch.stack(products) if len(products) > 1 else products[0].unsqueeze(0)
-
-    def split(self, x: Tensor) -> Sequence[Tensor]:
-        """The segments of (B, HW, n c): n of (B, HW, c)."""
-        return x.split(len(self.head_scale), dim=-1)
 
     def linearize(
         self, needs: Sequence[bool], x: Tensor, weight: Tensor, bias: Tensor
@@ -87,9 +84,8 @@ class ProxyAttention(Function):
         kernels = weight.to(dtype)
         encoded = convolve_depthwise(image, kernels, bias.to(dtype))
         position = to_tokens(encoded).flatten(1, 2)
-        softmax = self.normalize(k)
-        exact_contexts = self.compute_contexts(softmax, v)
-        contexts = exact_contexts.to(dtype)
+        softmax = self.compute_softmax(k)
+        contexts = self.compute_contexts(softmax, v).to(dtype)
         mixed = multiply_segments(q, contexts)
         y = torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
