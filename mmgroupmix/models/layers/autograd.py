@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .functions import Function, Pullback
+from .functions import Function, Linearized
 from .layout import to_map, to_tokens
 from .precision import disable_autocast
 from .products import multiply, multiply_transposed
@@ -162,7 +162,9 @@ class RecomputedLinear(torch.autograd.Function):
         weight, *tensors = ctx.saved_tensors
         _, needs_weight, needs_bias, *needs = ctx.needs_input_grad
         with leave_autocast(grad):
-            x, pull = linearize(ctx, tensors, needs)
+            compute, pull = linearize(ctx, tensors, needs)
+            with restore_autocast(ctx.autocast, tensors[0]):
+                x = compute()
             rows = grad.flatten(0, -2)
             grad_weight = grad_bias = None
             if needs_weight:
@@ -208,8 +210,8 @@ def leave_autocast(x: Tensor) -> AbstractContextManager:
 
 def linearize(
     ctx: Any, tensors: Sequence[Tensor], needs: Sequence[bool]
-) -> tuple[Tensor, Pullback]:
-    """Compute the function of the forward pass again, and prepare its gradient.
+) -> Linearized:
+    """Prepare the function of the forward pass once more, and its gradient.
 
     Args:
         ctx: Of the forward pass, with its function, or None for the first tensor itself,
@@ -218,10 +220,10 @@ def linearize(
         needs (Sequence[bool]): Which of them need a gradient.
 
     Returns:
-        tuple[Tensor, Callable]: As of :meth:`.functions.Function.linearize`.
+        tuple[Callable, Callable]: As of :meth:`.functions.Function.linearize`.
     """
     if ctx.function is None:
-        return tensors[0], lambda grad: [grad]
+        return lambda: tensors[0], lambda grad: [grad]
     with restore_autocast(ctx.autocast, tensors[0]):
         if isinstance(ctx.function, Function) and not torch.is_grad_enabled():
             return ctx.function.linearize(needs, *tensors)
@@ -230,7 +232,7 @@ def linearize(
             inputs = [x.detach().requires_grad_(need) for x, need in zip(inputs, needs)]
         with torch.enable_grad():
             output = ctx.function(*inputs)
-    return output, partial(differentiate, output, inputs, needs)
+    return lambda: output, partial(differentiate, output, inputs, needs)
 
 
 def differentiate(

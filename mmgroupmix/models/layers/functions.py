@@ -7,6 +7,7 @@ graph and to Python.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,8 @@ from .packed import is_autocast
 #: The gradient by the result of a function to those by its arguments; None for those that
 #: are not asked for.
 Pullback = Callable[[Tensor], Sequence[Any]]
+#: The result of a function, computed when it is asked for, and its gradient.
+Linearized = tuple[Callable[[], Tensor], Pullback]
 
 
 class Function:
@@ -28,17 +31,18 @@ class Function:
         """Compute the function, as autograd can differentiate it."""
         raise NotImplementedError
 
-    def linearize(self, needs: Sequence[bool], *tensors: Any) -> tuple[Tensor, Pullback]:
-        """Compute the function and prepare its gradient, without autograd.
+    def linearize(self, needs: Sequence[bool], *tensors: Any) -> Linearized:
+        """Prepare the result of the function and its gradient, without autograd.
 
         Args:
             needs (Sequence[bool]): Which tensors' gradients are asked for.
             *tensors (Tensor): The arguments.
 
         Returns:
-            tuple[Tensor, Callable]: The result, and the function from the gradient by it
-            to the gradients by the tensors. The first runs under the autocast of the
-            forward pass, the second without.
+            tuple[Callable, Callable]: A function that returns the result, for which not
+            everybody asks, and one from the gradient by it to the gradients by the
+            tensors. The first runs under the autocast of the forward pass, the second
+            without.
         """
         raise NotImplementedError
 
@@ -54,11 +58,11 @@ class Chain(Function):
         """Compute both."""
         return self.second(self.first(*tensors))
 
-    def linearize(self, needs: Sequence[bool], *tensors: Any) -> tuple[Tensor, Pullback]:
-        """Compute both, and prepare the gradient."""
-        between, pull_first = self.first.linearize(needs, *tensors)
-        result, pull_second = self.second.linearize([True], between)
-        return result, lambda grad: pull_first(pull_second(grad)[0])
+    def linearize(self, needs: Sequence[bool], *tensors: Any) -> Linearized:
+        """Prepare both results and the gradient."""
+        compute_first, pull_first = self.first.linearize(needs, *tensors)
+        compute, pull_second = self.second.linearize([True], compute_first())
+        return compute, lambda grad: pull_first(pull_second(grad)[0])
 
 
 #: Gradients of activations: of the module, the gradient by its result, and its argument.
@@ -82,10 +86,10 @@ class Activation(Function):
         """Activate."""
         return self.act(x)
 
-    def linearize(self, needs: Sequence[bool], x: Tensor) -> tuple[Tensor, Pullback]:
-        """Activate, and prepare the gradient."""
+    def linearize(self, needs: Sequence[bool], x: Tensor) -> Linearized:
+        """Prepare the activation and its gradient."""
         differentiate = ACTIVATION_GRADIENTS[type(self.act)]
-        return self.act(x), lambda grad: [differentiate(self.act, grad, x)]
+        return partial(self.act, x), lambda grad: [differentiate(self.act, grad, x)]
 
 
 @dataclass
@@ -107,7 +111,7 @@ class ChannelNorm(Function):
         x: Tensor,
         weight: Tensor | None = None,
         bias: Tensor | None = None,
-    ) -> tuple[Tensor, Pullback]:
+    ) -> Linearized:
         """Normalise, and prepare the gradient."""
         wide = promote(x)
         shape, affine = list(self.shape), (weight, bias)
@@ -120,7 +124,7 @@ class ChannelNorm(Function):
             )
             return convert_first(grads[: len(needs)], x)
 
-        return y, pull
+        return lambda: y, pull
 
 
 @dataclass
@@ -142,7 +146,7 @@ class GroupNorm(Function):
         x: Tensor,
         weight: Tensor | None = None,
         bias: Tensor | None = None,
-    ) -> tuple[Tensor, Pullback]:
+    ) -> Linearized:
         """Normalise, and prepare the gradient."""
         wide = to_map(promote(x).contiguous())
         batch, channels, height, width = wide.shape
@@ -157,7 +161,7 @@ class GroupNorm(Function):
             tokens = None if grads[0] is None else to_tokens(grads[0])
             return convert_first([tokens, *grads[1 : len(needs)]], x)
 
-        return to_tokens(y), pull
+        return lambda: to_tokens(y), pull
 
 
 def promote(x: Tensor) -> Tensor:

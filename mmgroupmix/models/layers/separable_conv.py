@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from .depthwise import convolve_depthwise, differentiate_depthwise
-from .functions import Function, Pullback
+from .functions import Function, Linearized
 from .layout import to_map, to_tokens
 from .packed import PackedConv2d, PackedLinear, find_dtype
 from .recomputation import apply_linear
@@ -135,11 +135,14 @@ class TokenConv(Function):
 
     def linearize(
         self, needs: Sequence[bool], x: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Pullback]:
-        """Convolve, and prepare the gradient."""
+    ) -> Linearized:
+        """Prepare the convolution and its gradient."""
         dtype = find_dtype(x)
         maps, kernels = to_map(x).to(dtype), self.repeat(x, weight).to(dtype)
-        y = convolve_depthwise(maps, kernels, stride=self.stride)
+
+        def compute() -> Tensor:
+            y = convolve_depthwise(maps, kernels, stride=self.stride)
+            return to_tokens(y).unflatten(-1, (-1, self.dim))
 
         def pull(grad: Tensor) -> list[Any]:
             flat = to_map(grad.flatten(-2))
@@ -153,4 +156,4 @@ class TokenConv(Function):
                 grad_kernels = shared.sum(0).to(weight.dtype)
             return [grad_maps, grad_kernels]
 
-        return to_tokens(y).unflatten(-1, (-1, self.dim)), pull
+        return compute, pull

@@ -7,6 +7,7 @@ Section 3.2: ``scale * q (softmax(k)^T v) + q * position(v)``, softmax over toke
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..layers.depthwise import convolve_depthwise, differentiate_depthwise
-from ..layers.functions import Function, Pullback
+from ..layers.functions import Function, Linearized
 from ..layers.layout import join_channels, make_dense_on_gpu, to_map, to_tokens
 from ..layers.packed import find_dtype
 from ..layers.precision import disable_autocast, promote_to_float32
@@ -53,6 +54,10 @@ class ProxyAttention(Function):
         v = make_dense_on_gpu(v)
         position = to_tokens(encode(to_map(v.unflatten(1, self.size)))).flatten(1, 2)
         contexts = self.compute_contexts(self.compute_softmax(k), v).to(q.dtype)
+        return self.combine(q, contexts, position)
+
+    def combine(self, q: Tensor, contexts: Tensor, position: Tensor) -> Tensor:
+        """Compute q context + q * position, (B, H, W, n c)."""
         mixed = multiply_segments(q, contexts)
         return torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
@@ -76,8 +81,8 @@ class ProxyAttention(Function):
 
     def linearize(
         self, needs: Sequence[bool], x: Tensor, weight: Tensor, bias: Tensor
-    ) -> tuple[Tensor, Pullback]:
-        """Attend, and prepare the gradient."""
+    ) -> Linearized:
+        """Prepare the result of the attention, and its gradient."""
         dtype = find_dtype(x)
         q, k, v = separate(F.hardswish(x).to(dtype))
         image = to_map(make_dense_on_gpu(v).unflatten(1, self.size))
@@ -86,8 +91,6 @@ class ProxyAttention(Function):
         position = to_tokens(encoded).flatten(1, 2)
         softmax = self.compute_softmax(k)
         contexts = self.compute_contexts(softmax, v).to(dtype)
-        mixed = multiply_segments(q, contexts)
-        y = torch.addcmul(mixed, q, position).unflatten(1, self.size)
 
         def pull(grad: Tensor) -> list[Any]:
             grad = grad.flatten(1, 2)
@@ -111,7 +114,7 @@ class ProxyAttention(Function):
             grad_bias = grad_position.sum((0, 2, 3)) if needs[2] else None
             return [grad_x, grad_weight, grad_bias]
 
-        return y, pull
+        return partial(self.combine, q, contexts, position), pull
 
 
 def multiply_segments(x: Tensor, matrices: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.smoke
 
 
 @pytest.mark.parametrize('is_slow', [True, False])
-@pytest.mark.parametrize('rows', [64, 63, 1])
+@pytest.mark.parametrize('rows', [640, 639, 64, 63, 1])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
 def test_gradients_of_weights(is_slow, rows, dtype, monkeypatch):
     monkeypatch.setattr(products, 'is_blas_slow', lambda: is_slow)
