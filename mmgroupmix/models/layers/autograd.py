@@ -208,9 +208,7 @@ def leave_autocast(x: Tensor) -> AbstractContextManager:
     return disable_autocast(x)
 
 
-def linearize(
-    ctx: Any, tensors: Sequence[Tensor], needs: Sequence[bool]
-) -> Linearized:
+def linearize(ctx: Any, tensors: Sequence[Tensor], needs: Sequence[bool]) -> Linearized:
     """Prepare the function of the forward pass once more, and its gradient.
 
     Args:

@@ -133,9 +133,7 @@ class TokenConv(Function):
         count = x.shape[-1] // len(weight)
         return weight.repeat(count, 1, 1, 1) if count > 1 else weight
 
-    def linearize(
-        self, needs: Sequence[bool], x: Tensor, weight: Tensor
-    ) -> Linearized:
+    def linearize(self, needs: Sequence[bool], x: Tensor, weight: Tensor) -> Linearized:
         """Prepare the convolution and its gradient."""
         dtype = find_dtype(x)
         maps, kernels = to_map(x).to(dtype), self.repeat(x, weight).to(dtype)
